@@ -1,0 +1,198 @@
+// Package berthapi is what berth's engine answers beyond the Docker Engine API: the types of the routes under
+// /berth/ and a small client of them.
+//
+// The routes show what Docker's API keeps to itself: what each layer of an image added, changed and removed, the
+// files in it, and what a running container has changed so far.
+//
+//	GET /berth/images/{ref}/layers               []Layer
+//	GET /berth/images/{ref}/layers/{n}/entries   JSON lines of Entry; ?union=1: the whole tree up to layer n
+//	GET /berth/images/{ref}/layers/{n}/file      the bytes of ?path=, as layer n holds them
+//	GET /berth/containers/{id}/changes           Changes
+//	GET /berth/containers/{id}/file              the bytes of ?path=, as the container sees them now
+//
+// A reference or an ID is one path segment, escaped as [net/url.PathEscape] does ("/" becomes "%2F"). Every reply
+// carries [Header]; an engine that does not send it is not berth's, which the client reports as [ErrUnsupported].
+//
+// The package imports nothing else of berth, since the console uses it against any engine.
+package berthapi
+
+import (
+	"errors"
+	"io/fs"
+	"time"
+)
+
+// Header is set to [Version] on every reply of a route under /berth/.
+const (
+	Header  = "Berth-Api"
+	Version = "1"
+)
+
+// ErrUnsupported is returned by the client when the engine it talks to has no /berth/ routes (dockerd, podman).
+var ErrUnsupported = errors.New("this engine does not answer berth's own routes")
+
+// Layer is one step of an image's history, oldest first. A step that changed only the image's configuration
+// (ENV, CMD) has Empty set, no DiffID, and counts of zero.
+type Layer struct {
+	// Index counts all steps from 0, empty ones included; it is the {n} of the other routes.
+	Index int `json:"Index"`
+	// DiffID names the uncompressed tar, ChainID the tree of this and all lower layers, Digest the blob in the
+	// content store ("" where the blob is not kept).
+	DiffID  string `json:"DiffID,omitempty"`
+	ChainID string `json:"ChainID,omitempty"`
+	Digest  string `json:"Digest,omitempty"`
+	// Size is the number of bytes of file content in the layer, unpacked.
+	Size      int64     `json:"Size"`
+	CreatedBy string    `json:"CreatedBy,omitempty"`
+	Comment   string    `json:"Comment,omitempty"`
+	Created   time.Time `json:"Created,omitzero"`
+	Empty     bool      `json:"Empty,omitempty"`
+	// Added, Modified and Deleted count entries against the tree below. A directory that is replaced or removed
+	// as a whole counts once as deleted for the directory itself and once for each entry in it.
+	Added    int `json:"Added"`
+	Modified int `json:"Modified"`
+	Deleted  int `json:"Deleted"`
+	// Wasted is the number of bytes of this layer that a later layer replaces or deletes: nobody can see them.
+	Wasted int64 `json:"Wasted"`
+}
+
+// Kind says what a layer did to a path.
+type Kind string
+
+// The kinds. Metadata is a change of mode, owner or extended attributes with the same content.
+const (
+	Unchanged Kind = ""
+	Added     Kind = "A"
+	Modified  Kind = "M"
+	Metadata  Kind = "M*"
+	Deleted   Kind = "D"
+)
+
+// Type is the type of a file.
+type Type string
+
+// The types. A hard link is reported as File with Link set to the path it shares its content with.
+const (
+	File        Type = "file"
+	Dir         Type = "dir"
+	Symlink     Type = "symlink"
+	CharDevice  Type = "char"
+	BlockDevice Type = "block"
+	FIFO        Type = "fifo"
+	Socket      Type = "socket"
+)
+
+// Entry is one path of a layer, or of the union of layers. Path is clean and absolute ("/etc/passwd").
+type Entry struct {
+	Path string `json:"Path"`
+	Kind Kind   `json:"Kind,omitempty"`
+	Type Type   `json:"Type"`
+	// Mode is the permission bits with setuid (04000), setgid (02000) and sticky (01000), as in stat(2).
+	Mode uint32 `json:"Mode"`
+	UID  int    `json:"UID"`
+	GID  int    `json:"GID"`
+	// Size is the length in bytes of a regular file, 0 for everything else.
+	Size int64 `json:"Size,omitempty"`
+	// Link is the target of a symlink, or the path a hard link shares its content with.
+	Link string `json:"Link,omitempty"`
+	// Digest is the digest of a regular file's content ("sha256:…").
+	Digest  string    `json:"Digest,omitempty"`
+	ModTime time.Time `json:"ModTime,omitzero"`
+}
+
+// FileMode is the entry's type and permissions in Go's notation, whose String is what "ls -l" shows.
+func (e Entry) FileMode() fs.FileMode { return e.Type.mode() | unixPerm(e.Mode) }
+
+// Changes is everything a container changed against its image.
+type Changes struct {
+	Changes []Change `json:"Changes"`
+	// Size is the sum of the sizes of the files added or modified, in bytes.
+	Size int64 `json:"Size"`
+}
+
+// ChangeKind says what a container did to a path.
+type ChangeKind string
+
+// The kinds of change of a container. ChangeMetadata is a change of mode, owner or extended attributes alone.
+const (
+	ChangeAdded    ChangeKind = "added"
+	ChangeModified ChangeKind = "modified"
+	ChangeMetadata ChangeKind = "metadata"
+	ChangeDeleted  ChangeKind = "deleted"
+)
+
+// Change is one path that differs from the image. Of a deleted path only Path and Kind are known.
+type Change struct {
+	Path string     `json:"Path"`
+	Kind ChangeKind `json:"Kind"`
+	// Mode is Go's file mode, type bits included.
+	Mode    fs.FileMode `json:"Mode"`
+	UID     int         `json:"UID"`
+	GID     int         `json:"GID"`
+	Size    int64       `json:"Size,omitempty"`
+	ModTime time.Time   `json:"ModTime,omitzero"`
+	Link    string      `json:"Link,omitempty"`
+}
+
+// mode is the type bits of t.
+func (t Type) mode() fs.FileMode {
+	switch t {
+	case Dir:
+		return fs.ModeDir
+	case Symlink:
+		return fs.ModeSymlink
+	case CharDevice:
+		return fs.ModeDevice | fs.ModeCharDevice
+	case BlockDevice:
+		return fs.ModeDevice
+	case FIFO:
+		return fs.ModeNamedPipe
+	case Socket:
+		return fs.ModeSocket
+	}
+	return 0
+}
+
+// TypeOf is the inverse of the type bits of [Entry.FileMode].
+func TypeOf(m fs.FileMode) Type {
+	switch {
+	case m&fs.ModeDir != 0:
+		return Dir
+	case m&fs.ModeSymlink != 0:
+		return Symlink
+	case m&fs.ModeCharDevice != 0:
+		return CharDevice
+	case m&fs.ModeDevice != 0:
+		return BlockDevice
+	case m&fs.ModeNamedPipe != 0:
+		return FIFO
+	case m&fs.ModeSocket != 0:
+		return Socket
+	}
+	return File
+}
+
+// UnixMode is the permission bits of m as stat(2) has them, for [Entry.Mode].
+func UnixMode(m fs.FileMode) uint32 {
+	u := uint32(m.Perm())
+	for bit, unix := range specialBits {
+		if m&bit != 0 {
+			u |= unix
+		}
+	}
+	return u
+}
+
+// specialBits maps Go's bits beyond rwx to those of stat(2).
+var specialBits = map[fs.FileMode]uint32{fs.ModeSetuid: 0o4000, fs.ModeSetgid: 0o2000, fs.ModeSticky: 0o1000}
+
+// unixPerm is the inverse of [UnixMode].
+func unixPerm(u uint32) fs.FileMode {
+	m := fs.FileMode(u & 0o777)
+	for bit, unix := range specialBits {
+		if u&unix != 0 {
+			m |= bit
+		}
+	}
+	return m
+}
