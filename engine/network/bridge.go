@@ -1,0 +1,71 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// ensureBridge makes n's bridge device exist, be up and own the gateway's
+// address, and returns its index. It is idempotent.
+func ensureBridge(n *Network) (int, error) {
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name, attrs.MTU = n.Device, n.MTU
+	attrs.HardwareAddr = macOf(n.Gateway) // else it follows the lowest port's
+	if err := netlink.LinkAdd(&netlink.Bridge{LinkAttrs: attrs}); err != nil && !errors.Is(err, unix.EEXIST) {
+		return 0, fmt.Errorf("create bridge %s: %w", n.Device, err)
+	}
+	link, err := netlink.LinkByName(n.Device)
+	if err != nil {
+		return 0, fmt.Errorf("find bridge %s: %w", n.Device, err)
+	}
+	if link.Type() != "bridge" {
+		return 0, fmt.Errorf("device %s exists and is a %s, not a bridge; rename or remove it", n.Device, link.Type())
+	}
+	addr := &netlink.Addr{IPNet: &net.IPNet{IP: n.Gateway.AsSlice(), Mask: net.CIDRMask(n.Subnet.Bits(), 32)}}
+	if err := netlink.AddrReplace(link, addr); err != nil {
+		return 0, fmt.Errorf("give %s to bridge %s: %w", addr, n.Device, err)
+	}
+	if err := netlink.LinkSetUp(link); err != nil {
+		return 0, fmt.Errorf("set bridge %s up: %w", n.Device, err)
+	}
+	// Forwarding as dockerd sets it; route_localnet lets 127.0.0.1:port of the
+	// host reach a container (the guard chain closes the way back).
+	for _, s := range []string{"net/ipv4/ip_forward", "net/ipv4/conf/" + n.Device + "/route_localnet"} {
+		if err := enableSysctl(s); err != nil {
+			return 0, err
+		}
+	}
+	return link.Attrs().Index, nil
+}
+
+// removeLink deletes the device called name; that there is none is no error.
+func removeLink(name string) error {
+	link, err := netlink.LinkByName(name)
+	if err == nil {
+		err = netlink.LinkDel(link)
+	}
+	// The kernel removes a veth by itself when its namespace goes.
+	if err != nil && !errors.Is(err, unix.ENODEV) && !errors.As(err, new(netlink.LinkNotFoundError)) {
+		return fmt.Errorf("remove device %s: %w", name, err)
+	}
+	return nil
+}
+
+// enableSysctl writes 1 to /proc/sys/name unless it is set, since writing
+// ip_forward resets other settings of every device.
+func enableSysctl(name string) error {
+	path := filepath.Join("/proc/sys", name)
+	if b, err := os.ReadFile(path); err == nil && len(b) > 0 && b[0] == '1' {
+		return nil
+	}
+	if err := os.WriteFile(path, []byte("1"), 0o644); err != nil {
+		return fmt.Errorf("set sysctl %s to 1: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,342 @@
+package network
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+)
+
+// records is a bucket in memory that keeps encoded values, as the database does.
+type records map[string][]byte
+
+func (r records) Put(key string, v any) error {
+	b, err := json.Marshal(v)
+	r[key] = b
+	return err
+}
+func (r records) Delete(key string) error { delete(r, key); return nil }
+func (r records) ForEach(fn func(string, []byte) error) error {
+	for k, v := range r {
+		if err := fn(k, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fixture is a manager on a state directory of its own whose devices and rules
+// go with the test.
+type fixture struct {
+	*Manager
+	cfg Config
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("making network namespaces and bridges needs root")
+	}
+	f := &fixture{cfg: Config{State: t.TempDir(), Networks: records{}, Endpoints: records{}}}
+	f.reopen(t)
+	t.Cleanup(func() {
+		if err := errors.Join(f.Reconcile(t.Context(), nil), f.Remove(t.Context())); err != nil {
+			t.Errorf("clean up: %v", err)
+		}
+		links, err := netlink.LinkList()
+		for _, l := range links {
+			if name := l.Attrs().Name; strings.HasPrefix(name, f.vethPrefix()) || name == f.deviceName() {
+				t.Errorf("device %s is left behind", name)
+			}
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	return f
+}
+
+// reopen is what a new engine does after the old one was killed.
+func (f *fixture) reopen(t *testing.T) {
+	t.Helper()
+	m, err := Open(f.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Manager = m
+}
+
+// sandbox is a network namespace with an echo server on TCP port 80.
+func sandbox(t *testing.T) *os.File {
+	t.Helper()
+	files := make(chan *os.File)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		defer close(files)
+		h, err := netns.New()
+		if err != nil {
+			t.Errorf("make a network namespace: %v", err)
+			return
+		}
+		files <- os.NewFile(uintptr(h), "netns")
+	}()
+	f := <-files
+	if f == nil {
+		t.FailNow()
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// inside runs fn on a thread that has joined ns. Sockets made there stay there.
+func inside[T any](t *testing.T, ns *os.File, fn func() (T, error)) T {
+	t.Helper()
+	type result struct {
+		v   T
+		err error
+	}
+	c := make(chan result)
+	go func() {
+		runtime.LockOSThread()
+		var r result
+		if r.err = netns.Set(netns.NsHandle(int(ns.Fd()))); r.err == nil {
+			r.v, r.err = fn()
+		}
+		c <- r
+	}()
+	r := <-c
+	if r.err != nil {
+		t.Fatal(r.err)
+	}
+	return r.v
+}
+
+func serve(t *testing.T, ns *os.File, word string) {
+	t.Helper()
+	l := inside(t, ns, func() (net.Listener, error) { return net.Listen("tcp4", "0.0.0.0:80") })
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			fmt.Fprintf(c, "%s from %s", word, c.RemoteAddr().(*net.TCPAddr).IP)
+			c.Close()
+		}
+	}()
+}
+
+func read(addr string) (string, error) {
+	c, err := net.DialTimeout("tcp4", addr, 3*time.Second)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	var b bytes.Buffer
+	_, err = b.ReadFrom(c)
+	return b.String(), err
+}
+
+func attach(t *testing.T, f *fixture, id string, ns *os.File, ports ...PortBinding) Endpoint {
+	t.Helper()
+	e, err := f.Attach(t.Context(), AttachSpec{ContainerID: id, Ports: ports}, ns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func TestContainersReachEachOtherAndTheHost(t *testing.T) {
+	f := newFixture(t)
+	a, b := sandbox(t), sandbox(t)
+	ea, eb := attach(t, f, "a", a), attach(t, f, "b", b)
+	if ea.IP == eb.IP {
+		t.Fatalf("both have %s", ea.IP)
+	}
+	serve(t, b, "b")
+	got := inside(t, a, func() (string, error) { return read(eb.IP.String() + ":80") })
+	if want := "b from " + ea.IP.String(); got != want {
+		t.Errorf("a reads %q from b, want %q", got, want)
+	}
+	if got, err := read(eb.IP.String() + ":80"); err != nil || got != "b from "+eb.Gateway.String() {
+		t.Errorf("the host reads %q, %v from b", got, err)
+	}
+}
+
+func TestPublishedPortIsReachableFromEverywhere(t *testing.T) {
+	f := newFixture(t)
+	a, b := sandbox(t), sandbox(t)
+	any := PortBinding{Proto: "tcp", ContainerPort: 80}
+	one := PortBinding{Proto: "tcp", ContainerPort: 80, HostIP: netip.MustParseAddr("127.0.0.1")}
+	eb := attach(t, f, "b", b, any, one)
+	attach(t, f, "a", a)
+	serve(t, b, "b")
+	everywhere, local := eb.Ports[0].HostPort, eb.Ports[1].HostPort
+	if everywhere == 0 || local == 0 || everywhere == local {
+		t.Fatalf("ports %d and %d were chosen", everywhere, local)
+	}
+	for _, addr := range []string{fmt.Sprintf("127.0.0.1:%d", everywhere), fmt.Sprintf("%s:%d", eb.Gateway, everywhere), fmt.Sprintf("127.0.0.1:%d", local)} {
+		if got, err := read(addr); err != nil || !strings.HasPrefix(got, "b from ") {
+			t.Errorf("the host reads %q, %v from %s", got, err, addr)
+		}
+	}
+	if got, err := read(fmt.Sprintf("%s:%d", eb.Gateway, local)); err == nil {
+		t.Errorf("the port published on 127.0.0.1 answers on %s: %q", eb.Gateway, got)
+	}
+	for name, ns := range map[string]*os.File{"a neighbour": a, "the container itself": b} {
+		got := inside(t, ns, func() (string, error) { return read(fmt.Sprintf("%s:%d", eb.Gateway, everywhere)) })
+		if !strings.HasPrefix(got, "b from ") {
+			t.Errorf("%s reads %q through the host's address", name, got)
+		}
+	}
+	if err := f.Detach(t.Context(), "b"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := read(fmt.Sprintf("127.0.0.1:%d", everywhere)); err == nil {
+		t.Errorf("the port still answers after Detach: %q", got)
+	}
+}
+
+func TestContainerCannotReachTheHostsLoopback(t *testing.T) {
+	f := newFixture(t)
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	a := sandbox(t)
+	e := attach(t, f, "a", a)
+	// A route for 127/8 by the gateway is what an attacker with NET_ADMIN adds.
+	inside(t, a, func() (struct{}, error) {
+		eth, err := netlink.LinkByName("eth0")
+		if err != nil {
+			return struct{}{}, err
+		}
+		lo, _ := netlink.LinkByName("lo")
+		_, all, _ := net.ParseCIDR("127.0.0.0/8")
+		return struct{}{}, errors.Join(
+			netlink.LinkSetDown(lo),
+			os.WriteFile("/proc/sys/net/ipv4/conf/all/route_localnet", []byte("1"), 0o644),
+			netlink.RouteAdd(&netlink.Route{LinkIndex: eth.Attrs().Index, Dst: all, Gw: e.Gateway.AsSlice()}))
+	})
+	inside(t, a, func() (struct{}, error) {
+		c, err := net.DialTimeout("tcp4", l.Addr().String(), 300*time.Millisecond)
+		if err == nil {
+			c.Close()
+			return struct{}{}, fmt.Errorf("the container reached %s of the host", l.Addr())
+		}
+		return struct{}{}, nil
+	})
+}
+
+func TestTakenPorts(t *testing.T) {
+	f := newFixture(t)
+	l, err := net.Listen("tcp4", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	held := PortBinding{Proto: "tcp", ContainerPort: 80, HostPort: uint16(l.Addr().(*net.TCPAddr).Port)}
+	if _, err := f.Attach(t.Context(), AttachSpec{ContainerID: "a", Ports: []PortBinding{held}}, sandbox(t)); !errdefs.IsConflict(err) {
+		t.Errorf("a port that a process holds: %v", err)
+	}
+	ours := attach(t, f, "b", sandbox(t), PortBinding{Proto: "tcp", ContainerPort: 80}).Ports[0]
+	_, err = f.Attach(t.Context(), AttachSpec{ContainerID: "a", Ports: []PortBinding{ours}}, sandbox(t))
+	if !errdefs.IsConflict(err) || !strings.Contains(err.Error(), "container b") {
+		t.Errorf("a port that container b holds: %v", err)
+	}
+	if _, ok := f.Endpoint("a"); ok || len(f.cfg.Endpoints.(records)) != 1 {
+		t.Error("a failed Attach left an endpoint")
+	}
+}
+
+func TestEndpointsSurviveTheEngine(t *testing.T) {
+	f := newFixture(t)
+	a, b := sandbox(t), sandbox(t)
+	ea := attach(t, f, "a", a, PortBinding{Proto: "tcp", ContainerPort: 80})
+	attach(t, f, "b", b)
+	serve(t, a, "a")
+	f.reopen(t)
+	if err := f.Reconcile(t.Context(), []string{"a"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := f.Endpoint("a"); !ok || got.IP != ea.IP {
+		t.Errorf("endpoint of a is %+v, %v after a restart", got, ok)
+	}
+	if _, ok := f.Endpoint("b"); ok {
+		t.Error("endpoint of b outlives its container")
+	}
+	if got, err := read(fmt.Sprintf("127.0.0.1:%d", ea.Ports[0].HostPort)); err != nil || !strings.HasPrefix(got, "a from ") {
+		t.Errorf("a's port after a restart: %q, %v", got, err)
+	}
+}
+
+func TestAttachTwiceAndDetachTwice(t *testing.T) {
+	f := newFixture(t)
+	ns := sandbox(t)
+	attach(t, f, "a", ns)
+	if _, err := f.Attach(t.Context(), AttachSpec{ContainerID: "a"}, ns); !errdefs.IsAlreadyExists(err) {
+		t.Errorf("second Attach: %v", err)
+	}
+	if err := errors.Join(f.Detach(t.Context(), "a"), f.Detach(t.Context(), "a")); err != nil {
+		t.Errorf("Detach twice: %v", err)
+	}
+}
+
+func TestInspect(t *testing.T) {
+	f := newFixture(t)
+	n, _, err := f.Inspect(Bridge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	attach(t, f, "a", sandbox(t))
+	byID, members, err := f.Inspect(n.ID[:12])
+	if err != nil || byID.Name != Bridge || len(members) != 1 {
+		t.Errorf("Inspect by ID = %+v, %v, %v", byID, members, err)
+	}
+	if _, _, err := f.Inspect("nowhere"); !errdefs.IsNotFound(err) {
+		t.Errorf("Inspect of an unknown network: %v", err)
+	}
+	if all := f.List(); len(all) != 1 || all[0].Name != Bridge {
+		t.Errorf("List = %+v", all)
+	}
+}
+
+func BenchmarkAttachDetach(b *testing.B) {
+	if os.Getuid() != 0 {
+		b.Skip("making network namespaces and bridges needs root")
+	}
+	m, err := Open(Config{State: b.TempDir(), Networks: records{}, Endpoints: records{}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer m.Remove(b.Context())
+	ns := make(chan *os.File)
+	go func() {
+		runtime.LockOSThread()
+		h, _ := netns.New()
+		ns <- os.NewFile(uintptr(h), "netns")
+	}()
+	f := <-ns
+	defer f.Close()
+	for b.Loop() {
+		if _, err := m.Attach(b.Context(), AttachSpec{ContainerID: "a"}, f); err != nil {
+			b.Fatal(err)
+		}
+		if err := m.Detach(b.Context(), "a"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

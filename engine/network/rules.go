@@ -1,0 +1,91 @@
+package network
+
+import (
+	"net"
+	"net/netip"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+)
+
+// Offsets in an IPv4 header.
+const (
+	srcOffset = 12
+	dstOffset = 16
+)
+
+// dnatAnywhere: fib daddr type local dnat ip to meta l4proto . th dport map @anywhere
+func dnatAnywhere(m *nftables.Set) []expr.Any {
+	return []expr.Any{
+		&expr.Fib{Register: reg1, FlagDADDR: true, ResultADDRTYPE: true},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: reg1, Data: []byte{unix.RTN_LOCAL, 0, 0, 0}},
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: reg32},
+		destPort(reg32 + 1),
+		&expr.Lookup{SourceRegister: reg32, DestRegister: reg32, IsDestRegSet: true, SetName: m.Name, SetID: m.ID},
+		&expr.NAT{Type: expr.NATTypeDestNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: reg32, RegProtoMin: portRg, Specified: true},
+	}
+}
+
+// dnatAt: dnat ip to ip daddr . meta l4proto . th dport map @at
+func dnatAt(m *nftables.Set) []expr.Any {
+	return []expr.Any{
+		&expr.Payload{DestRegister: reg32, Base: expr.PayloadBaseNetworkHeader, Offset: dstOffset, Len: 4},
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: reg32 + 1},
+		destPort(reg32 + 2),
+		&expr.Lookup{SourceRegister: reg32, DestRegister: reg32, IsDestRegSet: true, SetName: m.Name, SetID: m.ID},
+		&expr.NAT{Type: expr.NATTypeDestNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: reg32, RegProtoMin: portRg, Specified: true},
+	}
+}
+
+// destPort loads the destination port, which TCP, UDP and SCTP have alike.
+func destPort(register uint32) expr.Any {
+	return &expr.Payload{DestRegister: register, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2}
+}
+
+// masqueradeLeaving: ip saddr SUBNET oifname != DEVICE masquerade
+func masqueradeLeaving(n *Network) []expr.Any {
+	return append(append(match(srcOffset, n.Subnet), device(expr.MetaKeyOIFNAME, expr.CmpOpNeq, n.Device)...), &expr.Masq{})
+}
+
+// masqueradeInto: ip saddr FROM oifname DEVICE masquerade, since nothing in a
+// container can answer to a loopback address of the host.
+func masqueradeInto(n *Network, from netip.Prefix) []expr.Any {
+	return append(append(match(srcOffset, from), device(expr.MetaKeyOIFNAME, expr.CmpOpEq, n.Device)...), &expr.Masq{})
+}
+
+// masqueradeHairpin: a container that reaches itself or its neighbour through
+// a published port must see the answer come back through the host.
+// ip saddr SUBNET oifname DEVICE ct status dnat masquerade
+func masqueradeHairpin(n *Network) []expr.Any {
+	const dnat = 1 << 5 // IPS_DST_NAT of nf_conntrack_common.h
+	e := append(match(srcOffset, n.Subnet), device(expr.MetaKeyOIFNAME, expr.CmpOpEq, n.Device)...)
+	return append(e,
+		&expr.Ct{Key: expr.CtKeySTATUS, Register: reg1},
+		&expr.Bitwise{SourceRegister: reg1, DestRegister: reg1, Len: 4, Mask: []byte{dnat, 0, 0, 0}, Xor: make([]byte, 4)},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: reg1, Data: make([]byte, 4)},
+		&expr.Masq{})
+}
+
+// dropLoopback: iifname DEVICE ip daddr 127.0.0.0/8 drop
+func dropLoopback(n *Network) []expr.Any {
+	e := append(device(expr.MetaKeyIIFNAME, expr.CmpOpEq, n.Device), match(dstOffset, netip.MustParsePrefix("127.0.0.0/8"))...)
+	return append(e, &expr.Verdict{Kind: expr.VerdictDrop})
+}
+
+func match(offset uint32, p netip.Prefix) []expr.Any {
+	return []expr.Any{
+		&expr.Payload{DestRegister: reg1, Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: 4},
+		&expr.Bitwise{SourceRegister: reg1, DestRegister: reg1, Len: 4, Mask: net.CIDRMask(p.Bits(), 32), Xor: make([]byte, 4)},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: reg1, Data: p.Addr().AsSlice()},
+	}
+}
+
+func device(key expr.MetaKey, op expr.CmpOp, name string) []expr.Any {
+	padded := make([]byte, ifNameLen)
+	copy(padded, name)
+	return []expr.Any{
+		&expr.Meta{Key: key, Register: reg1},
+		&expr.Cmp{Op: op, Register: reg1, Data: padded},
+	}
+}
