@@ -2,8 +2,6 @@ package network
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -62,7 +60,7 @@ func (m *Manager) Attach(ctx context.Context, spec AttachSpec, netns *os.File) (
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, m.Detach(context.WithoutCancel(ctx), spec.ContainerID))
+			err = errors.Join(err, removeLink(m.vethName(e)), m.Detach(context.WithoutCancel(ctx), spec.ContainerID))
 		}
 	}()
 	if err := m.connect(e, n, bridge, int(netns.Fd())); err != nil {
@@ -148,7 +146,7 @@ func (m *Manager) connect(e *Endpoint, n *Network, bridge, sandbox int) error {
 		return fmt.Errorf("parse hardware address %q: %w", e.MAC, err)
 	}
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name, attrs.MTU, attrs.MasterIndex = m.vethName(e.ContainerID), n.MTU, bridge
+	attrs.Name, attrs.MTU, attrs.MasterIndex = m.vethName(e), n.MTU, bridge
 	veth := netlink.NewVeth(attrs)
 	veth.PeerName, veth.PeerHardwareAddr = "eth0", mac
 	veth.PeerMTU, veth.PeerNamespace = uint32(n.MTU), netlink.NsFd(sandbox)
@@ -218,8 +216,10 @@ func loopbackUp(h *netlink.Handle) error {
 	return nil
 }
 
-// Detach gives back what the container's endpoint holds. It is idempotent and
-// does not need the sandbox to exist any more.
+// Detach gives back the address and the ports of a container that has ended. It
+// is idempotent. The veth goes with the sandbox: deleting it here as well would
+// wait some 15 ms for an RCU grace period that the kernel's own clean-up pays
+// in the background.
 func (m *Manager) Detach(ctx context.Context, containerID string) error {
 	m.mu.Lock()
 	e := m.ends[containerID]
@@ -227,8 +227,7 @@ func (m *Manager) Detach(ctx context.Context, containerID string) error {
 	if e == nil {
 		return nil
 	}
-	err := errors.Join(m.fw.unpublish(e), removeLink(m.vethName(containerID)))
-	if err != nil {
+	if err := m.fw.unpublish(e); err != nil {
 		return fmt.Errorf("detach container %s from network %s: %w", containerID, e.NetworkName, err)
 	}
 	if err := m.endpoints.Delete(containerID); err != nil {
@@ -257,9 +256,9 @@ func (m *Manager) Reconcile(ctx context.Context, live []string) error {
 	m.mu.Lock()
 	var gone []string
 	wanted := map[string]bool{}
-	for id := range m.ends {
+	for id, e := range m.ends {
 		if slices.Contains(live, id) {
-			wanted[m.vethName(id)] = true
+			wanted[m.vethName(e)] = true
 		} else {
 			gone = append(gone, id)
 		}
@@ -305,8 +304,6 @@ func (m *Manager) removeStrayVeths(wanted map[string]bool) error {
 
 func (m *Manager) vethPrefix() string { return "b" + m.hash[:4] }
 
-// vethName is at most 15 bytes long, as the kernel wants.
-func (m *Manager) vethName(containerID string) string {
-	sum := sha256.Sum256([]byte(containerID))
-	return m.vethPrefix() + hex.EncodeToString(sum[:5])
-}
+// vethName is at most 15 bytes long, as the kernel wants. It follows from the
+// endpoint and not from the container, whose last veth may still be going.
+func (m *Manager) vethName(e *Endpoint) string { return m.vethPrefix() + e.ID[:10] }

@@ -43,7 +43,7 @@ type fixture struct {
 	cfg Config
 }
 
-func newFixture(t *testing.T) *fixture {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("making network namespaces and bridges needs root")
@@ -68,7 +68,7 @@ func newFixture(t *testing.T) *fixture {
 }
 
 // reopen is what a new engine does after the old one was killed.
-func (f *fixture) reopen(t *testing.T) {
+func (f *fixture) reopen(t testing.TB) {
 	t.Helper()
 	m, err := Open(f.cfg)
 	if err != nil {
@@ -78,7 +78,7 @@ func (f *fixture) reopen(t *testing.T) {
 }
 
 // sandbox is a network namespace with an echo server on TCP port 80.
-func sandbox(t *testing.T) *os.File {
+func sandbox(t testing.TB) *os.File {
 	t.Helper()
 	files := make(chan *os.File)
 	go func() {
@@ -315,27 +315,15 @@ func TestInspect(t *testing.T) {
 }
 
 func BenchmarkAttachDetach(b *testing.B) {
-	if os.Getuid() != 0 {
-		b.Skip("making network namespaces and bridges needs root")
-	}
-	m, err := Open(Config{State: b.TempDir(), Networks: records{}, Endpoints: records{}})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer m.Remove(b.Context())
-	ns := make(chan *os.File)
-	go func() {
-		runtime.LockOSThread()
-		h, _ := netns.New()
-		ns <- os.NewFile(uintptr(h), "netns")
-	}()
-	f := <-ns
-	defer f.Close()
+	f := newFixture(b)
 	for b.Loop() {
-		if _, err := m.Attach(b.Context(), AttachSpec{ContainerID: "a"}, f); err != nil {
+		b.StopTimer()
+		ns := sandbox(b)
+		b.StartTimer()
+		if _, err := f.Attach(b.Context(), AttachSpec{ContainerID: "a"}, ns); err != nil {
 			b.Fatal(err)
 		}
-		if err := m.Detach(b.Context(), "a"); err != nil {
+		if err := f.Detach(b.Context(), "a"); err != nil {
 			b.Fatal(err)
 		}
 	}
