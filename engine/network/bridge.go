@@ -69,3 +69,14 @@ func enableSysctl(name string) error {
 	}
 	return nil
 }
+
+// dump repeats a netlink listing that the kernel interrupted because the set
+// changed meanwhile, which it does often on a busy host.
+func dump[T any](list func() (T, error)) (T, error) {
+	for range 50 {
+		if v, err := list(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			return v, err
+		}
+	}
+	return list()
+}

@@ -287,7 +287,7 @@ func (m *Manager) restore() error {
 }
 
 func (m *Manager) removeStrayVeths(wanted map[string]bool) error {
-	links, err := netlink.LinkList()
+	links, err := dump(netlink.LinkList)
 	if err != nil {
 		return fmt.Errorf("list network devices: %w", err)
 	}

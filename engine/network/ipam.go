@@ -31,7 +31,7 @@ func freeSubnet(nets map[string]*Network) (netip.Prefix, error) {
 	for _, n := range nets {
 		taken = append(taken, n.Subnet)
 	}
-	routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
+	routes, err := dump(func() ([]netlink.Route, error) { return netlink.RouteList(nil, netlink.FAMILY_V4) })
 	if err != nil {
 		return netip.Prefix{}, fmt.Errorf("list the host's routes: %w", err)
 	}
@@ -40,7 +40,7 @@ func freeSubnet(nets map[string]*Network) (netip.Prefix, error) {
 			taken = append(taken, p)
 		}
 	}
-	addrs, err := netlink.AddrList(nil, netlink.FAMILY_V4)
+	addrs, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_V4) })
 	if err != nil {
 		return netip.Prefix{}, fmt.Errorf("list the host's addresses: %w", err)
 	}

@@ -54,7 +54,7 @@ func newFixture(t testing.TB) *fixture {
 		if err := errors.Join(f.Reconcile(t.Context(), nil), f.Remove(t.Context())); err != nil {
 			t.Errorf("clean up: %v", err)
 		}
-		links, err := netlink.LinkList()
+		links, err := dump(netlink.LinkList)
 		for _, l := range links {
 			if name := l.Attrs().Name; strings.HasPrefix(name, f.vethPrefix()) || name == f.deviceName() {
 				t.Errorf("device %s is left behind", name)
