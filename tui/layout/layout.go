@@ -1,0 +1,127 @@
+// Package layout computes every rectangle of the console, in one place.
+//
+// There are three shapes. Wide enough, the screen is a left third of panels,
+// one above the other with the focused one grown, and the detail beside it
+// with the strip of stats under it. Below [NarrowWidth]×[NarrowHeight] only one
+// pane is shown, the focused list or the detail. Below [MinWidth]×[MinHeight]
+// nothing is laid out and [Screen.TooSmall] is set.
+package layout
+
+import "image"
+
+// Limits of the shapes, in cells.
+const (
+	MinWidth, MinHeight       = 40, 10
+	NarrowWidth, NarrowHeight = 80, 24
+	WideWidth                 = 200
+)
+
+// Input is what the rectangles depend on.
+type Input struct {
+	Width, Height int
+	Panels        int  // how many panels the left third holds
+	Focused       int  // which of them has grown
+	Detail        bool // the detail has the focus; decides what a narrow screen shows
+	Zoom          bool // the detail takes the whole body
+	Strip         bool // a strip of stats is wanted
+	LogLines      int  // lines wanted by the command log, 0 when hidden
+}
+
+// Screen is the result. Empty rectangles are not drawn.
+type Screen struct {
+	TooSmall bool
+	Narrow   bool
+	Header   image.Rectangle
+	Panels   []image.Rectangle
+	Detail   image.Rectangle
+	Strip    image.Rectangle
+	Commands image.Rectangle // the command log
+	Keys     image.Rectangle
+	Message  image.Rectangle
+}
+
+// Of lays out a screen.
+func Of(in Input) Screen {
+	w, h := in.Width, in.Height
+	s := Screen{Panels: make([]image.Rectangle, in.Panels)}
+	if w < MinWidth || h < MinHeight {
+		s.TooSmall = true
+		return s
+	}
+	s.Header = image.Rect(0, 0, w, 1)
+	s.Keys = image.Rect(0, h-2, w, h-1)
+	s.Message = image.Rect(0, h-1, w, h)
+	body := image.Rect(0, 1, w, h-2)
+
+	if in.LogLines > 0 && body.Dy() >= 12 {
+		n := min(in.LogLines+2, body.Dy()/3)
+		s.Commands = image.Rect(0, body.Max.Y-n, w, body.Max.Y)
+		body.Max.Y -= n
+	}
+	s.Narrow = w < NarrowWidth || h < NarrowHeight
+	right := body
+	switch {
+	case in.Zoom || s.Narrow && in.Detail:
+	case s.Narrow:
+		if in.Focused >= 0 && in.Focused < in.Panels {
+			s.Panels[in.Focused] = body
+		}
+		return s
+	default:
+		left := image.Rect(0, body.Min.Y, leftWidth(w), body.Max.Y)
+		stack(left, s.Panels, in.Focused)
+		right.Min.X = left.Max.X
+	}
+	if in.Strip {
+		if n := stripHeight(h); right.Dy() > n+6 {
+			s.Strip = image.Rect(right.Min.X, right.Max.Y-n, right.Max.X, right.Max.Y)
+			right.Max.Y -= n
+		}
+	}
+	s.Detail = right
+	return s
+}
+
+// leftWidth is a third, but wide enough for a name and its numbers, and not
+// wider than a list can use.
+func leftWidth(w int) int { return min(max(w/3, 34), 64) }
+
+// stripHeight is one line on a small screen, a framed box on a larger one.
+func stripHeight(h int) int {
+	if h < 30 {
+		return 1
+	}
+	return 4
+}
+
+// stack divides area among the panels: the focused one gets about two thirds,
+// the others share the rest, and none less than three lines while there is room.
+func stack(area image.Rectangle, panels []image.Rectangle, focused int) {
+	n := len(panels)
+	if n == 0 {
+		return
+	}
+	if focused < 0 || focused >= n {
+		focused = 0
+	}
+	rest := 0
+	if n > 1 {
+		rest = max(min(area.Dy()*2/5/(n-1), area.Dy()/n), min(3, area.Dy()/n))
+	}
+	y := area.Min.Y
+	for i := range panels {
+		height := rest
+		if i == focused {
+			height = area.Dy() - rest*(n-1)
+		}
+		panels[i] = image.Rect(area.Min.X, y, area.Max.X, y+height)
+		y += height
+	}
+}
+
+// Center places a box of at most width×height cells in the middle of the screen.
+func Center(screenWidth, screenHeight, width, height int) image.Rectangle {
+	width, height = min(width, screenWidth), min(height, screenHeight)
+	x, y := (screenWidth-width)/2, (screenHeight-height)/2
+	return image.Rect(x, y, x+width, y+height)
+}

@@ -1,0 +1,69 @@
+package layout
+
+import (
+	"image"
+	"testing"
+)
+
+// Every cell of a screen that is not too small belongs to exactly one rectangle.
+func TestRectanglesTileTheScreen(t *testing.T) {
+	for w := 0; w <= 240; w += 7 {
+		for h := 0; h <= 80; h += 3 {
+			for mode := range 32 {
+				in := Input{Width: w, Height: h, Panels: 2, Focused: mode & 1, Detail: mode&2 != 0, Zoom: mode&4 != 0, Strip: mode&8 != 0}
+				if mode&16 != 0 {
+					in.LogLines = 5
+				}
+				s := Of(in)
+				if s.TooSmall {
+					if w >= MinWidth && h >= MinHeight {
+						t.Fatalf("%d×%d is too small", w, h)
+					}
+					continue
+				}
+				area := 0
+				all := append([]image.Rectangle{s.Header, s.Detail, s.Strip, s.Commands, s.Keys, s.Message}, s.Panels...)
+				screen := image.Rect(0, 0, w, h)
+				for i, r := range all {
+					area += r.Dx() * r.Dy()
+					if !r.In(screen) {
+						t.Fatalf("%+v: %v is outside", in, r)
+					}
+					for _, o := range all[i+1:] {
+						if r.Overlaps(o) {
+							t.Fatalf("%+v: %v overlaps %v", in, r, o)
+						}
+					}
+				}
+				if area != w*h {
+					t.Fatalf("%+v: %d of %d cells are covered", in, area, w*h)
+				}
+			}
+		}
+	}
+}
+
+func TestShapes(t *testing.T) {
+	normal := Of(Input{Width: 120, Height: 36, Panels: 2, Strip: true})
+	if normal.Narrow || normal.Panels[0].Dx() != 40 || normal.Detail.Dx() != 80 || normal.Strip.Dy() != 4 {
+		t.Errorf("120×36: %+v", normal)
+	}
+	if normal.Panels[0].Dy() <= normal.Panels[1].Dy() {
+		t.Errorf("the focused panel has not grown: %+v", normal.Panels)
+	}
+	small := Of(Input{Width: 80, Height: 24, Panels: 2, Strip: true})
+	if small.Narrow || small.Strip.Dy() != 1 {
+		t.Errorf("80×24: %+v", small)
+	}
+	list := Of(Input{Width: 60, Height: 20, Panels: 2, Focused: 1})
+	if !list.Narrow || list.Panels[1].Dx() != 60 || !list.Detail.Empty() || !list.Panels[0].Empty() {
+		t.Errorf("60×20, list: %+v", list)
+	}
+	detail := Of(Input{Width: 60, Height: 20, Panels: 2, Detail: true})
+	if detail.Detail.Dx() != 60 || !detail.Panels[0].Empty() {
+		t.Errorf("60×20, detail: %+v", detail)
+	}
+	if c := Center(80, 24, 200, 10); c != image.Rect(0, 7, 80, 17) {
+		t.Errorf("center: %v", c)
+	}
+}
