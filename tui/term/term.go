@@ -1,0 +1,101 @@
+// Package term is the shell pane of the console: a terminal emulator on a
+// hijacked stream of the Engine API.
+//
+// Terms: a Session is one stream (an exec of a shell, or an attach to the main
+// process of a container) with its own emulated screen. A session lives until
+// its process ends or it is closed, whether or not it is shown. Model is the
+// component that the console embeds; it holds the sessions of all containers
+// and shows one of them.
+//
+// Three goroutines serve a session: one moves bytes from the stream into the
+// emulator, one moves keys and the emulator's replies to the stream, one sends
+// resizes. Update and View never wait for any of them. Lock order: a session's
+// own lock is a leaf, nothing else is taken under it.
+//
+// What a container prints reaches the host's terminal only as rendered cells.
+// This package knows the Engine API client and Bubble Tea, nothing of the engine.
+package term
+
+import (
+	"context"
+
+	"charm.land/bubbles/v2/key"
+	"github.com/moby/moby/client"
+)
+
+// Engine is the part of the Engine API client (*client.Client) that the pane uses.
+type Engine interface {
+	ContainerInspect(ctx context.Context, id string, o client.ContainerInspectOptions) (client.ContainerInspectResult, error)
+	ContainerAttach(ctx context.Context, id string, o client.ContainerAttachOptions) (client.ContainerAttachResult, error)
+	ContainerResize(ctx context.Context, id string, o client.ContainerResizeOptions) (client.ContainerResizeResult, error)
+	ExecCreate(ctx context.Context, id string, o client.ExecCreateOptions) (client.ExecCreateResult, error)
+	ExecAttach(ctx context.Context, execID string, o client.ExecAttachOptions) (client.ExecAttachResult, error)
+	ExecInspect(ctx context.Context, execID string, o client.ExecInspectOptions) (client.ExecInspectResult, error)
+	ExecResize(ctx context.Context, execID string, o client.ExecResizeOptions) (client.ExecResizeResult, error)
+}
+
+// Config is what a Model needs from its surroundings.
+type Config struct {
+	Engine Engine
+	// Go starts a goroutine; the console passes its wrapper that restores the
+	// terminal on a panic. nil means a plain go statement.
+	Go func(func())
+	// Scrollback is the number of lines kept per session; 0 means 10,000.
+	Scrollback int
+	// AllowClipboard lets programs in a container set the host's clipboard
+	// (OSC 52). Their text then arrives as CopyMsg.
+	AllowClipboard bool
+}
+
+// Messages that the pane sends to the console (by tea.Cmd).
+type (
+	// LeaveMsg: the user wants the keys back; the session lives on.
+	LeaveMsg struct{}
+	// ZoomMsg: give the pane the whole screen, or take it back.
+	ZoomMsg struct{}
+	// CopyMsg carries text for the host's clipboard.
+	CopyMsg struct{ Text string }
+	// EndedMsg: a session's process ended, or its stream broke (Err).
+	EndedMsg struct {
+		Session, Container string
+		ExitCode           int
+		Err                error
+	}
+	// NoticeMsg is one line for the console's message line.
+	NoticeMsg struct {
+		Text string
+		Err  error
+	}
+)
+
+// Kind tells what a session is connected to.
+type Kind int
+
+// The kinds of session.
+const (
+	Shell  Kind = iota // an exec of bash or sh
+	Attach             // the container's main process
+)
+
+// keyMap is the pane's keys; all but the first come after the leader.
+type keyMap struct {
+	leader, leave, zoom, scroll, copy, open, next, prev, close, literal key.Binding
+}
+
+func newKeyMap() keyMap {
+	b := func(keys, help string) key.Binding {
+		return key.NewBinding(key.WithKeys(keys), key.WithHelp("ctrl+] "+keys, help))
+	}
+	return keyMap{
+		leader:  key.NewBinding(key.WithKeys("ctrl+]"), key.WithHelp("ctrl+]", "leader")),
+		leave:   b("q", "leave, shell lives on"),
+		zoom:    b("z", "zoom"),
+		scroll:  b("[", "scroll"),
+		copy:    b("y", "copy screen"),
+		open:    b("c", "new shell"),
+		next:    b("n", "next session"),
+		prev:    b("p", "previous session"),
+		close:   b("x", "close session"),
+		literal: b("ctrl+]", "send ctrl+]"),
+	}
+}
