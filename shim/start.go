@@ -1,0 +1,233 @@
+package shim
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"golang.org/x/sys/unix"
+
+	"berth/shim/wire"
+)
+
+// logName is the file in a shim's directory that takes what the Go runtime says when the shim crashes.
+const logName = "shim.err"
+
+// shimEnv is all the environment of a shim. No garbage is collected while the container is being created: it is a few hundred kilobytes, and the
+// shim gives all of it back once the container runs. Huge pages would make each shim cost two megabytes.
+var shimEnv = []string{"GOGC=off", "GOMAXPROCS=2", "GODEBUG=disablethp=1", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+
+// Start spawns a shim for cfg and returns when the container is created and parked. If it returns an error nothing is left: no process, no mount,
+// no cgroup, no directory. The error is AlreadyExists if a shim lives in cfg.Dir.
+func Start(ctx context.Context, self Executable, cfg Config) (*Client, error) {
+	if err := validate(cfg); err != nil {
+		return nil, err
+	}
+	if err := claim(ctx, cfg.Dir); err != nil {
+		return nil, err
+	}
+	c, err := spawn(ctx, self, cfg)
+	if err != nil {
+		err = fmt.Errorf("start shim of container %s: %w", cfg.ID, err)
+		rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+		defer cancel()
+		if rerr := Reap(rctx, cfg.Dir, cfg.RuntimeRoot, cfg.ID); rerr != nil {
+			err = errors.Join(err, rerr)
+		}
+		os.Remove(cfg.MountPoint) // fails when it is not empty, and then is not ours
+		return nil, err
+	}
+	return c, nil
+}
+
+// validate finds what would fail later with a worse message.
+func validate(cfg Config) error {
+	for name, path := range map[string]string{"directory": cfg.Dir, "runtime root": cfg.RuntimeRoot, "mount point": cfg.MountPoint, "exit path": cfg.ExitPath} {
+		if !filepath.IsAbs(path) {
+			return fmt.Errorf("start shim of container %s: %s %q is not an absolute path: %w", cfg.ID, name, path, errdefs.ErrInvalidArgument)
+		}
+	}
+	if cfg.Spec == nil || cfg.Spec.Process == nil {
+		return fmt.Errorf("start shim of container %s: no process given: %w", cfg.ID, errdefs.ErrInvalidArgument)
+	}
+	if cfg.Log.Driver == "json-file" && !filepath.IsAbs(cfg.Log.Path) {
+		return fmt.Errorf("start shim of container %s: log path %q is not an absolute path: %w", cfg.ID, cfg.Log.Path, errdefs.ErrInvalidArgument)
+	}
+	return nil
+}
+
+// claim makes the shim's directory, after removing what a killed shim left in it.
+func claim(ctx context.Context, dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o711); err != nil {
+		return fmt.Errorf("make shim directory: %w", err)
+	}
+	err := os.Mkdir(dir, 0o700)
+	if !errors.Is(err, os.ErrExist) {
+		if err != nil {
+			return fmt.Errorf("make shim directory: %w", err)
+		}
+		return nil
+	}
+	if _, err := Connect(ctx, dir); !errdefs.IsNotFound(err) {
+		return fmt.Errorf("make shim directory %s: a shim lives in it: %w", dir, errdefs.ErrAlreadyExists)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("clear shim directory: %w", err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return fmt.Errorf("make shim directory: %w", err)
+	}
+	return nil
+}
+
+// spawn runs the process and waits until it has parked the container.
+func spawn(ctx context.Context, self Executable, cfg Config) (c *Client, err error) {
+	conn, theirs, err := wire.Pair()
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	pid, pidfd, err := fork(self, cfg, theirs)
+	theirs.Close()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0)
+		}
+		go reapChild(pidfd)
+	}()
+
+	// While the process comes up.
+	if err := os.Remove(cfg.ExitPath); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("remove old exit record: %w", err)
+	}
+	if err := os.MkdirAll(cfg.MountPoint, 0o700); err != nil {
+		return nil, fmt.Errorf("make mount point: %w", err)
+	}
+	if err := writeSpec(cfg); err != nil {
+		return nil, err
+	}
+	c = &Client{dir: cfg.Dir, id: cfg.ID, shimPID: pid, exitPath: cfg.ExitPath}
+	m, err := c.ask(ctx, conn, wire.TypeCreate, cfg.Encode(), wire.TypePID)
+	if err != nil {
+		return nil, withCrash(cfg.Dir, err)
+	}
+	if c.pid, err = wire.DecodePID(m.Body); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// fork starts the process: in a session of its own, so no terminal signals it, and in a mount namespace of its own, a copy of ours with every
+// mount's propagation as it is. clone(2) makes that namespace rather than unshare(2) because it is then the namespace of all threads.
+func fork(self Executable, cfg Config, sock *os.File) (pid, pidfd int, err error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return 0, -1, err
+	}
+	defer null.Close()
+	log, err := os.OpenFile(filepath.Join(cfg.Dir, logName), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return 0, -1, fmt.Errorf("open shim's error log: %w", err)
+	}
+	defer log.Close()
+	pid, err = syscall.ForkExec(self.Path(), []string{"berth-shim", cfg.ID}, &syscall.ProcAttr{
+		Dir:   "/",
+		Env:   shimEnv,
+		Files: []uintptr{null.Fd(), null.Fd(), log.Fd(), sock.Fd()},
+		Sys:   &syscall.SysProcAttr{Setsid: true, Cloneflags: unix.CLONE_NEWNS, PidFD: &pidfd},
+	})
+	runtime.KeepAlive(self.file)
+	if err != nil {
+		return 0, -1, fmt.Errorf("spawn process: %w", err)
+	}
+	return pid, pidfd, nil
+}
+
+// reapChild collects the exit of a shim that ends while its engine lives, and closes pidfd. It waits in the poller, so a shim costs the
+// engine a goroutine and not a thread.
+func reapChild(pidfd int) {
+	if pidfd < 0 { // no pidfds before Linux 5.3
+		return
+	}
+	unix.SetNonblock(pidfd, true)
+	f := os.NewFile(uintptr(pidfd), "pidfd")
+	defer f.Close()
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return
+	}
+	raw.Read(func(fd uintptr) bool {
+		var info unix.Siginfo
+		for {
+			err := unix.Waitid(unix.P_PIDFD, int(fd), &info, unix.WEXITED|unix.WNOHANG, nil)
+			if err != unix.EINTR {
+				return err != nil || info.Signo != 0
+			}
+		}
+	})
+}
+
+// writeSpec writes the bundle's config.json. The shim's own place in the order of victims of an out-of-memory kill must not pass on to the container.
+func writeSpec(cfg Config) error {
+	spec := *cfg.Spec
+	if spec.Process.OOMScoreAdj == nil {
+		process := *spec.Process
+		process.OOMScoreAdj = new(int)
+		spec.Process = &process
+	}
+	b, err := json.Marshal(&spec)
+	if err != nil {
+		return fmt.Errorf("encode spec: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(cfg.Dir, "config.json"), b, 0o600); err != nil {
+		return fmt.Errorf("write bundle: %w", err)
+	}
+	return nil
+}
+
+// withCrash adds to err what a shim that crashed said.
+func withCrash(dir string, err error) error {
+	if !errdefs.IsUnavailable(err) {
+		return err
+	}
+	b, rerr := os.ReadFile(filepath.Join(dir, logName))
+	text := strings.TrimSpace(string(b))
+	if rerr != nil || text == "" {
+		return err
+	}
+	if len(text) > 2000 {
+		text = text[:2000] + " …"
+	}
+	return fmt.Errorf("%w: %s", err, text)
+}
+
+// waitGone waits until the process behind pidfd has ended, at most as long as ctx lives.
+func waitGone(ctx context.Context, pidfd int) error {
+	for {
+		timeout := 100
+		if d, ok := ctx.Deadline(); ok {
+			timeout = int(min(time.Until(d), 100*time.Millisecond).Milliseconds())
+		}
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, max(timeout, 0))
+		if n > 0 {
+			return nil
+		}
+		if err != nil && err != unix.EINTR {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
