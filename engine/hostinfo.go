@@ -1,0 +1,180 @@
+package engine
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/api/types/registry"
+	"github.com/moby/moby/api/types/swarm"
+	"github.com/moby/moby/api/types/system"
+	"golang.org/x/sys/unix"
+	"net/netip"
+)
+
+// Build says which berth this is.
+type Build struct {
+	Version string // "1.2.3", or what the Go toolchain made of an untagged commit
+	Commit  string // of git, "" if unknown; "+dirty" is appended for changed sources
+	Time    string // of the commit, RFC 3339
+	Go      string
+}
+
+// ThisBuild reads what the Go toolchain wrote into the executable.
+func ThisBuild() Build {
+	b := Build{Version: "0.0.0-dev", Go: runtime.Version()}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return b
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		b.Version = strings.TrimPrefix(v, "v")
+	}
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			b.Commit = s.Value + b.Commit
+		case "vcs.time":
+			b.Time = s.Value
+		case "vcs.modified":
+			if s.Value == "true" {
+				b.Commit += "+dirty"
+			}
+		}
+	}
+	return b
+}
+
+// hostInfo is what GET /info says of the machine and of what this engine can do on any machine; the caller adds the
+// counts and names of its own.
+func hostInfo() (system.Info, error) {
+	var uts unix.Utsname
+	if err := unix.Uname(&uts); err != nil {
+		return system.Info{}, fmt.Errorf("asking for the kernel's name: %w", err)
+	}
+	var mem unix.Sysinfo_t
+	if err := unix.Sysinfo(&mem); err != nil {
+		return system.Info{}, fmt.Errorf("asking for the size of the memory: %w", err)
+	}
+	name, version := osRelease("/etc/os-release")
+	build := ThisBuild()
+	info := system.Info{
+		Name:            unix.ByteSliceToString(uts.Nodename[:]),
+		KernelVersion:   unix.ByteSliceToString(uts.Release[:]),
+		Architecture:    unix.ByteSliceToString(uts.Machine[:]),
+		OperatingSystem: name, OSVersion: version, OSType: "linux",
+		NCPU: runtime.NumCPU(), MemTotal: int64(mem.Totalram) * int64(mem.Unit),
+		NGoroutines: runtime.NumGoroutine(), NFd: countDir("/proc/self/fd"),
+		SystemTime:    time.Now().Format(time.RFC3339Nano),
+		ServerVersion: build.Version,
+		Driver:        "overlay2", DriverStatus: [][2]string{{"Supports d_type", "true"}},
+		LoggingDriver: "json-file", CgroupDriver: "cgroupfs",
+		IndexServerAddress: "https://index.docker.io/v1/",
+		DefaultRuntime:     "berth",
+		Runtimes:           map[string]system.RuntimeWithStatus{"berth": {Runtime: system.Runtime{Path: "berth-runtime"}}},
+		RuncCommit:         system.Commit{ID: build.Commit}, ContainerdCommit: system.Commit{}, InitCommit: system.Commit{},
+		SecurityOptions: []string{"name=seccomp,profile=builtin"},
+		Swarm:           swarm.Info{LocalNodeState: swarm.LocalNodeStateInactive},
+		Plugins: system.PluginsInfo{
+			Volume: []string{"local"}, Network: []string{"bridge", "host", "null"}, Log: []string{"json-file", "none"},
+		},
+		RegistryConfig: &registry.ServiceConfig{
+			InsecureRegistryCIDRs: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+			IndexConfigs:          map[string]*registry.IndexInfo{},
+			Mirrors:               []string{},
+		},
+		LiveRestoreEnabled: true,
+		IPv4Forwarding:     readsOne("/proc/sys/net/ipv4/ip_forward"),
+		Labels:             []string{}, CDISpecDirs: []string{}, Warnings: []string{},
+		GenericResources: []swarm.GenericResource{},
+	}
+	addCgroup(&info, "/sys/fs/cgroup")
+	return info, nil
+}
+
+// addCgroup finds out which limits the cgroups under root can set.
+func addCgroup(info *system.Info, root string) {
+	exists := func(path ...string) bool {
+		_, err := os.Stat(filepath.Join(append([]string{root}, path...)...))
+		return err == nil
+	}
+	if controllers, err := os.ReadFile(filepath.Join(root, "cgroup.controllers")); err == nil {
+		info.CgroupVersion = "2"
+		info.SecurityOptions = append(info.SecurityOptions, "name=cgroupns")
+		has := map[string]bool{}
+		for _, c := range strings.Fields(string(controllers)) {
+			has[c] = true
+		}
+		info.MemoryLimit, info.SwapLimit = has["memory"], has["memory"]
+		info.CPUCfsPeriod, info.CPUCfsQuota, info.CPUShares = has["cpu"], has["cpu"], has["cpu"]
+		info.CPUSet, info.PidsLimit = has["cpuset"], has["pids"]
+	} else {
+		info.CgroupVersion = "1"
+		info.MemoryLimit, info.OomKillDisable = exists("memory"), exists("memory")
+		info.SwapLimit = exists("memory", "memory.memsw.limit_in_bytes")
+		info.CPUCfsPeriod = exists("cpu", "cpu.cfs_period_us")
+		info.CPUCfsQuota = exists("cpu", "cpu.cfs_quota_us")
+		info.CPUShares = exists("cpu", "cpu.shares")
+		info.CPUSet, info.PidsLimit = exists("cpuset"), exists("pids")
+	}
+	for _, lack := range []struct {
+		has  bool
+		what string
+	}{
+		{info.MemoryLimit, "memory limit"}, {info.SwapLimit, "swap limit"}, {info.CPUCfsQuota, "cpu cfs quota"},
+		{info.CPUShares, "cpu shares"}, {info.CPUSet, "cpuset"}, {info.PidsLimit, "pids limit"},
+	} {
+		if !lack.has {
+			info.Warnings = append(info.Warnings, "WARNING: No "+lack.what+" support")
+		}
+	}
+}
+
+// osRelease reads the name and the version of the distribution (os-release(5)).
+func osRelease(path string) (name, version string) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "Linux", ""
+	}
+	defer f.Close()
+	name = "Linux"
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		key, value, _ := strings.Cut(lines.Text(), "=")
+		if text, err := strconv.Unquote(value); err == nil {
+			value = text
+		}
+		switch key {
+		case "PRETTY_NAME":
+			name = value
+		case "VERSION_ID":
+			version = value
+		}
+	}
+	return name, version
+}
+
+// countDir is the number of entries of a directory, 0 if it cannot be read.
+func countDir(path string) int {
+	d, err := os.Open(path)
+	if err != nil {
+		return 0
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	if err != nil {
+		return 0
+	}
+	return len(names)
+}
+
+// readsOne tells whether a switch of the kernel is on.
+func readsOne(path string) bool {
+	b, err := os.ReadFile(path)
+	return err == nil && strings.TrimSpace(string(b)) == "1"
+}

@@ -1,0 +1,57 @@
+package engine
+
+import (
+	"time"
+
+	"berth/engine/filter"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/api/types/volume"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// ImageListOptions choose the images of a listing.
+type ImageListOptions struct {
+	All        bool // intermediate images too; berth makes none
+	SharedSize bool // fill in SharedSize, which looks at all images
+	Manifests  bool // fill in Manifests
+	// Filters: before, dangling, label, reference, since, until.
+	Filters filter.Args
+}
+
+// ImageRemoveOptions say how hard to try.
+type ImageRemoveOptions struct {
+	Force   bool // even if stopped containers or several names use it
+	NoPrune bool // keep untagged parents; berth knows no parents
+}
+
+// ImportOptions describe the image that a root file system becomes.
+type ImportOptions struct {
+	Repo, Tag string   // "" makes an image without a name
+	Message   string   // the comment of its history
+	Changes   []string // Dockerfile instructions that set its configuration
+	Platform  *ocispec.Platform
+}
+
+// LoadedImage is one image that an archive brought. Ref is one of its names, "" if the archive gave it none.
+type LoadedImage struct{ ID, Ref string }
+
+// Layer is one step of an image's history, oldest first; the fields are those of berthapi.Layer.
+type Layer struct {
+	Index                    int
+	DiffID, ChainID, Digest  string
+	Size                     int64 // bytes of file content
+	CreatedBy, Comment       string
+	Created                  time.Time
+	Empty                    bool // changed the configuration only
+	Added, Modified, Deleted int
+	Wasted                   int64 // bytes that later layers hide
+}
+
+// DiskUsage is what the engine keeps on disk.
+type DiskUsage struct {
+	Images     image.DiskUsage
+	Containers container.DiskUsage
+	Volumes    volume.DiskUsage
+}
