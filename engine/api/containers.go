@@ -1,0 +1,354 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"berth/engine"
+	"berth/engine/filter"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// containerReader shows containers.
+type containerReader interface {
+	List(context.Context, engine.ListOptions) ([]container.Summary, error)
+	Inspect(ctx context.Context, ref string, size bool) (container.InspectResponse, error)
+	Changes(ctx context.Context, ref string) ([]container.FilesystemChange, error)
+	Top(ctx context.Context, ref, psArgs string) (container.TopResponse, error)
+	Stats(ctx context.Context, ref string) (container.StatsResponse, error)
+}
+
+// containerLifecycle takes containers from one state to the next.
+type containerLifecycle interface {
+	Create(context.Context, engine.CreateOptions) (container.CreateResponse, error)
+	Start(ctx context.Context, ref string, o engine.StartOptions) error
+	Stop(ctx context.Context, ref string, o engine.StopOptions) error
+	Restart(ctx context.Context, ref string, o engine.StopOptions) error
+	Kill(ctx context.Context, ref, signal string) error
+	Remove(ctx context.Context, ref string, o engine.RemoveOptions) error
+	Rename(ctx context.Context, ref, name string) error
+	Pause(ctx context.Context, ref string) error
+	Unpause(ctx context.Context, ref string) error
+	Wait(ctx context.Context, ref string, condition container.WaitCondition) (<-chan container.WaitResponse, error)
+	Resize(ctx context.Context, ref string, height, width uint) error
+	Prune(context.Context, filter.Args) (container.PruneReport, error)
+}
+
+// containerHandlers answer /containers/….
+type containerHandlers struct {
+	read containerReader
+	life containerLifecycle
+	flow containerStreams
+}
+
+func (c *containerHandlers) routes(rt *router) {
+	rt.on("GET /containers/json", c.list)
+	rt.on("POST /containers/create", c.create)
+	rt.on("POST /containers/prune", c.prune)
+	rt.on("GET /containers/{id}/json", c.inspect)
+	rt.on("GET /containers/{id}/changes", c.changes)
+	rt.on("GET /containers/{id}/top", c.top)
+	rt.on("POST /containers/{id}/start", c.start)
+	rt.on("POST /containers/{id}/stop", c.stopping(c.life.Stop))
+	rt.on("POST /containers/{id}/restart", c.stopping(c.life.Restart))
+	rt.on("POST /containers/{id}/kill", c.kill)
+	rt.on("POST /containers/{id}/pause", c.plain(c.life.Pause))
+	rt.on("POST /containers/{id}/unpause", c.plain(c.life.Unpause))
+	rt.on("POST /containers/{id}/rename", c.rename)
+	rt.on("POST /containers/{id}/resize", c.resize)
+	rt.on("POST /containers/{id}/wait", c.wait)
+	rt.on("DELETE /containers/{id}", c.remove)
+	c.streamRoutes(rt)
+}
+
+func (c *containerHandlers) list(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	limit, err := number(query, "limit", 0)
+	if err != nil {
+		return err
+	}
+	filters, err := filter.Parse(query.Get("filters"))
+	if err != nil {
+		return err
+	}
+	found, err := c.read.List(r.Context(), engine.ListOptions{All: flag(query, "all"), Limit: limit, Size: flag(query, "size"), Filters: filters})
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, list(found))
+}
+
+// createRequest is the body of a create, with what later versions of the API dropped from it.
+type createRequest struct {
+	container.CreateRequest
+	// MacAddress was the container's own until API 1.43, when each endpoint got one; 1.52 ignores it.
+	MacAddress network.HardwareAddr
+}
+
+func (c *containerHandlers) create(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	var req createRequest
+	if err := readJSON(w, r, &req); err != nil {
+		return err
+	}
+	if req.Config == nil {
+		return invalid("config cannot be empty in order to create a container")
+	}
+	platform, err := platformOf(query.Get("platform"))
+	if err != nil {
+		return err
+	}
+	req.adapt(versionOf(r))
+	created, err := c.life.Create(r.Context(), engine.CreateOptions{
+		Name: strings.TrimPrefix(query.Get("name"), "/"), Platform: platform,
+		Config: req.Config, HostConfig: req.HostConfig, NetworkingConfig: req.NetworkingConfig,
+	})
+	if err != nil {
+		return err
+	}
+	created.Warnings = list(created.Warnings)
+	return writeJSON(w, http.StatusCreated, created)
+}
+
+// adapt turns what clients of version v say into what the newest says.
+func (req *createRequest) adapt(v version) {
+	if req.HostConfig == nil {
+		req.HostConfig = &container.HostConfig{}
+	}
+	host := req.HostConfig
+	if n := host.MemorySwappiness; n != nil && *n == -1 {
+		// Old clients and today's docker CLI say "unset" like this.
+		host.MemorySwappiness = nil
+	}
+	if n := host.PidsLimit; n != nil && *n <= 0 {
+		host.PidsLimit = nil
+	}
+	if v.before(40) && host.IpcMode == "" {
+		host.IpcMode = container.IPCModeShareable
+	}
+	if v.before(41) && host.CgroupnsMode == "" {
+		host.CgroupnsMode = container.CgroupnsModeHost
+	}
+	if v.before(52) && len(req.MacAddress) > 0 {
+		req.moveMAC()
+	}
+}
+
+// moveMAC gives the container's MAC address to the endpoint of its network.
+func (req *createRequest) moveMAC() {
+	if req.NetworkingConfig == nil {
+		req.NetworkingConfig = &network.NetworkingConfig{}
+	}
+	endpoints := &req.NetworkingConfig.EndpointsConfig
+	if *endpoints == nil {
+		*endpoints = map[string]*network.EndpointSettings{}
+	}
+	name := req.HostConfig.NetworkMode.NetworkName()
+	if (*endpoints)[name] == nil {
+		(*endpoints)[name] = &network.EndpointSettings{}
+	}
+	if e := (*endpoints)[name]; len(e.MacAddress) == 0 {
+		e.MacAddress = req.MacAddress
+	}
+}
+
+// platformOf reads ?platform= of a create: "linux/amd64" or the JSON that newer clients send.
+func platformOf(text string) (*ocispec.Platform, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var p ocispec.Platform
+	if strings.HasPrefix(text, "{") {
+		if err := json.Unmarshal([]byte(text), &p); err != nil {
+			return nil, invalid("invalid platform %q: %w", text, err)
+		}
+		return &p, nil
+	}
+	parts := strings.Split(text, "/")
+	if len(parts) > 3 {
+		return nil, invalid("invalid platform %q: want os/architecture/variant", text)
+	}
+	for i, into := range []*string{&p.OS, &p.Architecture, &p.Variant} {
+		if i < len(parts) {
+			*into = parts[i]
+		}
+	}
+	return &p, nil
+}
+
+func (c *containerHandlers) inspect(w http.ResponseWriter, r *http.Request) error {
+	found, err := c.read.Inspect(r.Context(), r.PathValue("id"), flag(r.URL.Query(), "size"))
+	if err != nil {
+		return err
+	}
+	body, err := inspected(found, versionOf(r))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, body)
+}
+
+func (c *containerHandlers) changes(w http.ResponseWriter, r *http.Request) error {
+	changes, err := c.read.Changes(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, list(changes))
+}
+
+func (c *containerHandlers) top(w http.ResponseWriter, r *http.Request) error {
+	processes, err := c.read.Top(r.Context(), r.PathValue("id"), r.URL.Query().Get("ps_args"))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, processes)
+}
+
+func (c *containerHandlers) start(w http.ResponseWriter, r *http.Request) error {
+	o := engine.StartOptions{Checkpoint: r.URL.Query().Get("checkpoint")}
+	return noContent(w, c.life.Start(r.Context(), r.PathValue("id"), o))
+}
+
+// stopping is the handler of stop and of restart.
+func (c *containerHandlers) stopping(do func(context.Context, string, engine.StopOptions) error) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		query := r.URL.Query()
+		var o engine.StopOptions
+		if query.Get("t") != "" {
+			seconds, err := number(query, "t", 0)
+			if err != nil {
+				return err
+			}
+			o.Timeout = &seconds
+		}
+		if !versionOf(r).before(42) {
+			o.Signal = query.Get("signal")
+		}
+		return noContent(w, do(r.Context(), r.PathValue("id"), o))
+	}
+}
+
+func (c *containerHandlers) kill(w http.ResponseWriter, r *http.Request) error {
+	err := c.life.Kill(r.Context(), r.PathValue("id"), r.URL.Query().Get("signal"))
+	return noContent(w, err)
+}
+
+// plain is the handler of what takes nothing but a container.
+func (c *containerHandlers) plain(do func(context.Context, string) error) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		return noContent(w, do(r.Context(), r.PathValue("id")))
+	}
+}
+
+func (c *containerHandlers) rename(w http.ResponseWriter, r *http.Request) error {
+	return noContent(w, c.life.Rename(r.Context(), r.PathValue("id"), strings.TrimPrefix(r.URL.Query().Get("name"), "/")))
+}
+
+func (c *containerHandlers) resize(w http.ResponseWriter, r *http.Request) error {
+	height, width, err := sizeOf(r)
+	if err != nil {
+		return err
+	}
+	if err := c.life.Resize(r.Context(), r.PathValue("id"), height, width); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// sizeOf reads ?h= and ?w=, the size of a terminal in characters.
+func sizeOf(r *http.Request) (height, width uint, err error) {
+	query := r.URL.Query()
+	for _, side := range []struct {
+		name, word string
+		into       *uint
+	}{{"h", "height", &height}, {"w", "width", &width}} {
+		n, err := number(query, side.name, -1)
+		if err != nil || n < 0 || n > maxSide {
+			return 0, 0, invalid("invalid resize %s %q: want 0 to %d", side.word, query.Get(side.name), maxSide)
+		}
+		*side.into = uint(n)
+	}
+	return height, width, nil
+}
+
+// maxSide is the largest size of a terminal that the kernel can store (struct winsize).
+const maxSide = 1<<16 - 1
+
+func (c *containerHandlers) remove(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	if flag(query, "link") {
+		return invalid("removing a link between containers is not possible: berth connects containers by networks")
+	}
+	o := engine.RemoveOptions{Force: flag(query, "force"), Volumes: flag(query, "v")}
+	return noContent(w, c.life.Remove(r.Context(), r.PathValue("id"), o))
+}
+
+func (c *containerHandlers) prune(w http.ResponseWriter, r *http.Request) error {
+	filters, err := filter.Parse(r.URL.Query().Get("filters"))
+	if err != nil {
+		return err
+	}
+	report, err := c.life.Prune(r.Context(), filters)
+	if err != nil {
+		return err
+	}
+	report.ContainersDeleted = list(report.ContainersDeleted)
+	return writeJSON(w, http.StatusOK, report)
+}
+
+// wait answers with the header as soon as the waiting has begun, since clients start the container only then, and with
+// the body when the container has got there.
+func (c *containerHandlers) wait(w http.ResponseWriter, r *http.Request) error {
+	condition := container.WaitCondition(r.URL.Query().Get("condition"))
+	if versionOf(r).before(30) {
+		condition = ""
+	}
+	switch condition {
+	case "":
+		condition = container.WaitConditionNotRunning
+	case container.WaitConditionNotRunning, container.WaitConditionNextExit, container.WaitConditionRemoved:
+	default:
+		return invalid("invalid condition: %q", condition)
+	}
+	ended, err := c.life.Wait(r.Context(), r.PathValue("id"), condition)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusOK)
+	if err := http.NewResponseController(w).Flush(); err != nil {
+		return err
+	}
+	select {
+	case <-r.Context().Done():
+		return r.Context().Err()
+	case how, ok := <-ended:
+		if !ok {
+			return errors.New("the engine ended while it waited for the container")
+		}
+		return json.NewEncoder(w).Encode(how)
+	}
+}
+
+// noContent answers 204, or err.
+func noContent(w http.ResponseWriter, err error) error {
+	if err == nil {
+		w.WriteHeader(http.StatusNoContent)
+	}
+	return err
+}
+
+// list makes an empty list of an absent one: clients expect [], not null.
+func list[T any](items []T) []T {
+	if items == nil {
+		return []T{}
+	}
+	return items
+}

@@ -1,0 +1,130 @@
+package api
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/moby/moby/api/types"
+	"golang.org/x/sys/unix"
+)
+
+// stream is a connection taken from the HTTP server: its descriptor and the bytes that were read from it already.
+//
+// The engine passes the descriptor on to the shim, so that the stream outlives the engine. What has no descriptor
+// (TLS) is copied to and from one end of a socket pair by this process, and lives as long as the engine does.
+type stream struct {
+	file    *os.File
+	pending []byte
+	conn    net.Conn
+}
+
+// Close gives up this process's hold on the stream. Whoever received the descriptor keeps the stream open.
+func (s *stream) Close() error { return errors.Join(s.file.Close(), s.conn.Close()) }
+
+// fail says err in place of the stream that could not be had; the status line is gone by then.
+func (s *stream) fail(err error) { fmt.Fprintf(s.file, "%s\r\n", messageOf(err)) }
+
+// hijack takes the connection of r and answers that a raw stream follows: 101 to a client that asked to upgrade, else
+// 200. With tty, or before API 1.42, the type is raw-stream, else multiplexed-stream.
+func hijack(w http.ResponseWriter, r *http.Request, tty bool) (*stream, error) {
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, fmt.Errorf("taking the connection for a stream: %w", err)
+	}
+	s, err := takeover(conn, buffered.Reader)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	if err := writeStreamHeader(conn, w.Header(), r, tty); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("answering the upgrade to a stream: %w", err)
+	}
+	return s, nil
+}
+
+// writeStreamHeader writes the status line and headers that precede a stream.
+func writeStreamHeader(conn io.Writer, header http.Header, r *http.Request, tty bool) error {
+	media := types.MediaTypeRawStream
+	if !tty && !versionOf(r).before(42) {
+		media = types.MediaTypeMultiplexedStream
+	}
+	status := "HTTP/1.1 200 OK\r\nContent-Type: " + types.MediaTypeRawStream + "\r\n"
+	if r.Header.Get("Upgrade") != "" {
+		// The media type is told from the upgrade on; clients that do not ask for it expect the old one.
+		status = "HTTP/1.1 101 UPGRADED\r\nContent-Type: " + media + "\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
+	}
+	out := bufio.NewWriter(conn)
+	io.WriteString(out, status)
+	if err := header.WriteSubset(out, map[string]bool{"Content-Type": true, "Connection": true, "Upgrade": true}); err != nil {
+		return err
+	}
+	io.WriteString(out, "\r\n")
+	return out.Flush()
+}
+
+// takeover turns conn, of which in has read ahead, into a stream.
+func takeover(conn net.Conn, in *bufio.Reader) (*stream, error) {
+	// The server's deadlines must not follow the connection out of HTTP.
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		return nil, fmt.Errorf("clearing the deadline of a stream: %w", err)
+	}
+	pending := make([]byte, in.Buffered())
+	if _, err := io.ReadFull(in, pending); err != nil {
+		return nil, fmt.Errorf("reading what the client sent ahead: %w", err)
+	}
+	filer, ok := conn.(interface{ File() (*os.File, error) })
+	if !ok {
+		return relay(conn, pending)
+	}
+	file, err := filer.File()
+	if err != nil {
+		return nil, fmt.Errorf("taking the descriptor of a connection: %w", err)
+	}
+	return &stream{file: file, pending: pending, conn: conn}, nil
+}
+
+// relay gives a connection without a descriptor one, by copying. It ends when both directions have ended.
+func relay(conn net.Conn, pending []byte) (*stream, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("making a socket pair for a stream: %w", err)
+	}
+	theirs := os.NewFile(uintptr(fds[0]), "stream")
+	end := os.NewFile(uintptr(fds[1]), "relay")
+	ours, err := net.FileConn(end)
+	end.Close()
+	if err != nil {
+		theirs.Close()
+		return nil, fmt.Errorf("making a socket pair for a stream: %w", err)
+	}
+	var both sync.WaitGroup
+	both.Add(2)
+	go func() { defer both.Done(); forward(ours, conn) }()
+	go func() { defer both.Done(); forward(conn, ours) }()
+	go func() { both.Wait(); conn.Close(); ours.Close() }()
+	return &stream{file: theirs, pending: pending, conn: nopCloser{conn}}, nil
+}
+
+// nopCloser leaves closing to relay.
+type nopCloser struct{ net.Conn }
+
+func (nopCloser) Close() error { return nil }
+
+// forward copies from to to until the end, and passes the end on as a half-close.
+func forward(to, from net.Conn) {
+	_, err := io.Copy(to, from)
+	if half, ok := to.(interface{ CloseWrite() error }); ok && err == nil && half.CloseWrite() == nil {
+		return
+	}
+	// No half-close, or a broken peer: nothing more can come or go.
+	to.Close()
+	from.Close()
+}

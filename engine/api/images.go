@@ -1,0 +1,184 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+
+	"berth/engine"
+	"berth/engine/filter"
+
+	"github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/api/types/jsonstream"
+)
+
+// imageReader shows images.
+type imageReader interface {
+	List(context.Context, engine.ImageListOptions) ([]image.Summary, error)
+	Inspect(ctx context.Context, ref string) (image.InspectResponse, error)
+	History(ctx context.Context, ref string) ([]image.HistoryResponseItem, error)
+	Save(ctx context.Context, w io.Writer, refs []string) error
+}
+
+// imageWriter changes the set of images.
+type imageWriter interface {
+	Load(ctx context.Context, r io.Reader) ([]engine.LoadedImage, error)
+	Import(ctx context.Context, r io.Reader, o engine.ImportOptions) (id string, err error)
+	Tag(ctx context.Context, ref, repo, tag string) error
+	Remove(ctx context.Context, ref string, o engine.ImageRemoveOptions) ([]image.DeleteResponse, error)
+	Prune(context.Context, filter.Args) (image.PruneReport, error)
+}
+
+// imageHandlers answer /images/….
+type imageHandlers struct {
+	read  imageReader
+	write imageWriter
+}
+
+func (i *imageHandlers) routes(rt *router) {
+	rt.on("GET /images/json", i.list)
+	rt.on("GET /images/get", i.save)
+	rt.on("POST /images/load", i.load)
+	rt.on("POST /images/create", i.create)
+	rt.on("POST /images/prune", i.prune)
+	rt.onNamed("GET /images/", "/json", i.inspect)
+	rt.onNamed("GET /images/", "/history", i.history)
+	rt.onNamed("GET /images/", "/get", i.save)
+	rt.onNamed("POST /images/", "/tag", i.tag)
+	rt.onNamed("DELETE /images/", "", i.remove)
+}
+
+func (i *imageHandlers) list(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	filters, err := filter.Parse(query.Get("filters"))
+	if err != nil {
+		return err
+	}
+	if name := query.Get("filter"); name != "" && versionOf(r).before(41) {
+		filters["reference"] = append(filters["reference"], name)
+	}
+	found, err := i.read.List(r.Context(), engine.ImageListOptions{
+		All: flag(query, "all"), SharedSize: flag(query, "shared-size"), Manifests: flag(query, "manifests"), Filters: filters,
+	})
+	if err != nil {
+		return err
+	}
+	answer, err := summariesOf(found, versionOf(r))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, answer)
+}
+
+func (i *imageHandlers) inspect(w http.ResponseWriter, r *http.Request) error {
+	found, err := i.read.Inspect(r.Context(), r.PathValue("name"))
+	if err != nil {
+		return err
+	}
+	answer, err := imageOf(found, versionOf(r))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, answer)
+}
+
+func (i *imageHandlers) history(w http.ResponseWriter, r *http.Request) error {
+	steps, err := i.read.History(r.Context(), r.PathValue("name"))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, list(steps))
+}
+
+func (i *imageHandlers) tag(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	if err := i.write.Tag(r.Context(), r.PathValue("name"), query.Get("repo"), query.Get("tag")); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusCreated)
+	return nil
+}
+
+func (i *imageHandlers) remove(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	o := engine.ImageRemoveOptions{Force: flag(query, "force"), NoPrune: flag(query, "noprune")}
+	removed, err := i.write.Remove(r.Context(), r.PathValue("name"), o)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, list(removed))
+}
+
+func (i *imageHandlers) prune(w http.ResponseWriter, r *http.Request) error {
+	filters, err := filter.Parse(r.URL.Query().Get("filters"))
+	if err != nil {
+		return err
+	}
+	report, err := i.write.Prune(r.Context(), filters)
+	if err != nil {
+		return err
+	}
+	report.ImagesDeleted = list(report.ImagesDeleted)
+	return writeJSON(w, http.StatusOK, report)
+}
+
+// save sends the images of ?names=, or the one of the path. They are found before the first byte is sent, so that a
+// wrong name has a status; a failure later cuts the connection.
+func (i *imageHandlers) save(w http.ResponseWriter, r *http.Request) error {
+	refs := r.URL.Query()["names"]
+	if name := r.PathValue("name"); name != "" {
+		refs = []string{name}
+	}
+	if len(refs) == 0 {
+		return invalid("no image was named: give ?names=, once for each image")
+	}
+	w.Header().Set("Content-Type", "application/x-tar")
+	return i.read.Save(r.Context(), w, refs)
+}
+
+func (i *imageHandlers) load(w http.ResponseWriter, r *http.Request) error {
+	loaded, err := i.write.Load(r.Context(), r.Body)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	enc := json.NewEncoder(w)
+	for _, img := range loaded {
+		text := "Loaded image: " + img.Ref
+		if img.Ref == "" {
+			text = "Loaded image ID: " + img.ID
+		}
+		if err := enc.Encode(jsonstream.Message{Stream: text + "\n"}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// create makes an image of a root file system in the body; pulling one is what the other half of this route does.
+func (i *imageHandlers) create(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	if name := query.Get("fromImage"); name != "" {
+		if tag := query.Get("tag"); tag != "" {
+			name += ":" + tag
+		}
+		return &statusError{http.StatusNotImplemented, fmt.Sprintf("cannot pull %s: this engine does not pull from registries yet; "+
+			"bring the image in with 'load' (an archive of 'docker save') or 'import' (a root file system)", name)}
+	}
+	if src := query.Get("fromSrc"); src != "-" {
+		return invalid("cannot import %q: only the body of the request can be imported (fromSrc=-); download the file first", src)
+	}
+	platform, err := platformOf(query.Get("platform"))
+	if err != nil {
+		return err
+	}
+	id, err := i.write.Import(r.Context(), r.Body, engine.ImportOptions{
+		Repo: query.Get("repo"), Tag: query.Get("tag"), Message: query.Get("message"), Changes: query["changes"], Platform: platform,
+	})
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, jsonstream.Message{Status: id})
+}

@@ -1,0 +1,159 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
+	"github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/api/types/network"
+)
+
+// This file holds what older versions of the API answered and the newest does not; what each dropped is in
+// docs/CHANGELOG.md of the module github.com/moby/moby/api.
+
+// extend is the JSON object of v with the fields of more added, which v must not have.
+func extend(v, more any) (json.RawMessage, error) {
+	head, err := marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	tail, err := marshal(more)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case len(tail) == 2: // {}
+		return head, nil
+	case len(head) == 2:
+		return tail, nil
+	}
+	return append(append(head[:len(head)-1], ','), tail[1:]...), nil
+}
+
+// marshal is json.Marshal that leaves <, > and & as they are.
+func marshal(v any) ([]byte, error) {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, fmt.Errorf("encoding an answer: %w", err)
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
+}
+
+// endpoint152 is what GET /containers/{id}/json said of the default network, apart from Networks, until 1.52.
+type endpoint152 struct {
+	Bridge                 string
+	HairpinMode            bool
+	LinkLocalIPv6Address   string
+	LinkLocalIPv6PrefixLen int
+	SecondaryIPAddresses   []string
+	SecondaryIPv6Addresses []string
+	EndpointID             string
+	Gateway                netip.Addr
+	GlobalIPv6Address      netip.Addr
+	GlobalIPv6PrefixLen    int
+	IPAddress              netip.Addr
+	IPPrefixLen            int
+	IPv6Gateway            netip.Addr
+	MacAddress             network.HardwareAddr
+}
+
+// inspected is the answer to GET /containers/{id}/json.
+func inspected(c container.InspectResponse, v version) (any, error) {
+	if !v.before(52) || c.NetworkSettings == nil {
+		return c, nil
+	}
+	var old endpoint152
+	if e := c.NetworkSettings.Networks[network.NetworkBridge]; e != nil {
+		old.EndpointID, old.Gateway, old.IPAddress, old.IPPrefixLen = e.EndpointID, e.Gateway, e.IPAddress, e.IPPrefixLen
+		old.GlobalIPv6Address, old.GlobalIPv6PrefixLen, old.IPv6Gateway = e.GlobalIPv6Address, e.GlobalIPv6PrefixLen, e.IPv6Gateway
+		old.MacAddress = e.MacAddress
+	}
+	settings, err := extend(c.NetworkSettings, old)
+	if err != nil {
+		return nil, err
+	}
+	// The outer field hides the inner one of the same name.
+	return struct {
+		container.InspectResponse
+		NetworkSettings json.RawMessage
+	}{c, settings}, nil
+}
+
+// event152 is what an event said twice until 1.52.
+type event152 struct {
+	Status string `json:"status,omitempty"`
+	ID     string `json:"id,omitempty"`
+	From   string `json:"from,omitempty"`
+}
+
+// eventOf is one line of GET /events.
+func eventOf(e events.Message, v version) (any, error) {
+	if !v.before(52) || e.Type != events.ContainerEventType && e.Type != events.ImageEventType {
+		return e, nil
+	}
+	return extend(e, event152{Status: string(e.Action), ID: e.Actor.ID, From: e.Actor.Attributes["image"]})
+}
+
+// summariesOf is the answer to GET /images/json.
+func summariesOf(images []image.Summary, v version) (any, error) {
+	if !v.before(51) {
+		return list(images), nil
+	}
+	answer := make([]any, len(images))
+	for i, img := range images {
+		img.Containers = -1
+		if v.before(43) {
+			if len(img.RepoTags) == 0 {
+				img.RepoTags = []string{"<none>:<none>"}
+			}
+			if len(img.RepoDigests) == 0 {
+				img.RepoDigests = []string{"<none>@<none>"}
+			}
+		}
+		answer[i] = img
+		if v.before(44) {
+			var err error
+			if answer[i], err = extend(img, virtual44{img.Size}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return answer, nil
+}
+
+// virtual44 is what the size of an image was called beside Size until 1.44.
+type virtual44 struct{ VirtualSize int64 }
+
+// image152 is what GET /images/{name}/json said even where it was empty, until 1.52.
+type image152 struct {
+	Parent        string
+	DockerVersion string
+	Comment       *string `json:",omitempty"`
+	Author        *string `json:",omitempty"`
+}
+
+// imageOf is the answer to GET /images/{name}/json.
+func imageOf(img image.InspectResponse, v version) (any, error) {
+	if !v.before(52) {
+		return img, nil
+	}
+	var empty string
+	var old image152
+	if img.Comment == "" {
+		old.Comment = &empty
+	}
+	if img.Author == "" {
+		old.Author = &empty
+	}
+	answer, err := extend(img, old)
+	if err == nil && v.before(44) {
+		answer, err = extend(answer, virtual44{img.Size})
+	}
+	return answer, err
+}
