@@ -1,0 +1,121 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/moby/moby/client"
+)
+
+// Options say how far Connect may go.
+type Options struct {
+	Version string // of berth, for the User-Agent
+	// NoStart makes a missing engine an error instead of starting one.
+	NoStart bool
+	// Patience bounds the wait for an engine that is starting; 0 is 30 s.
+	Patience time.Duration
+}
+
+// ErrNoEngine is returned when nothing listens and nothing may be started.
+var ErrNoEngine = errors.New("no engine is running")
+
+// Connect returns a client of the engine that c names. It starts a background
+// engine when c is local and none listens.
+func Connect(ctx context.Context, c Config, o Options) (*Client, error) {
+	if !c.Local() {
+		return newClient(c.Host, nil, o)
+	}
+	conn, err := dial(ctx, c)
+	if err == nil {
+		return newClient(c.Socket(), conn, o)
+	}
+	if !absent(err) {
+		return nil, explain(c, err)
+	}
+	if o.NoStart {
+		return nil, fmt.Errorf("%w: nothing listens on %s", ErrNoEngine, c.SocketPath())
+	}
+	if err := startAndWait(ctx, c, o); err != nil {
+		return nil, err
+	}
+	conn, err = dial(ctx, c)
+	if err != nil {
+		return nil, explain(c, err)
+	}
+	return newClient(c.Socket(), conn, o)
+}
+
+// dial connects to the local socket.
+func dial(ctx context.Context, c Config) (net.Conn, error) {
+	var d net.Dialer
+	return d.DialContext(ctx, "unix", c.SocketPath())
+}
+
+// absent says whether err means that no engine listens, as opposed to one that
+// cannot be reached.
+func absent(err error) bool {
+	return errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED)
+}
+
+// explain turns a failed dial into what the user can do about it.
+func explain(c Config, err error) error {
+	if errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM) {
+		return fmt.Errorf("no permission to use the engine at %s: run the command with sudo, or as a member of the group that owns the socket", c.SocketPath())
+	}
+	return fmt.Errorf("connecting to the engine at %s: %w", c.SocketPath(), err)
+}
+
+// Client is a client of the Engine API that remembers why the engine refused
+// to upgrade a connection, which the library's own error leaves out.
+type Client struct {
+	*client.Client
+	refusal refusal
+}
+
+// newClient wraps host. first, when not nil, is an open connection to it that
+// serves the first request.
+func newClient(host string, first net.Conn, o Options) (*Client, error) {
+	c := &Client{}
+	opts := []client.Opt{
+		client.WithHost(host),
+		client.WithUserAgent("berth/" + o.Version),
+		client.WithResponseHook(c.refusal.look),
+	}
+	if first != nil {
+		opts = append(opts, client.WithDialContext(dialer(first)))
+	} else if os.Getenv("DOCKER_CERT_PATH") != "" {
+		opts = append(opts, client.WithTLSClientConfigFromEnv())
+	}
+	cl, err := client.New(opts...)
+	if err != nil {
+		if first != nil {
+			first.Close()
+		}
+		return nil, fmt.Errorf("using engine %s: %w", host, err)
+	}
+	c.Client = cl
+	return c, nil
+}
+
+// dialer hands out first once and dials the same socket after that.
+func dialer(first net.Conn) func(context.Context, string, string) (net.Conn, error) {
+	path := first.RemoteAddr().String()
+	var mu sync.Mutex
+	return func(ctx context.Context, _, _ string) (net.Conn, error) {
+		mu.Lock()
+		conn := first
+		first = nil
+		mu.Unlock()
+		if conn != nil {
+			return conn, nil
+		}
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	}
+}
