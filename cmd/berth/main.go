@@ -1,13 +1,25 @@
 // Command berth is a container workstation: a console, a container engine that
 // speaks Docker's Engine API, an OCI runtime and a shim, in one static binary.
+//
+// This package is the only main. It holds the command line: one file per verb,
+// each a client of the Engine API, and the one place where the engine, its API
+// and the console are put together (serve.go, daemon.go, engine.go, console.go).
+// The roles that run once per container leave before main: see package early.
 package main
 
 import (
-	"fmt"
-	"runtime/debug"
+	"context"
+	"os"
 )
 
 func main() {
-	info, _ := debug.ReadBuildInfo()
-	fmt.Println("berth", info.Main.Version)
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, environ: os.Environ()}
+	os.Exit(a.main(context.Background(), os.Args[1:]))
+}
+
+// main runs the command line and returns the exit code.
+func (a *app) main(ctx context.Context, args []string) int {
+	root := newRoot(a, args)
+	root.SetArgs(args)
+	return report(a.err, root.ExecuteContext(ctx))
 }

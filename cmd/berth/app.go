@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"berth/cmd/berth/connect"
+	"berth/cmd/berth/session"
+)
+
+// version is set by the linker (-X main.version=…).
+var version = ""
+
+// berthVersion is the version of this binary, or what the Go toolchain knows
+// of it.
+func berthVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "devel"
+}
+
+// app is what every verb gets: the streams of the process and the way to the
+// engine.
+type app struct {
+	in      *os.File
+	out     io.Writer
+	err     io.Writer
+	conf    connect.Config
+	environ []string
+}
+
+// client returns a client of the engine, which it starts when none runs.
+func (a *app) client(ctx context.Context) (*connect.Client, error) {
+	if err := a.conf.Fill(); err != nil {
+		return nil, err
+	}
+	return connect.Connect(ctx, a.conf, connect.Options{Version: berthVersion()})
+}
+
+// outFile is stdout when it is a file, for its size and whether it is a
+// terminal.
+func (a *app) outFile() *os.File {
+	f, _ := a.out.(*os.File)
+	return f
+}
+
+// terminalSize is that of stdout, or else of stdin.
+func (a *app) terminalSize() (h, w uint, ok bool) {
+	if h, w, ok = session.Size(a.outFile()); ok {
+		return h, w, true
+	}
+	return session.Size(a.in)
+}
+
+// statusError ends the process with a code of its own; err may be nil when the
+// container's exit code is all there is to say.
+type statusError struct {
+	code int
+	err  error
+}
+
+func (e *statusError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit status %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *statusError) Unwrap() error { return e.err }
+
+// report prints err for the user and returns the exit code.
+func report(w io.Writer, err error) int {
+	if err == nil {
+		return 0
+	}
+	code := 1
+	var status *statusError
+	if errors.As(err, &status) {
+		code = status.code
+		if status.err == nil {
+			return code
+		}
+	}
+	fmt.Fprintln(w, "berth: "+message(err))
+	return code
+}
+
+// message is what err says, without the client library's preface: the user
+// knows that the engine answers.
+func message(err error) string {
+	return strings.ReplaceAll(err.Error(), "Error response from daemon: ", "")
+}
+
+// forEach runs f on every reference and goes on after an error, as docker
+// does; what succeeded is printed.
+func (a *app) forEach(refs []string, f func(ref string) error) error {
+	var errs []error
+	for _, ref := range refs {
+		if err := f(ref); err != nil {
+			errs = append(errs, errors.New(message(err)))
+			continue
+		}
+		fmt.Fprintln(a.out, ref)
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/moby/moby/client"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"berth/cmd/berth/connect"
+	"berth/cmd/berth/output"
+)
+
+func newSystem(a *app) *cobra.Command {
+	c := &cobra.Command{Use: "system", Short: "Look after the engine", Args: cobra.NoArgs, RunE: showHelp}
+	c.AddCommand(newSystemDF(a), newInfo(a), newEvents(a), newSystemPrune(a))
+	return c
+}
+
+// usageRow is a line of system df; the names are docker's.
+type usageRow struct {
+	Active, Reclaimable, Size, TotalCount, Type string
+}
+
+var usageHeaders = output.Headers{"Type": "TYPE", "TotalCount": "TOTAL", "Active": "ACTIVE", "Size": "SIZE", "Reclaimable": "RECLAIMABLE"}
+
+func newSystemDF(a *app) *cobra.Command {
+	var format string
+	c := &cobra.Command{
+		Use:   "df [flags]",
+		Short: "Show how much disk is used and what pruning would free",
+		Args:  args(0, 0, "system df takes no arguments"),
+		RunE: func(c *cobra.Command, _ []string) error {
+			cl, err := a.client(c.Context())
+			if err != nil {
+				return err
+			}
+			u, err := cl.DiskUsage(c.Context(), client.DiskUsageOptions{Containers: true, Images: true, Volumes: true, BuildCache: true, Verbose: true})
+			if err != nil {
+				return err
+			}
+			rows := []usageRow{
+				usage("Images", u.Images.TotalCount, u.Images.ActiveCount, u.Images.TotalSize, u.Images.Reclaimable),
+				usage("Containers", u.Containers.TotalCount, u.Containers.ActiveCount, u.Containers.TotalSize, u.Containers.Reclaimable),
+				usage("Local Volumes", u.Volumes.TotalCount, u.Volumes.ActiveCount, u.Volumes.TotalSize, u.Volumes.Reclaimable),
+				usage("Build Cache", u.BuildCache.TotalCount, u.BuildCache.ActiveCount, u.BuildCache.TotalSize, u.BuildCache.Reclaimable),
+			}
+			return output.Rows(a.out, output.Spec{
+				Format: format, Headers: usageHeaders,
+				Table: "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
+			}, rows)
+		},
+	}
+	c.Flags().StringVar(&format, "format", "", "table, json or a Go template")
+	return c
+}
+
+func usage(kind string, total, active, size, free int64) usageRow {
+	r := usageRow{Type: kind, TotalCount: strconv.FormatInt(total, 10), Active: strconv.FormatInt(active, 10), Size: output.Size(size), Reclaimable: output.Size(free)}
+	if size > 0 {
+		r.Reclaimable += fmt.Sprintf(" (%d%%)", free*100/size)
+	}
+	return r
+}
+
+// pruneOptions are the flags of the prune verbs.
+type pruneOptions struct {
+	all, force, volumes bool
+	filters             []string
+}
+
+func (o *pruneOptions) register(fs *pflag.FlagSet) {
+	fs.BoolVarP(&o.all, "all", "a", false, "everything unused, not only what has no name")
+	fs.BoolVarP(&o.force, "force", "f", false, "do not ask")
+	fs.StringArrayVar(&o.filters, "filter", nil, "filter (KEY=VALUE)")
+}
+
+func newSystemPrune(a *app) *cobra.Command {
+	var o pruneOptions
+	c := &cobra.Command{
+		Use:   "prune [flags]",
+		Short: "Remove stopped containers and unused images",
+		Args:  args(0, 0, "system prune takes no arguments"),
+		RunE: func(c *cobra.Command, _ []string) error {
+			what := "all stopped containers and all images without a name"
+			if o.all {
+				what = "all stopped containers and all images that no container uses"
+			}
+			if o.volumes {
+				what += ", and volumes that no container uses"
+			}
+			if !a.confirm(o.force, what) {
+				return nil
+			}
+			cl, err := a.client(c.Context())
+			if err != nil {
+				return err
+			}
+			return a.prune(c.Context(), cl, o)
+		},
+	}
+	o.register(c.Flags())
+	c.Flags().BoolVar(&o.volumes, "volumes", false, "volumes too")
+	return c
+}
+
+// prune removes by kind, what uses before what is used.
+func (a *app) prune(ctx context.Context, cl *connect.Client, o pruneOptions) error {
+	f, err := parseFilters(o.filters)
+	if err != nil {
+		return err
+	}
+	ctrs, err := cl.ContainerPrune(ctx, client.ContainerPruneOptions{Filters: f})
+	if err != nil {
+		return err
+	}
+	total := ctrs.Report.SpaceReclaimed
+	a.list("Deleted Containers:", ctrs.Report.ContainersDeleted)
+	if o.volumes {
+		n, err := a.pruneVolumes(ctx, cl, o)
+		if err != nil {
+			return err
+		}
+		total += n
+	}
+	imgs, err := cl.ImagePrune(ctx, client.ImagePruneOptions{Filters: f.Clone().Add("dangling", strconv.FormatBool(!o.all))})
+	if err != nil {
+		return err
+	}
+	var lines []string
+	for _, d := range imgs.Report.ImagesDeleted {
+		if d.Untagged != "" {
+			lines = append(lines, "untagged: "+d.Untagged)
+		}
+		if d.Deleted != "" {
+			lines = append(lines, "deleted: "+d.Deleted)
+		}
+	}
+	a.list("Deleted Images:", lines)
+	total += imgs.Report.SpaceReclaimed
+	fmt.Fprintln(a.out, "Total reclaimed space: "+output.Size(int64(total)))
+	return nil
+}
+
+func (a *app) pruneVolumes(ctx context.Context, cl *connect.Client, o pruneOptions) (uint64, error) {
+	f, err := parseFilters(o.filters)
+	if err != nil {
+		return 0, err
+	}
+	res, err := cl.VolumePrune(ctx, client.VolumePruneOptions{All: o.all, Filters: f})
+	if err != nil {
+		return 0, err
+	}
+	a.list("Deleted Volumes:", res.Report.VolumesDeleted)
+	return res.Report.SpaceReclaimed, nil
+}
+
+// list prints a title and what stands under it, nothing when that is empty.
+func (a *app) list(title string, lines []string) {
+	if len(lines) > 0 {
+		fmt.Fprintln(a.out, title+"\n"+strings.Join(lines, "\n")+"\n")
+	}
+}
+
+// confirm asks before what cannot be undone.
+func (a *app) confirm(force bool, what string) bool {
+	if force {
+		return true
+	}
+	fmt.Fprintf(a.err, "This removes %s.\nAre you sure? [y/N] ", what)
+	if a.in == nil {
+		return false
+	}
+	line, err := bufio.NewReader(a.in).ReadString('\n')
+	if err != nil && line == "" {
+		return false
+	}
+	return strings.EqualFold(strings.TrimSpace(line), "y")
+}
