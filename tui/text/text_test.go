@@ -94,3 +94,24 @@ func FuzzClean(f *testing.F) {
 		}
 	})
 }
+
+func TestWrapLosesNothingAndCarriesColours(t *testing.T) {
+	in := "ab\x1b[31mcd日本ef\x1b[mgh"
+	rows := Wrap(in, 3)
+	want := []string{"ab\x1b[31mc\x1b[m", "\x1b[31md日\x1b[m", "\x1b[31m本e\x1b[m", "\x1b[31mf\x1b[mgh"}
+	if strings.Join(rows, "|") != strings.Join(want, "|") {
+		t.Errorf("got %q, want %q", rows, want)
+	}
+	if got := Strip(strings.Join(rows, "")); got != Strip(in) {
+		t.Errorf("text is %q", got)
+	}
+	if got := Wrap("", 5); len(got) != 1 || got[0] != "" {
+		t.Errorf("empty line: %q", got)
+	}
+}
+
+func TestHighlight(t *testing.T) {
+	if got := Highlight("abcabc", [][]int{{1, 2}, {4, 6}}, "<"); got != "a<b\x1b[mca<bc\x1b[m" {
+		t.Errorf("%q", got)
+	}
+}

@@ -1,0 +1,109 @@
+package logs
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"berth/tui/pager"
+	"berth/tui/text"
+	"berth/tui/theme"
+)
+
+// View is the Logs tab of one container. It reads nothing itself: whoever owns
+// it opens the stream and hands over what arrives.
+type View struct {
+	Container string // whose log it is
+	Stream    int    // number of the stream it accepts batches from
+	Whole     bool   // the stream began at the oldest line
+	Ended     string // why no more lines come, "" while they do
+
+	buf   *Buffer
+	pager *pager.Pager
+	theme theme.Theme
+}
+
+// NewView is an empty view.
+func NewView(th theme.Theme) *View {
+	v := &View{theme: th, buf: NewBuffer(th)}
+	v.pager = pager.New(v.buf, true)
+	return v
+}
+
+// Reset empties the view for another container or stream; times stay as switched.
+func (v *View) Reset(container string, stream int, whole bool) {
+	times := v.buf.times
+	v.buf = NewBuffer(v.theme)
+	v.buf.times = times
+	v.pager.SetSource(v.buf)
+	v.Container, v.Stream, v.Whole, v.Ended = container, stream, whole, ""
+}
+
+// SetTheme changes the colours.
+func (v *View) SetTheme(th theme.Theme) { v.theme, v.buf.theme = th, th }
+
+// Append adds a batch of the stream.
+func (v *View) Append(lines []Line, skipped int) { v.buf.Append(lines, skipped) }
+
+// Pager scrolls and searches the view.
+func (v *View) Pager() *pager.Pager { return v.pager }
+
+// ToggleTimes shows or hides the times.
+func (v *View) ToggleTimes() { v.buf.times = !v.buf.times }
+
+// Search looks for a regular expression.
+func (v *View) Search(q *regexp.Regexp) { v.pager.Search(q) }
+
+// Lines draws the view. empty is shown when there is no line.
+func (v *View) Lines(width, height int, empty []string) []string {
+	if v.buf.End() == v.buf.First() && v.buf.Dropped() == 0 {
+		v.pager.SetSize(width, height)
+		return text.Block(empty, width, height)
+	}
+	return v.pager.View(v.theme, width, height)
+}
+
+// Footer says where the view is: following or not, how many lines, what was dropped.
+func (v *View) Footer() string {
+	var parts []string
+	if cur, all := v.pager.Hits(); v.pager.Query() != nil {
+		s := fmt.Sprintf("hit %d/%d", cur, all)
+		if v.pager.OnlyHits() {
+			s = fmt.Sprintf("matches only %d/%d", cur, all)
+		}
+		parts = append(parts, v.theme.Warn.Render(s))
+	}
+	switch below := v.pager.Below(); {
+	case v.pager.Follows() && v.Ended == "":
+		parts = append(parts, "follow "+v.theme.Good.Render("●"))
+	case !v.pager.Follows() && below > 0:
+		parts = append(parts, v.theme.Warn.Render("▼ "+Thousands(below)+" below"))
+	}
+	if v.Ended != "" {
+		parts = append(parts, v.theme.Dim.Render(v.Ended))
+	}
+	if d := v.buf.Dropped(); d > 0 {
+		parts = append(parts, v.theme.Bad.Render(Thousands(d)+" dropped"))
+	}
+	n := v.buf.End() - v.buf.First()
+	unit := " lines"
+	if n == 1 {
+		unit = " line"
+	}
+	if !v.Whole && v.buf.Dropped() == 0 && n >= Tail {
+		unit += ", g for all"
+	}
+	return strings.Join(append(parts, Thousands(n)+unit), " ")
+}
+
+// Tail is how many lines are asked for at first.
+const Tail = 5000
+
+// Thousands writes a count with commas.
+func Thousands(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

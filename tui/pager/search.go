@@ -1,0 +1,118 @@
+package pager
+
+import (
+	"regexp"
+	"sort"
+
+	"berth/tui/text"
+)
+
+// Search looks for a regular expression; nil ends the search. The current hit
+// becomes the first one on screen or below, else the last one above.
+func (p *Pager) Search(query *regexp.Regexp) {
+	p.settle()
+	p.query, p.hits, p.scanned, p.hit = query, nil, p.src.First(), -1
+	if query == nil {
+		p.onlyHits = false
+		return
+	}
+	p.scan()
+	if len(p.hits) == 0 {
+		return
+	}
+	if p.onlyHits {
+		p.clamp()
+	}
+	i := sort.SearchInts(p.hits, p.top)
+	if i == len(p.hits) {
+		i--
+	}
+	p.hit = p.hits[i]
+	p.reveal(p.hit)
+}
+
+// Query is the search in effect, or nil.
+func (p *Pager) Query() *regexp.Regexp { return p.query }
+
+// Hits returns how many lines match and which of them is current, from 1;
+// 0 when none is.
+func (p *Pager) Hits() (current, total int) {
+	p.scan()
+	if p.hit >= 0 {
+		if i := sort.SearchInts(p.hits, p.hit); i < len(p.hits) && p.hits[i] == p.hit {
+			current = i + 1
+		}
+	}
+	return current, len(p.hits)
+}
+
+// Step goes to the next hit (+1) or the one before (-1), round the ends.
+func (p *Pager) Step(by int) bool {
+	p.scan()
+	if len(p.hits) == 0 {
+		return false
+	}
+	from := p.hit
+	if from < 0 {
+		from, _ = p.visible()
+	}
+	i := sort.SearchInts(p.hits, from)
+	switch {
+	case by > 0 && i < len(p.hits) && p.hits[i] == from:
+		i++
+	case by < 0:
+		i--
+	}
+	i = (i + len(p.hits)) % len(p.hits)
+	p.hit = p.hits[i]
+	p.reveal(p.hit)
+	return true
+}
+
+// OnlyHits tells whether lines that do not match are hidden.
+func (p *Pager) OnlyHits() bool { return p.onlyHits }
+
+// ToggleOnlyHits hides or shows the lines that do not match.
+func (p *Pager) ToggleOnlyHits() bool {
+	if p.query == nil {
+		return false
+	}
+	p.settle()
+	p.onlyHits = !p.onlyHits
+	p.clamp()
+	return true
+}
+
+// reveal scrolls a line into view, with some lines of context above it.
+func (p *Pager) reveal(n int) {
+	if first, last := p.visible(); n >= first && n <= last {
+		return
+	}
+	p.follow = false
+	p.top, p.sub = n, 0
+	for range p.height / 3 {
+		m, ok := p.prev(p.top)
+		if !ok {
+			break
+		}
+		p.top = m
+	}
+}
+
+// scan searches the lines that were not searched yet and forgets hits on lines
+// that are gone.
+func (p *Pager) scan() {
+	if p.query == nil {
+		return
+	}
+	first, end := p.src.First(), p.src.End()
+	if i := sort.SearchInts(p.hits, first); i > 0 {
+		p.hits = append(p.hits[:0], p.hits[i:]...)
+	}
+	for n := max(p.scanned, first); n < end; n++ {
+		if p.query.MatchString(text.Strip(p.src.Line(n))) {
+			p.hits = append(p.hits, n)
+		}
+	}
+	p.scanned = end
+}
