@@ -49,13 +49,8 @@ func (b *Buffer) End() int { return b.dropped + len(b.lines) - b.head }
 // Dropped counts the lines that were forgotten for want of room.
 func (b *Buffer) Dropped() int { return b.dropped }
 
-// Append adds lines and forgets the oldest beyond the bounds. skipped counts
-// lines that were dropped before they came here.
-func (b *Buffer) Append(lines []Line, skipped int) {
-	if skipped > 0 { // what was skipped lies between the old and the new: keep one run
-		b.dropped += skipped + len(b.lines) - b.head
-		b.lines, b.head, b.bytes = b.lines[:0], 0, 0
-	}
+// Append adds lines and forgets the oldest beyond the bounds.
+func (b *Buffer) Append(lines []Line) {
 	b.lines = append(b.lines, lines...)
 	for _, l := range lines {
 		b.bytes += len(l.Text)

@@ -68,7 +68,7 @@ func TestTheBufferIsBoundedAndCounts(t *testing.T) {
 	b := NewBuffer(theme.Theme{})
 	b.maxSize = 1000
 	for i := range 500 {
-		b.Append([]Line{{Text: fmt.Sprintf("line %05d", i)}}, 0)
+		b.Append([]Line{{Text: fmt.Sprintf("line %05d", i)}})
 	}
 	if b.End() != 500 || b.First() != 400 || b.Dropped() != 400 {
 		t.Fatalf("lines %d to %d, dropped %d", b.First(), b.End(), b.Dropped())
@@ -76,12 +76,8 @@ func TestTheBufferIsBoundedAndCounts(t *testing.T) {
 	if got := b.Line(b.First()); got != "line 00400" {
 		t.Errorf("oldest is %q", got)
 	}
-	b.Append([]Line{{Text: "after"}}, 50)
-	if b.Line(b.End()-1) != "after" || b.Dropped() != 550 || b.First() != 550 {
-		t.Errorf("after a gap: %d dropped", b.Dropped())
-	}
 	for range 5000 {
-		b.Append([]Line{{Text: "0123456789"}}, 0)
+		b.Append([]Line{{Text: "0123456789"}})
 	}
 	if len(b.lines) > 4096 {
 		t.Errorf("%d slots are held for 100 lines", len(b.lines))
@@ -90,7 +86,7 @@ func TestTheBufferIsBoundedAndCounts(t *testing.T) {
 
 func TestLinesAreSafeAndMayShowTheirTime(t *testing.T) {
 	v := NewView(theme.ANSI16())
-	v.Append([]Line{{at, "evil\x1b[2J\x1b]0;x\a", false}, {at, "oops", true}}, 0)
+	v.Append([]Line{{at, "evil\x1b[2J\x1b]0;x\a", false}, {at, "oops", true}})
 	show := func() []string {
 		rows := v.Lines(40, 2, nil)
 		for _, r := range rows {

@@ -43,7 +43,7 @@ func (v *View) Reset(container string, stream int, whole bool) {
 func (v *View) SetTheme(th theme.Theme) { v.theme, v.buf.theme = th, th }
 
 // Append adds a batch of the stream.
-func (v *View) Append(lines []Line, skipped int) { v.buf.Append(lines, skipped) }
+func (v *View) Append(lines []Line) { v.buf.Append(lines) }
 
 // Pager scrolls and searches the view.
 func (v *View) Pager() *pager.Pager { return v.pager }

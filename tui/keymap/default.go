@@ -1,0 +1,141 @@
+package keymap
+
+// The actions.
+const (
+	Quit        Action = "quit"
+	Back        Action = "back"
+	Interrupt   Action = "interrupt"
+	Help        Action = "help"
+	Palette     Action = "palette"
+	CommandLog  Action = "command-log"
+	NextPane    Action = "next-pane"
+	PrevPane    Action = "previous-pane"
+	ToContainer Action = "containers"
+	ToImages    Action = "images"
+	ToDetail    Action = "detail"
+	PrevTab     Action = "previous-tab"
+	NextTab     Action = "next-tab"
+	Zoom        Action = "zoom"
+	Unzoom      Action = "unzoom"
+	Run         Action = "run"
+	Filter      Action = "filter"
+	Copy        Action = "copy"
+	CopyID      Action = "copy-id"
+
+	Up       Action = "up"
+	Down     Action = "down"
+	PageUp   Action = "page-up"
+	PageDown Action = "page-down"
+	Top      Action = "top"
+	Bottom   Action = "bottom"
+	Left     Action = "left"
+	Right    Action = "right"
+	Open     Action = "open"
+	Mark     Action = "mark"
+	Range    Action = "range"
+	ShowAll  Action = "show-all"
+	Sort     Action = "sort"
+
+	DetailUp       Action = "detail-up"
+	DetailDown     Action = "detail-down"
+	DetailHalfUp   Action = "detail-half-up"
+	DetailHalfDown Action = "detail-half-down"
+
+	Start   Action = "start"
+	Stop    Action = "stop"
+	Restart Action = "restart"
+	Pause   Action = "pause"
+	Kill    Action = "kill"
+	Remove  Action = "remove"
+	Shells  Action = "shell"
+	Attach  Action = "attach"
+	LogsMax Action = "logs"
+	Diff    Action = "diff"
+
+	Browse      Action = "layers"
+	Tag         Action = "tag"
+	RemoveImage Action = "remove-image"
+
+	NextHit  Action = "next-hit"
+	PrevHit  Action = "previous-hit"
+	Times    Action = "timestamps"
+	Wrap     Action = "wrap"
+	OnlyHits Action = "matches-only"
+	Follow   Action = "follow"
+)
+
+// Default is the built-in key map.
+func Default() Map {
+	return Map{
+		{Quit, Everywhere, []string{"q"}, "close the overlay, then the filter, then leave berth", "", false},
+		{Interrupt, Everywhere, []string{"ctrl+c"}, "leave berth; containers run on", "", true},
+		{Back, Everywhere, []string{"esc"}, "back: out of the detail, marks, filter", "", true},
+		{Help, Everywhere, []string{"?", "x"}, "all keys", "help", false},
+		{Palette, Everywhere, []string{":"}, "palette: find any action by name", "palette", true},
+		{CommandLog, Everywhere, []string{"@"}, "show the berth commands that equal what was done", "", false},
+		{NextPane, Everywhere, []string{"tab"}, "next pane", "", true},
+		{PrevPane, Everywhere, []string{"shift+tab"}, "previous pane", "", true},
+		{ToContainer, Everywhere, []string{"2"}, "go to containers", "", false},
+		{ToImages, Everywhere, []string{"3"}, "go to images", "", false},
+		{ToDetail, Everywhere, []string{"0"}, "go to the detail", "", false},
+		{PrevTab, Everywhere, []string{"["}, "previous tab of the detail", "", true},
+		{NextTab, Everywhere, []string{"]"}, "next tab of the detail", "", true},
+		{Zoom, Everywhere, []string{"+", "="}, "detail over the whole screen", "", false},
+		{Unzoom, Everywhere, []string{"_", "-"}, "back to the lists beside the detail", "", false},
+		{Run, Everywhere, []string{"R"}, "run an image", "run", false},
+		{Filter, Everywhere, []string{"/"}, "filter the list (regex, !inverse, ~fuzzy), search the detail", "filter", false},
+		{Copy, Everywhere, []string{"y"}, "copy the name, or the visible text", "", false},
+		{CopyID, Everywhere, []string{"Y"}, "copy the ID", "", false},
+
+		{Down, Lists, []string{"j", "down"}, "down", "", true},
+		{Up, Lists, []string{"k", "up"}, "up", "", true},
+		{PageDown, Lists, []string{"pgdown", "ctrl+f"}, "page down", "", true},
+		{PageUp, Lists, []string{"pgup", "ctrl+b"}, "page up", "", true},
+		{Top, Lists, []string{"g", "home"}, "first row", "", true},
+		{Bottom, Lists, []string{"G", "end"}, "last row", "", true},
+		{Left, Lists, []string{"h", "left"}, "panel above", "", true},
+		{Right, Lists, []string{"l", "right"}, "panel below, then the detail", "", true},
+		{Open, Lists, []string{"enter"}, "into the detail", "open", true},
+		{Mark, Lists, []string{"space"}, "mark; verbs act on all that is marked", "mark", false},
+		{Range, Lists, []string{"v"}, "begin a range; move to extend it", "", false},
+		{Sort, Lists, []string{"o"}, "next order of the list", "", false},
+		{DetailDown, Lists, []string{"J", "shift+down"}, "scroll the detail down", "", true},
+		{DetailUp, Lists, []string{"K", "shift+up"}, "scroll the detail up", "", true},
+		{DetailHalfDown, Lists, []string{"ctrl+d"}, "scroll the detail half a page down", "", true},
+		{DetailHalfUp, Lists, []string{"ctrl+u"}, "scroll the detail half a page up", "", true},
+
+		{Shells, Containers, []string{"E", "e"}, "shell in the container", "shell", false},
+		{LogsMax, Containers, []string{"m"}, "logs over the whole screen", "logs", false},
+		{Diff, Containers, []string{"D"}, "layers of the image and live changes", "diff", false},
+		{Stop, Containers, []string{"s"}, "stop", "stop", false},
+		{Start, Containers, []string{"S"}, "start", "start", false},
+		{Restart, Containers, []string{"r"}, "restart", "restart", false},
+		{Pause, Containers, []string{"p"}, "pause, or go on", "", false},
+		{Remove, Containers, []string{"d", "delete"}, "remove (asks how)", "remove", false},
+		{Kill, Containers, []string{"ctrl+k"}, "kill (asks)", "", false},
+		{Attach, Containers, []string{"a"}, "attach to the main process", "", false},
+		{ShowAll, Containers, []string{"A"}, "show all, or only what runs", "", false},
+
+		{Browse, Images, []string{"D"}, "browse the layers", "layers", false},
+		{Tag, Images, []string{"t"}, "tag", "tag", false},
+		{RemoveImage, Images, []string{"d", "delete"}, "remove (asks how)", "remove", false},
+
+		{Down, Detail, []string{"j", "down"}, "down", "", true},
+		{Up, Detail, []string{"k", "up"}, "up", "", true},
+		{DetailHalfDown, Detail, []string{"ctrl+d"}, "half a page down", "", true},
+		{DetailHalfUp, Detail, []string{"ctrl+u"}, "half a page up", "", true},
+		{PageDown, Detail, []string{"pgdown", "ctrl+f", "space"}, "page down", "", true},
+		{PageUp, Detail, []string{"pgup", "ctrl+b"}, "page up", "", true},
+		{Top, Detail, []string{"g", "home"}, "first line (of a log: the oldest there is)", "", true},
+		{Bottom, Detail, []string{"G", "end"}, "last line, and follow it", "", true},
+		{Left, Detail, []string{"h", "left"}, "left, or back to the lists", "", true},
+		{Right, Detail, []string{"l", "right"}, "right", "", true},
+		{NextHit, Detail, []string{"n"}, "next hit of the search", "next hit", false},
+		{PrevHit, Detail, []string{"N"}, "previous hit", "", false},
+		{Wrap, Detail, []string{"w"}, "wrap long lines", "wrap", false},
+		{OnlyHits, Detail, []string{"x"}, "only the lines that match", "matches only", false},
+
+		{Times, Logs, []string{"t"}, "times", "times", false},
+		{Follow, Logs, []string{"P", "f"}, "hold the log, or follow it", "hold", false},
+	}
+}
