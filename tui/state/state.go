@@ -1,0 +1,247 @@
+package state
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
+)
+
+// State is everything known.
+type State struct {
+	containers map[string]Container
+	images     []Image
+	loaded     struct{ containers, images bool }
+
+	// Rows being fetched. A row that changes meanwhile is fetched once more, so
+	// that answers arriving out of order never show an older state.
+	fetching map[string]bool // ID → changed since the fetch began
+}
+
+// New is an empty state.
+func New() *State {
+	return &State{containers: map[string]Container{}, fetching: map[string]bool{}}
+}
+
+// imageRows is the key under which fetches of the image list are counted.
+const imageRows = "images"
+
+// SetContainers is the snapshot of containers; it forgets what was known.
+func (s *State) SetContainers(list []container.Summary) {
+	clear(s.containers)
+	for _, sum := range list {
+		c := FromSummary(sum)
+		s.containers[c.ID] = c
+	}
+	s.loaded.containers = true
+}
+
+// SetImages is the snapshot of images.
+func (s *State) SetImages(list []Image) {
+	s.images = list
+	s.loaded.images = true
+}
+
+// Loaded tells whether the first snapshot has come.
+func (s *State) Loaded() (containers, images bool) { return s.loaded.containers, s.loaded.images }
+
+// Reset forgets which fetches are under way; their connection is gone.
+func (s *State) Reset() { clear(s.fetching) }
+
+// Fetch is what to do after an event.
+type Fetch int
+
+// The fetches.
+const (
+	Nothing Fetch = iota
+	Row           // fetch the container named
+	AllImages
+)
+
+// Event says what an event makes necessary: at most one fetch.
+func (s *State) Event(e events.Message) (Fetch, string) {
+	id := e.Actor.ID
+	switch e.Type {
+	case events.ContainerEventType:
+		action, _, _ := strings.Cut(string(e.Action), ":")
+		switch events.Action(action) {
+		case events.ActionDestroy:
+			delete(s.containers, id)
+			return Nothing, id
+		case events.ActionExecCreate, events.ActionExecStart, events.ActionExecDie, events.ActionExecDetach,
+			events.ActionAttach, events.ActionDetach, events.ActionResize, events.ActionTop, events.ActionCommit,
+			events.ActionCopy, events.ActionExport, events.ActionArchivePath, events.ActionExtractToDir:
+			return Nothing, ""
+		}
+		if id != "" && s.begin(id) {
+			return Row, id
+		}
+	case events.ImageEventType:
+		if s.begin(imageRows) {
+			return AllImages, ""
+		}
+	}
+	return Nothing, ""
+}
+
+// begin notes a fetch, or that the one under way must be repeated.
+func (s *State) begin(key string) bool {
+	if _, busy := s.fetching[key]; busy {
+		s.fetching[key] = true
+		return false
+	}
+	s.fetching[key] = false
+	return true
+}
+
+// done ends a fetch and tells whether to repeat it.
+func (s *State) done(key string) (again bool) {
+	again = s.fetching[key]
+	delete(s.fetching, key)
+	return again && s.begin(key)
+}
+
+// PutRow stores an answer; nil means that there is no such container. It tells
+// whether the row must be fetched again.
+func (s *State) PutRow(id string, sum *container.Summary) (again bool) {
+	if sum == nil {
+		delete(s.containers, id)
+	} else {
+		c := FromSummary(*sum)
+		c.Busy = s.containers[id].Busy
+		s.containers[c.ID] = c
+	}
+	return s.done(id)
+}
+
+// PutImages stores an answer and tells whether to fetch again.
+func (s *State) PutImages(list []Image) (again bool) {
+	s.SetImages(list)
+	return s.done(imageRows)
+}
+
+// Failed ends a fetch that brought nothing.
+func (s *State) Failed(id string) {
+	if id == "" {
+		id = imageRows
+	}
+	delete(s.fetching, id)
+}
+
+// SetBusy notes the verb that is under way on a container.
+func (s *State) SetBusy(id, verb string) {
+	if c, ok := s.containers[id]; ok {
+		c.Busy = verb
+		s.containers[id] = c
+	}
+}
+
+// Container looks one up.
+func (s *State) Container(id string) (Container, bool) {
+	c, ok := s.containers[id]
+	return c, ok
+}
+
+// Order is how a list is sorted.
+type Order string
+
+// The orders. Every list begins with the first of its own.
+const (
+	ByState Order = "state"
+	ByName  Order = "name"
+	ByAge   Order = "age"
+	ByCPU   Order = "cpu"
+	ByMem   Order = "memory"
+	BySize  Order = "size"
+)
+
+// Usage is what sorting by CPU and memory needs to know.
+type Usage func(id string) (cpu float64, mem uint64)
+
+// Containers lists the containers, those that run first with ByState; stopped
+// ones only if all is set.
+func (s *State) Containers(all bool, by Order, usage Usage) []Container {
+	out := make([]Container, 0, len(s.containers))
+	for _, c := range s.containers {
+		if all || c.Running() {
+			out = append(out, c)
+		}
+	}
+	name := func(a, b Container) int {
+		return cmp.Or(cmp.Compare(a.Project, b.Project), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+	}
+	slices.SortFunc(out, func(a, b Container) int {
+		switch by {
+		case ByState:
+			return cmp.Or(cmp.Compare(rank(a), rank(b)), name(a, b))
+		case ByAge:
+			return cmp.Or(cmp.Compare(b.Created, a.Created), name(a, b))
+		case ByCPU, ByMem:
+			ac, am := usage(a.ID)
+			bc, bm := usage(b.ID)
+			if by == ByCPU {
+				return cmp.Or(cmp.Compare(bc, ac), name(a, b))
+			}
+			return cmp.Or(cmp.Compare(bm, am), name(a, b))
+		}
+		return name(a, b)
+	})
+	return out
+}
+
+// rank puts what runs first.
+func rank(c Container) int {
+	switch c.State {
+	case container.StateRunning, container.StatePaused, container.StateRestarting:
+		return 0
+	case container.StateCreated:
+		return 1
+	}
+	return 2
+}
+
+// Counts says how many containers run and how many there are.
+func (s *State) Counts() (running, all int) {
+	for _, c := range s.containers {
+		if c.Running() {
+			running++
+		}
+	}
+	return running, len(s.containers)
+}
+
+// Images lists the images.
+func (s *State) Images(by Order) []Image {
+	out := slices.Clone(s.images)
+	slices.SortFunc(out, func(a, b Image) int {
+		tags := cmp.Or(cmp.Compare(b2i(a.Tag == ""), b2i(b.Tag == "")), cmp.Compare(a.Tag, b.Tag), cmp.Compare(a.ID, b.ID))
+		switch by {
+		case BySize:
+			return cmp.Or(cmp.Compare(b.Size, a.Size), tags)
+		case ByAge:
+			return cmp.Or(cmp.Compare(b.Created, a.Created), tags)
+		}
+		return tags
+	})
+	return out
+}
+
+// UsedBy counts the containers of an image.
+func (s *State) UsedBy(imageID string) int {
+	n := 0
+	for _, c := range s.containers {
+		if c.ImageID == imageID {
+			n++
+		}
+	}
+	return n
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
