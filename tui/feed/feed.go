@@ -75,8 +75,8 @@ func New(ctx context.Context, c *client.Client) *Feed {
 // SendTo says where messages of goroutines go; call it before anything else.
 func (f *Feed) SendTo(send func(tea.Msg)) { f.send = send }
 
-// Client is the engine's client.
-func (f *Feed) Client() *client.Client { return f.c }
+// Context ends when the console does.
+func (f *Feed) Context() context.Context { return f.ctx }
 
 // Go starts a goroutine whose panic restores the terminal.
 func (f *Feed) Go(run func()) {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/moby/moby/client"
 
 	"berth/tui/logs"
@@ -33,15 +34,16 @@ const batchEvery = 33 * time.Millisecond
 // A stream that is this far ahead of the screen waits; the engine keeps the log.
 const maxPending = 50_000
 
-// OpenLogs follows the log of a container until ctx ends. tail is "all" or a
-// number of lines.
-func (f *Feed) OpenLogs(ctx context.Context, id string, stream int, tail string) {
-	f.Go(func() {
+// OpenLogs is the command that follows the log of a container until ctx ends.
+// tail is "all" or a number of lines.
+func (f *Feed) OpenLogs(ctx context.Context, id string, stream int, tail string) tea.Cmd {
+	return func() tea.Msg {
 		err := f.readLogs(ctx, id, stream, tail)
-		if ctx.Err() == nil {
-			f.send(LogEnd{Stream: stream, Err: err})
+		if ctx.Err() != nil {
+			return nil
 		}
-	})
+		return LogEnd{Stream: stream, Err: err}
+	}
 }
 
 func (f *Feed) readLogs(ctx context.Context, id string, stream int, tail string) error {

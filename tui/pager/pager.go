@@ -54,6 +54,11 @@ func (p *Pager) SetSource(src Source) {
 	p.hits, p.scanned, p.hit = nil, src.First(), -1
 }
 
+// Replace shows a new version of the same lines: the place is kept.
+func (p *Pager) Replace(src Source) {
+	p.src, p.hits, p.scanned = src, nil, src.First()
+}
+
 // SetSize says how many cells View will get; scrolling by pages needs it.
 func (p *Pager) SetSize(width, height int) { p.width, p.height = width, height }
 
@@ -234,6 +239,9 @@ func (p *Pager) End() {
 	p.top, p.sub = p.bottom()
 	p.follow = p.live
 }
+
+// Left is the first visible column.
+func (p *Pager) Left() int { return p.left }
 
 // Sideways scrolls long lines by columns when not wrapping.
 func (p *Pager) Sideways(columns int) {

@@ -1,0 +1,149 @@
+package tui
+
+import (
+	tea "charm.land/bubbletea/v2"
+
+	"berth/tui/edit"
+	"berth/tui/keymap"
+	"berth/tui/list"
+)
+
+// input sends a key or a paste to whoever has the keys: the overlay, the shell,
+// the filter being typed, the browser, or the key map.
+func (m *model) input(msg tea.Msg) tea.Cmd {
+	k, isKey := msg.(tea.KeyPressMsg)
+	switch {
+	case m.overlay != nil:
+		if isKey && k.String() == "ctrl+c" {
+			return tea.Quit
+		}
+		closed, cmd := m.overlay.update(m, msg)
+		if closed {
+			m.overlay = nil
+		}
+		return cmd
+	case m.shellHasKeys():
+		return m.shell.Update(msg)
+	case m.filter != nil:
+		return m.typeFilter(msg)
+	case m.browserHasKeys(msg):
+		return m.browser.Update(msg)
+	case !isKey:
+		return nil
+	}
+	m.hint, m.bad = "", false
+	if a, ok := m.keys.Find(k.String(), m.scopes()...); ok {
+		return m.perform(a)
+	}
+	return nil
+}
+
+// shellHasKeys tells whether every key goes into the container.
+func (m *model) shellHasKeys() bool {
+	return m.overlay == nil && m.detail && m.tab() == tabShell && m.shell.Focused()
+}
+
+// overBrowser are the actions that the console keeps for itself while the
+// browser has the focus and is not being typed into.
+var overBrowser = map[keymap.Action]bool{
+	keymap.Quit: true, keymap.Interrupt: true, keymap.Help: true, keymap.Palette: true, keymap.CommandLog: true,
+	keymap.ToContainer: true, keymap.ToImages: true, keymap.PrevTab: true, keymap.NextTab: true,
+	keymap.Zoom: true, keymap.Unzoom: true, keymap.Run: true,
+}
+
+// browserHasKeys tells whether the layer browser gets this key.
+func (m *model) browserHasKeys(msg tea.Msg) bool {
+	t := m.tab()
+	if !m.detail || t != tabDiff && t != tabLayers {
+		return false
+	}
+	k, ok := msg.(tea.KeyPressMsg)
+	if m.browser.Capturing() || !ok {
+		return !ok || k.String() != "ctrl+c"
+	}
+	a, _ := m.keys.Find(k.String(), keymap.Everywhere)
+	return !overBrowser[a]
+}
+
+// scopes are those of what has the focus, the innermost first.
+func (m *model) scopes() []keymap.Scope {
+	own := keymap.Containers
+	if m.panel == images {
+		own = keymap.Images
+	}
+	if !m.detail {
+		return []keymap.Scope{own, keymap.Lists, keymap.Everywhere}
+	}
+	switch m.tab() {
+	case tabLogs:
+		return []keymap.Scope{keymap.Logs, keymap.Detail, own, keymap.Everywhere}
+	case tabDiff, tabLayers:
+		return []keymap.Scope{keymap.Layers, keymap.Everywhere}
+	}
+	return []keymap.Scope{keymap.Detail, own, keymap.Everywhere}
+}
+
+// typeFilter edits the filter of the list, or the search of the detail; both
+// take effect while typing.
+func (m *model) typeFilter(msg tea.Msg) tea.Cmd {
+	if k, ok := msg.(tea.KeyPressMsg); ok {
+		switch k.String() {
+		case "ctrl+c":
+			return tea.Quit
+		case "enter":
+			m.filter = nil
+			return nil
+		case "esc":
+			m.filter = nil
+			m.applyFilter("")
+			return nil
+		case "up", "down":
+			if !m.detail {
+				m.filter = nil
+				return m.input(msg)
+			}
+		}
+	}
+	if m.filter.Update(msg) {
+		m.applyFilter(m.filter.Value())
+	}
+	return nil
+}
+
+func (m *model) applyFilter(s string) {
+	if m.detail {
+		re := list.Regexp(s)
+		switch m.tab() {
+		case tabLogs:
+			m.logs.Search(re)
+		case tabInspect:
+			m.inspector.Search(re)
+		}
+		return
+	}
+	if m.panel == containers {
+		m.conts.SetFilter(list.NewFilter(s))
+	} else {
+		m.imgs.SetFilter(list.NewFilter(s))
+	}
+}
+
+// filterText is the filter or search in effect where the focus is.
+func (m *model) filterText() string {
+	switch {
+	case m.detail:
+		if p := m.pager(); p != nil && p.Query() != nil {
+			return p.Query().String()[len("(?i)"):]
+		}
+		return ""
+	case m.panel == containers:
+		return m.conts.Filter().String()
+	}
+	return m.imgs.Filter().String()
+}
+
+func (m *model) beginFilter() {
+	f := &edit.Field{}
+	f.Set(m.filterText())
+	m.filter = f
+}

@@ -1,0 +1,167 @@
+package tui
+
+import (
+	"context"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"berth/engine/api/berthapi"
+	"berth/tui/edit"
+	"berth/tui/feed"
+	"berth/tui/keymap"
+	"berth/tui/layers"
+	"berth/tui/layout"
+	"berth/tui/list"
+	"berth/tui/logs"
+	"berth/tui/pager"
+	"berth/tui/state"
+	"berth/tui/term"
+	"berth/tui/theme"
+)
+
+// panel is one of the lists on the left.
+type panel int
+
+const (
+	containers panel = iota
+	images
+	panelCount
+)
+
+// model is the root model: all state of the console.
+type model struct {
+	opt   Options
+	feed  *feed.Feed
+	keys  keymap.Map
+	theme theme.Theme
+
+	width, height int
+	started       time.Time
+
+	state   *state.State
+	version feed.Version
+	gone    error // why the engine cannot be reached, nil when it can
+	live    bool  // it was reached at least once
+
+	panel    panel // the list that has, or had last, the focus
+	detail   bool  // the detail has the focus
+	zoom     bool
+	conts    *list.List[state.Container]
+	imgs     *list.List[state.Image]
+	showAll  bool
+	order    [panelCount]int
+	tabs     [panelCount]int
+	usage    map[string]*usage
+	ticks    int
+	tickOn   bool
+	selectID string // container to select as soon as it is known
+
+	subject    subject
+	subjectSeq int
+	logs       *logs.View
+	logsCancel context.CancelFunc
+	streams    int
+	inspectID  string
+	inspectErr error
+	inspector  *pager.Pager
+	shell      *term.Model
+	browser    *layers.Model
+
+	overlay  overlay
+	filter   *edit.Field // being typed, nil when not
+	hint     string      // what the message line says
+	bad      bool        // it is an error
+	commands []string    // the command log
+	showLog  bool
+}
+
+// commandLogLines is how much of the command log is shown, and kept times 40.
+const commandLogLines = 5
+
+func newModel(o Options, f *feed.Feed) *model {
+	th := theme.ANSI16()
+	m := &model{
+		opt: o, feed: f, keys: o.Keys, theme: th, started: time.Now(),
+		state:   state.New(),
+		conts:   list.New(func(c state.Container) string { return c.ID }, state.Container.Match),
+		imgs:    list.New(state.Image.Key, state.Image.Match),
+		showAll: true,
+		usage:   map[string]*usage{},
+		logs:    logs.NewView(th),
+	}
+	m.inspector = pager.New(pager.Static(nil), false)
+	m.shell = term.New(term.Config{Engine: o.Client, Go: f.Go})
+	m.browser = layers.New(layers.Config{Berth: berthapi.NewClient(o.Client), Docker: o.Client})
+	return m
+}
+
+// close ends what the model holds open.
+func (m *model) close() {
+	m.stopLogs()
+	m.shell.Close()
+}
+
+// Init starts nothing: Run has begun to watch already.
+func (m *model) Init() tea.Cmd { return nil }
+
+// screen is the layout of the moment.
+func (m *model) screen() layout.Screen {
+	in := layout.Input{
+		Width: m.width, Height: m.height, Panels: int(panelCount), Focused: int(m.panel),
+		Detail: m.detail, Zoom: m.zoom, Strip: !m.fullPane(),
+	}
+	if m.showLog {
+		in.LogLines = commandLogLines
+	}
+	return layout.Of(in)
+}
+
+// fullPane tells whether the detail wants every line it can get.
+func (m *model) fullPane() bool {
+	return m.zoom && (m.tab() == tabShell || m.tab() == tabDiff || m.tab() == tabLayers)
+}
+
+// current is the selected container; false in the image panel or an empty list.
+func (m *model) current() (state.Container, bool) {
+	if m.panel != containers {
+		return state.Container{}, false
+	}
+	return m.conts.Current()
+}
+
+// currentImage is the selected image.
+func (m *model) currentImage() (state.Image, bool) {
+	if m.panel != images {
+		return state.Image{}, false
+	}
+	return m.imgs.Current()
+}
+
+// say puts a sentence on the message line.
+func (m *model) say(s string) { m.hint, m.bad = s, false }
+
+// fail puts an error there.
+func (m *model) fail(err error) { m.hint, m.bad = err.Error(), true }
+
+// note adds a command to the command log.
+func (m *model) note(command string) {
+	m.commands = append(m.commands, time.Now().Format("15:04:05")+"  "+command)
+	if over := len(m.commands) - 40*commandLogLines; over > 0 {
+		m.commands = m.commands[over:]
+	}
+}
+
+// refresh makes the lists anew from the state.
+func (m *model) refresh() {
+	m.conts.Set(m.state.Containers(m.showAll, containerOrders[m.order[containers]], m.use))
+	m.imgs.Set(m.state.Images(imageOrders[m.order[images]]))
+	if m.selectID != "" && m.conts.Select(m.selectID) {
+		m.selectID = ""
+	}
+}
+
+var (
+	containerOrders = []state.Order{state.ByState, state.ByName, state.ByAge, state.ByCPU, state.ByMem}
+	imageOrders     = []state.Order{state.ByName, state.BySize, state.ByAge}
+)

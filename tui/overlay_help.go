@@ -1,0 +1,130 @@
+package tui
+
+import (
+	"strings"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+
+	"berth/tui/keymap"
+	"berth/tui/pager"
+	"berth/tui/text"
+	"berth/tui/theme"
+)
+
+// help shows all keys, made from the key map and from what the embedded panes
+// say of theirs.
+type help struct{ pager *pager.Pager }
+
+func newHelp(m *model) *help {
+	return &help{pager: pager.New(pager.Static(helpLines(m, min(m.width-6, 150))), false)}
+}
+
+// section is the keys of one scope.
+type section struct {
+	title string
+	rows  [][2]string
+}
+
+func helpSections(m *model) []section {
+	var out []section
+	for _, s := range m.keys.Scopes() {
+		sec := section{title: string(s)}
+		for _, b := range m.keys.In(s) {
+			sec.rows = append(sec.rows, [2]string{b.Shown(), b.Help})
+		}
+		out = append(out, sec)
+	}
+	foreign := func(title keymap.Scope, keys []key.Binding) {
+		sec := section{title: string(title)}
+		for _, k := range keys {
+			if h := k.Help(); h.Key != "" {
+				sec.rows = append(sec.rows, [2]string{h.Key, h.Desc})
+			}
+		}
+		if len(sec.rows) > 0 {
+			out = append(out, sec)
+		}
+	}
+	foreign(keymap.Shell, m.shell.Keys())
+	foreign(keymap.Layers, m.browser.Keys())
+	return out
+}
+
+// helpLines sets the sections in one column, or two when there is room.
+func helpLines(m *model, width int) []string {
+	columns := 1
+	if width >= 110 {
+		columns = 2
+	}
+	w := width/columns - 1
+	blocks := make([][]string, columns)
+	for _, s := range helpSections(m) {
+		keys := 0
+		for _, r := range s.rows {
+			keys = max(keys, text.Width(r[0]))
+		}
+		shortest := 0
+		for i := range blocks {
+			if len(blocks[i]) < len(blocks[shortest]) {
+				shortest = i
+			}
+		}
+		b := append(blocks[shortest], " "+m.theme.Accent.Render(strings.ToUpper(s.title)))
+		for _, r := range s.rows {
+			b = append(b, "   "+m.theme.Strong.Render(text.FitLeft(r[0], keys))+"  "+text.Fit(r[1], min(text.Width(r[1]), max(w-keys-6, 0))))
+		}
+		blocks[shortest] = append(b, "")
+	}
+	height := 0
+	for _, b := range blocks {
+		height = max(height, len(b))
+	}
+	for i := range blocks {
+		blocks[i] = text.Block(blocks[i], w, height)
+	}
+	return text.Beside(blocks...)
+}
+
+func (o *help) update(m *model, msg tea.Msg) (bool, tea.Cmd) {
+	k, ok := msg.(tea.KeyPressMsg)
+	if !ok {
+		return false, nil
+	}
+	a, _ := m.keys.Find(k.String(), keymap.Detail, keymap.Everywhere)
+	switch a {
+	case keymap.Up:
+		o.pager.Scroll(-1)
+	case keymap.Down:
+		o.pager.Scroll(1)
+	case keymap.PageDown:
+		o.pager.Page(1)
+	case keymap.PageUp:
+		o.pager.Page(-1)
+	case keymap.DetailHalfDown:
+		o.pager.Half(1)
+	case keymap.DetailHalfUp:
+		o.pager.Half(-1)
+	case keymap.Top:
+		o.pager.Home()
+	case keymap.Bottom:
+		o.pager.End()
+	case keymap.Back, keymap.Quit, keymap.Help, keymap.OnlyHits:
+		return true, nil
+	}
+	return false, nil
+}
+
+func (o *help) box(m *model, width, height int) (theme.Frame, []string) {
+	lines := helpLines(m, min(width-2, 150))
+	w := 0
+	for _, l := range lines {
+		w = max(w, text.Width(l))
+	}
+	h := min(len(lines), height-2)
+	foot := "esc closes"
+	if len(lines) > h {
+		foot = "j k scroll  " + foot
+	}
+	return theme.Frame{Title: m.theme.Strong.Render("all keys"), Footer: m.theme.Dim.Render(foot)}, o.pager.View(m.theme, w, h)
+}

@@ -1,0 +1,373 @@
+package tui
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	tea "charm.land/bubbletea/v2"
+
+	"berth/tui/keymap"
+	"berth/tui/pager"
+	"berth/tui/state"
+	"berth/tui/text"
+)
+
+// perform does what a key, or a line of the palette, stands for.
+func (m *model) perform(a keymap.Action) tea.Cmd {
+	if v, ok := verbs[a]; ok {
+		if a == keymap.Kill {
+			return m.askKill(v)
+		}
+		return m.act(v)
+	}
+	if cmd, ok := m.performOn(a); ok {
+		return cmd
+	}
+	switch a {
+	case keymap.Quit:
+		return m.quit()
+	case keymap.Interrupt:
+		return tea.Quit
+	case keymap.Back:
+		m.back1()
+	case keymap.Help:
+		m.overlay = newHelp(m)
+	case keymap.Palette:
+		m.overlay = newPalette(m)
+	case keymap.CommandLog:
+		m.showLog = !m.showLog
+	case keymap.NextPane:
+		m.nextPane(1)
+	case keymap.PrevPane:
+		m.nextPane(-1)
+	case keymap.ToContainer:
+		m.focus(containers)
+	case keymap.ToImages:
+		m.focus(images)
+	case keymap.ToDetail, keymap.Open:
+		return m.open()
+	case keymap.PrevTab, keymap.NextTab:
+		n := len(tabsOf[m.panel])
+		by := 1
+		if a == keymap.PrevTab {
+			by = n - 1
+		}
+		m.tabs[m.panel] = (m.tabs[m.panel] + by) % n
+		m.filter = nil
+	case keymap.Zoom:
+		m.zoom, m.detail = true, true
+	case keymap.Unzoom:
+		m.zoom = false
+	case keymap.Run:
+		m.overlay = newRunForm(m)
+	case keymap.Filter:
+		m.beginFilter()
+	case keymap.Copy:
+		return m.copyName()
+	case keymap.CopyID:
+		return m.copyID()
+	default:
+		if m.detail {
+			return m.scroll(a)
+		}
+		return m.move(a)
+	}
+	return nil
+}
+
+// performOn does what needs a selected container or image.
+func (m *model) performOn(a keymap.Action) (tea.Cmd, bool) {
+	switch a {
+	case keymap.Remove:
+		return m.askRemove(), true
+	case keymap.RemoveImage:
+		return m.askRemoveImage(), true
+	case keymap.Tag:
+		return m.askTag(), true
+	case keymap.Browse:
+		m.setTab(tabLayers)
+		m.detail, m.zoom = true, true
+		return nil, true
+	case keymap.Shells, keymap.Attach, keymap.LogsMax, keymap.Diff:
+	default:
+		return nil, false
+	}
+	c, ok := m.current()
+	if !ok {
+		m.fail(errors.New("no container is selected"))
+		return nil, true
+	}
+	switch a {
+	case keymap.LogsMax:
+		m.zoom = !m.zoom || m.tab() != tabLogs
+		m.detail = m.zoom
+		m.setTab(tabLogs)
+	case keymap.Diff:
+		m.setTab(tabDiff)
+		m.detail, m.zoom = true, true
+	default:
+		if !c.Running() {
+			m.fail(fmt.Errorf("%s is not running: S starts it", c.Name))
+			return nil, true
+		}
+		m.setTab(tabShell)
+		m.detail = true
+		m.shell.SetContainer(c.ID, c.Name, true)
+		m.resizePanes()
+		m.shell.Focus()
+		if a == keymap.Attach {
+			m.note("berth attach " + c.Name)
+			return m.shell.OpenAttach(), true
+		}
+		m.note("berth exec -it " + c.Name + " sh")
+		return m.shell.OpenShell(), true
+	}
+	return nil, true
+}
+
+// quit closes the filter first, then leaves.
+func (m *model) quit() tea.Cmd {
+	if m.filterText() != "" {
+		m.applyFilter("")
+		return nil
+	}
+	return tea.Quit
+}
+
+// back1 goes one step back.
+func (m *model) back1() {
+	switch {
+	case m.detail && m.filterText() != "":
+		m.applyFilter("")
+	case m.detail:
+		m.detail, m.zoom = false, false
+	case m.panel == containers && m.conts.Clear(), m.panel == images && m.imgs.Clear():
+	case m.filterText() != "":
+		m.applyFilter("")
+	case m.showLog:
+		m.showLog = false
+	}
+}
+
+// open goes into the detail. On the shell tab the keys go to the shell that is
+// open there already.
+func (m *model) open() tea.Cmd {
+	if m.subject.id == "" {
+		return nil
+	}
+	m.detail = true
+	if c, ok := m.current(); ok && m.tab() == tabShell {
+		if m.shell.Sessions(c.ID) == 0 {
+			return m.perform(keymap.Shells)
+		}
+		m.shell.Focus()
+	}
+	return nil
+}
+
+func (m *model) focus(p panel) {
+	m.panel, m.detail, m.zoom, m.filter = p, false, false, nil
+}
+
+// nextPane goes round the panels and the detail.
+func (m *model) nextPane(by int) {
+	at := int(m.panel)
+	if m.detail {
+		at = int(panelCount)
+	}
+	n := int(panelCount) + 1
+	at = (at + by + n) % n
+	m.zoom, m.filter = false, nil
+	if at == int(panelCount) {
+		m.detail = true
+		return
+	}
+	m.focus(panel(at))
+}
+
+// lister is what both lists can do.
+type lister interface {
+	Move(int)
+	Page(int)
+	Mark()
+	Range()
+	Len() int
+}
+
+func (m *model) list() lister {
+	if m.panel == containers {
+		return m.conts
+	}
+	return m.imgs
+}
+
+// move acts on the list with the focus.
+func (m *model) move(a keymap.Action) tea.Cmd {
+	l := m.list()
+	switch a {
+	case keymap.Up:
+		l.Move(-1)
+	case keymap.Down:
+		l.Move(1)
+	case keymap.PageUp:
+		l.Page(-1)
+	case keymap.PageDown:
+		l.Page(1)
+	case keymap.Top:
+		l.Move(-l.Len())
+	case keymap.Bottom:
+		l.Move(l.Len())
+	case keymap.Mark:
+		l.Mark()
+	case keymap.Range:
+		l.Range()
+	case keymap.Left:
+		m.panel = max(m.panel-1, containers)
+	case keymap.Right:
+		if m.panel+1 < panelCount {
+			m.panel++
+		} else {
+			m.detail = true
+		}
+	case keymap.ShowAll:
+		m.showAll = !m.showAll
+		m.refresh()
+	case keymap.Sort:
+		m.nextOrder()
+	case keymap.DetailUp, keymap.DetailDown, keymap.DetailHalfUp, keymap.DetailHalfDown:
+		return m.scroll(a)
+	}
+	return nil
+}
+
+func (m *model) nextOrder() {
+	orders := [panelCount][]state.Order{containerOrders, imageOrders}[m.panel]
+	m.order[m.panel] = (m.order[m.panel] + 1) % len(orders)
+	m.refresh()
+	m.say("sorted by " + string(orders[m.order[m.panel]]))
+}
+
+// pager is the scrolling view that the detail shows, nil when it is a pane
+// with keys of its own.
+func (m *model) pager() *pager.Pager {
+	switch m.tab() {
+	case tabLogs:
+		return m.logs.Pager()
+	case tabInspect:
+		return m.inspector
+	}
+	return nil
+}
+
+// scroll acts on the detail.
+func (m *model) scroll(a keymap.Action) tea.Cmd {
+	p := m.pager()
+	if p == nil {
+		return nil
+	}
+	switch a {
+	case keymap.Up, keymap.DetailUp:
+		p.Scroll(-1)
+	case keymap.Down, keymap.DetailDown:
+		p.Scroll(1)
+	case keymap.DetailHalfUp:
+		p.Half(-1)
+	case keymap.DetailHalfDown:
+		p.Half(1)
+	case keymap.PageUp:
+		p.Page(-1)
+	case keymap.PageDown:
+		p.Page(1)
+	case keymap.Top:
+		if m.tab() == tabLogs && !m.logs.Whole && m.subject.id != "" {
+			p.SetFollow(false)
+			cmd := m.openLogs(m.subject.id, true)
+			p.Home()
+			return cmd
+		}
+		p.Home()
+	case keymap.Bottom:
+		p.End()
+	case keymap.Left:
+		if m.detail && p.Left() == 0 {
+			m.detail, m.zoom = false, false
+			return nil
+		}
+		p.Sideways(-8)
+	case keymap.Right:
+		p.Sideways(8)
+	case keymap.NextHit, keymap.PrevHit:
+		by := 1
+		if a == keymap.PrevHit {
+			by = -1
+		}
+		if !p.Step(by) {
+			m.say("no match · / searches")
+		}
+	case keymap.Wrap:
+		p.ToggleWrap()
+	case keymap.OnlyHits:
+		if !p.ToggleOnlyHits() {
+			m.say("search first: /")
+		}
+	case keymap.Times:
+		m.logs.ToggleTimes()
+	case keymap.Follow:
+		if p.Follows() {
+			p.SetFollow(false)
+		} else {
+			p.End()
+		}
+	}
+	return nil
+}
+
+// copyName copies the visible text of the detail, or the name of the selected row.
+func (m *model) copyName() tea.Cmd {
+	if p := m.pager(); m.detail && p != nil {
+		return m.copy("what is visible", p.Text())
+	}
+	if c, ok := m.current(); ok {
+		return m.copy(c.Name, c.Name)
+	}
+	if i, ok := m.currentImage(); ok {
+		return m.copy(i.Ref(), i.Ref())
+	}
+	return nil
+}
+
+func (m *model) copyID() tea.Cmd {
+	if c, ok := m.current(); ok {
+		return m.copy(c.ID, c.ID)
+	}
+	if i, ok := m.currentImage(); ok {
+		return m.copy(i.ID, i.ID)
+	}
+	return nil
+}
+
+// copy puts text on the terminal's clipboard (OSC 52).
+func (m *model) copy(what, s string) tea.Cmd {
+	m.say("copied " + text.Fit(what, min(text.Width(what), 60)))
+	return tea.SetClipboard(s)
+}
+
+// applicable are the actions that the palette offers where the focus is.
+func (m *model) applicable() []keymap.Binding {
+	own := keymap.Containers
+	if m.panel == images {
+		own = keymap.Images
+	}
+	scopes := m.scopes()
+	if !slices.Contains(scopes, own) {
+		scopes = append([]keymap.Scope{own}, scopes...)
+	}
+	var out []keymap.Binding
+	for _, b := range m.keys.In(scopes...) {
+		if !b.Silent {
+			out = append(out, b)
+		}
+	}
+	return out
+}

@@ -1,0 +1,111 @@
+// Package tui is the console: lists of containers and images on the left, the
+// detail of the selected one on the right, everything by keys.
+//
+// It is a client of the Engine API and of the /berth/ routes beside it, and
+// knows nothing of the engine or the store. One root model holds all state;
+// Update does no I/O, commands change no state, and what the engine says comes
+// in as messages from package feed. Rectangles are computed by package layout,
+// keys are looked up in package keymap, text is made safe by package text.
+//
+// Files: run.go starts and ends it, model.go is the state, update.go the
+// messages, keys.go and perform.go the keys, subject.go what the detail shows,
+// verbs.go what is done to containers and images, view*.go the drawing, and
+// one file for each overlay.
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/moby/moby/client"
+
+	"berth/tui/feed"
+	"berth/tui/keymap"
+)
+
+// Options say what the console works on. Client is required.
+type Options struct {
+	Client *client.Client
+	// Host names the engine in the header: "local", or the address given with -H.
+	Host string
+	// Keys is the key map; nil means the default.
+	Keys keymap.Map
+	// Input, Output and Environ default to the process's own.
+	Input   io.Reader
+	Output  io.Writer
+	Environ []string
+}
+
+func (o Options) validate() (Options, error) {
+	if o.Client == nil {
+		return o, errors.New("starting the console: no engine client")
+	}
+	if o.Host == "" {
+		o.Host = "local"
+	}
+	if o.Keys == nil {
+		o.Keys = keymap.Default()
+	}
+	return o, nil
+}
+
+// Run shows the console until the user leaves it, the context ends or the
+// process is told to. The terminal is as before when it returns, also after a
+// panic. Containers are not touched by leaving.
+func Run(ctx context.Context, o Options) error {
+	o, err := o.validate()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
+	f := feed.New(ctx, o.Client)
+	m := newModel(o, f)
+	opts := []tea.ProgramOption{tea.WithContext(ctx)}
+	if o.Input != nil {
+		opts = append(opts, tea.WithInput(o.Input))
+	}
+	if o.Output != nil {
+		opts = append(opts, tea.WithOutput(o.Output))
+	}
+	if o.Environ != nil {
+		opts = append(opts, tea.WithEnvironment(o.Environ))
+	}
+	p := tea.NewProgram(m, opts...)
+	f.SendTo(func(msg tea.Msg) { p.Send(msg) })
+	defer quitOnHangup(f, p)()
+
+	f.Go(f.Watch) // the snapshot is fetched while the terminal is being set up
+	_, err = p.Run()
+	m.close()
+	if err != nil && (errors.Is(err, tea.ErrInterrupted) || errors.Is(err, context.Canceled)) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("running the console: %w", err)
+	}
+	return nil
+}
+
+// quitOnHangup ends the program when its terminal goes away; Bubble Tea itself
+// listens to SIGINT and SIGTERM.
+func quitOnHangup(f *feed.Feed, p *tea.Program) (stop func()) {
+	ch := make(chan os.Signal, 1)
+	signal.Notify(ch, syscall.SIGHUP)
+	done := make(chan struct{})
+	f.Go(func() {
+		select {
+		case <-ch:
+			p.Quit()
+		case <-done:
+		}
+	})
+	return func() { signal.Stop(ch); close(done) }
+}

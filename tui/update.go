@@ -1,0 +1,243 @@
+package tui
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
+	"github.com/containerd/errdefs"
+
+	"berth/tui/feed"
+	"berth/tui/layers"
+	"berth/tui/state"
+	"berth/tui/term"
+	"berth/tui/text"
+	"berth/tui/theme"
+)
+
+// Update handles one message, then brings the detail in line with whatever
+// became selected by it.
+func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	cmd := m.handle(msg)
+	m.resizePanes()
+	return m, tea.Batch(cmd, m.sync(), m.tick())
+}
+
+func (m *model) handle(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.width, m.height = msg.Width, msg.Height
+	case tea.ColorProfileMsg:
+		m.setProfile(msg.Profile)
+	case tea.KeyPressMsg, tea.PasteMsg:
+		return m.input(msg)
+	case tea.MouseMsg:
+		if m.shellHasKeys() {
+			return m.shell.Update(msg)
+		}
+	case feed.Panicked:
+		panic(fmt.Sprintf("%v\n%s", msg.Value, msg.Stack))
+	case settleMsg:
+		if msg.seq == m.subjectSeq {
+			return m.load()
+		}
+	case tickMsg:
+		m.tickOn = false
+		return m.poll()
+	case feed.Stats:
+		m.measure(msg)
+	case term.LeaveMsg:
+		m.shell.Blur()
+		m.detail, m.zoom = false, false
+	case term.ZoomMsg:
+		m.zoom = !m.zoom
+	case layers.CloseMsg:
+		m.detail, m.zoom = false, false
+	case term.CopyMsg:
+		return m.copy("the selection", msg.Text)
+	case layers.CopyMsg:
+		return m.copy(text.Clean(msg.Text), msg.Text)
+	case term.NoticeMsg:
+		m.notice(msg.Text, msg.Err)
+	case layers.NoticeMsg:
+		m.notice(msg.Text, msg.Err)
+	case term.EndedMsg:
+		return m.shell.Update(msg)
+	default:
+		if cmd, ok := m.fromEngine(msg); ok {
+			return cmd
+		}
+		return tea.Batch(m.shell.Update(msg), m.browser.Update(msg))
+	}
+	return nil
+}
+
+// fromEngine handles what the feed says of the engine.
+func (m *model) fromEngine(msg tea.Msg) (tea.Cmd, bool) {
+	switch msg := msg.(type) {
+	case feed.Version:
+		m.version = msg
+	case feed.Gone:
+		m.lost(msg.Err)
+	case feed.Containers:
+		m.state.SetContainers(msg.List)
+		return m.back(), true
+	case feed.Images:
+		switch {
+		case msg.Err != nil:
+			m.state.Failed("")
+			m.fail(clean(msg.Err))
+		case !msg.Answer:
+			m.state.SetImages(state.FromImages(msg.List))
+		case m.state.PutImages(state.FromImages(msg.List)):
+			m.refresh()
+			return m.feed.FetchImages(), true
+		}
+		m.refresh()
+	case feed.Event:
+		fetch, id := m.state.Event(msg.Message)
+		switch fetch {
+		case state.Row:
+			return m.feed.FetchRow(id), true
+		case state.AllImages:
+			return m.feed.FetchImages(), true
+		}
+		if id != "" {
+			m.refresh()
+		}
+	case feed.Row:
+		return m.row(msg), true
+	case feed.LogLines:
+		if msg.Stream == m.logs.Stream {
+			m.logs.Append(msg.Lines)
+		}
+	case feed.LogEnd:
+		if msg.Stream == m.logs.Stream {
+			m.logs.Ended = "end of log"
+			if msg.Err != nil && !errdefs.IsNotFound(msg.Err) {
+				m.logs.Ended = text.Clean(msg.Err.Error())
+			}
+		}
+	case feed.Inspected:
+		m.inspectErr = nil
+		if msg.ID == m.inspected() {
+			m.showInspect(msg.ID, msg.JSON)
+			if msg.Err != nil {
+				m.inspectErr = clean(msg.Err)
+			}
+		}
+	case feed.Done:
+		return m.done(msg), true
+	case feed.Ran:
+		return m.ran(msg), true
+	default:
+		return nil, false
+	}
+	return nil, true
+}
+
+// lost notes that the engine cannot be reached. What is shown stays, as what
+// was last known.
+func (m *model) lost(err error) {
+	m.gone = clean(err)
+	m.state.Reset()
+	m.stopLogs()
+}
+
+// back takes a new snapshot in, after the start or when the engine is back.
+func (m *model) back() tea.Cmd {
+	was := m.gone
+	m.gone, m.live = nil, true
+	m.refresh()
+	if was == nil || m.subject.id == "" {
+		return nil
+	}
+	m.say("the engine is back")
+	return m.load()
+}
+
+// row puts one fetched container back into its row.
+func (m *model) row(msg feed.Row) tea.Cmd {
+	if msg.Err != nil {
+		m.state.Failed(msg.ID)
+		return nil
+	}
+	again := m.state.PutRow(msg.ID, msg.Summary)
+	m.refresh()
+	var cmds []tea.Cmd
+	if again {
+		cmds = append(cmds, m.feed.FetchRow(msg.ID))
+	}
+	if c, ok := m.current(); ok && c.ID == msg.ID && m.subject.id == c.ID {
+		switch m.tab() {
+		case tabLogs:
+			if c.Running() && m.logs.Container == c.ID && m.logs.Ended != "" {
+				cmds = append(cmds, m.openLogs(c.ID, m.logs.Whole))
+			}
+		case tabInspect, tabDiff:
+			cmds = append(cmds, m.load())
+		}
+	}
+	return tea.Batch(cmds...)
+}
+
+// setProfile chooses the theme by what the terminal can do.
+func (m *model) setProfile(p colorprofile.Profile) {
+	m.theme = theme.ANSI16()
+	if p <= colorprofile.ASCII {
+		m.theme = theme.Mono()
+	}
+	m.logs.SetTheme(m.theme)
+}
+
+// resizePanes tells the embedded panes how much room they have.
+func (m *model) resizePanes() {
+	s := m.screen()
+	w, h := max(s.Detail.Dx()-2, 0), max(s.Detail.Dy()-2, 0)
+	if w == 0 || h == 0 {
+		return
+	}
+	m.shell.SetSize(w, h)
+	m.browser.SetSize(w, h)
+	m.logs.Pager().SetSize(w, h)
+	m.inspector.SetSize(w, h)
+}
+
+func (m *model) notice(s string, err error) {
+	switch {
+	case err != nil && s != "":
+		m.fail(fmt.Errorf("%s: %w", text.Clean(s), clean(err)))
+	case err != nil:
+		m.fail(clean(err))
+	default:
+		m.say(text.Clean(s))
+	}
+}
+
+// clean makes the text of an error safe to show; errors quote what containers say.
+func clean(err error) error { return errors.New(text.Clean(err.Error())) }
+
+// tickMsg asks for new samples of what is visible.
+type tickMsg struct{}
+
+// pollEvery is how often the selected container is measured.
+const pollEvery = 2 * time.Second
+
+// tick keeps the clock running while there is something to measure.
+func (m *model) tick() tea.Cmd {
+	if m.tickOn || m.gone != nil {
+		return nil
+	}
+	if running, _ := m.state.Counts(); running == 0 {
+		return nil
+	}
+	m.tickOn = true
+	wait := pollEvery
+	if m.ticks < 2 { // the first two samples give the first number
+		wait = pollEvery / 4 * time.Duration(m.ticks)
+	}
+	m.ticks++
+	return tea.Tick(wait, func(time.Time) tea.Msg { return tickMsg{} })
+}
