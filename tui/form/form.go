@@ -1,0 +1,251 @@
+package form
+
+import (
+	"slices"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"berth/tui/edit"
+	"berth/tui/text"
+	"berth/tui/theme"
+)
+
+// Result is what a key did to the form.
+type Result int
+
+// The results.
+const (
+	Going Result = iota
+	Cancelled
+	Submitted
+)
+
+// Form is the form on the screen.
+type Form struct {
+	spec   Spec
+	images []string // known references, for completion
+	at     int
+	fields map[Field]*edit.Field
+	touch  map[Field]bool // shown errors only where something was typed, or after a try
+	tried  bool
+	busy   bool
+	err    string // why the engine refused
+}
+
+// order is how the fields come.
+var order = []Field{Image, Name, Command, Env, Ports, Volumes, Workdir, User, Network, Memory, Restart, TTY, Remove}
+
+// hints say what a field takes.
+var hints = map[Field]string{
+	Image: "name:tag or ID; → completes", Name: "made up by the engine when empty", Command: "the image's own when empty",
+	Env: "NAME=value …", Ports: "8080:80 127.0.0.1:53:53/udp …", Volumes: "/host/path:/inside[:ro] volume:/data …",
+	Workdir: "/path", User: "user[:group]", Network: "bridge when empty; none, host, container:NAME", Memory: "512m, 2g; no limit when empty",
+	Restart: "← → choose; on-failure:3 counts", TTY: "space: a terminal and an open stdin (-it), needed by shells", Remove: "space: remove it when it ends (--rm)",
+}
+
+// New is a form about an image; images are offered for completion.
+func New(image string, images []string) *Form {
+	f := &Form{images: images, fields: map[Field]*edit.Field{}, touch: map[Field]bool{}}
+	f.spec.Restart, f.spec.TTY = "no", true
+	for _, name := range order {
+		f.fields[name] = &edit.Field{}
+	}
+	f.fields[Image].Set(image)
+	f.fields[Restart].Set("no")
+	f.read()
+	if image != "" {
+		f.at = 1
+	}
+	return f
+}
+
+// Spec is what was typed.
+func (f *Form) Spec() Spec { return f.spec }
+
+// Busy notes that the engine was asked; keys wait until Refused.
+func (f *Form) Busy() { f.busy, f.err = true, "" }
+
+// Refused notes why the engine did not do it; the form can be mended.
+func (f *Form) Refused(err error) { f.busy, f.err = false, text.Clean(err.Error()) }
+
+// read takes the fields into the spec.
+func (f *Form) read() {
+	v := func(n Field) string { return strings.TrimSpace(f.fields[n].Value()) }
+	f.spec = Spec{Image: v(Image), Name: v(Name), Command: v(Command), Env: v(Env), Ports: v(Ports), Volumes: v(Volumes), Workdir: v(Workdir),
+		User: v(User), Network: v(Network), Memory: v(Memory), Restart: v(Restart), TTY: f.spec.TTY, Remove: f.spec.Remove}
+}
+
+// Update handles a key or a paste.
+func (f *Form) Update(msg tea.Msg) Result {
+	now := order[f.at]
+	if k, ok := msg.(tea.KeyPressMsg); ok {
+		switch k.String() {
+		case "esc":
+			return Cancelled
+		case "tab", "down", "ctrl+n":
+			f.at = (f.at + 1) % len(order)
+			return Going
+		case "shift+tab", "up", "ctrl+p":
+			f.at = (f.at + len(order) - 1) % len(order)
+			return Going
+		case "enter", "ctrl+s":
+			return f.submit()
+		case "right", "left":
+			if f.choose(now, k.String()) {
+				return Going
+			}
+		case "space":
+			if f.toggle(now) {
+				return Going
+			}
+		}
+	}
+	if now == TTY || now == Remove || f.busy {
+		return Going
+	}
+	if f.fields[now].Update(msg) {
+		f.touch[now], f.err = true, ""
+		f.read()
+	}
+	return Going
+}
+
+func (f *Form) submit() Result {
+	if f.busy {
+		return Going
+	}
+	f.tried = true
+	errs := f.spec.Check()
+	for i, name := range order {
+		if errs[name] != nil {
+			f.at = i
+			return Going
+		}
+	}
+	return Submitted
+}
+
+// choose completes an image, or steps through the restart policies.
+func (f *Form) choose(now Field, key string) bool {
+	field := f.fields[now]
+	switch {
+	case now == Restart:
+		i := slices.Index(RestartPolicies, f.spec.Restart)
+		n := len(RestartPolicies)
+		if key == "right" {
+			i = (i + 1) % n
+		} else {
+			i = (max(i, 0) + n - 1) % n
+		}
+		field.Set(RestartPolicies[i])
+	case now == Image && key == "right" && field.AtEnd() && f.completion() != "":
+		field.Set(f.completion())
+	default:
+		return false
+	}
+	f.read()
+	return true
+}
+
+func (f *Form) toggle(now Field) bool {
+	switch now {
+	case TTY:
+		f.spec.TTY = !f.spec.TTY
+	case Remove:
+		f.spec.Remove = !f.spec.Remove
+	default:
+		return false
+	}
+	f.touch[now] = true
+	return true
+}
+
+// completion is the first known image that begins with what was typed, or has it inside.
+func (f *Form) completion() string {
+	typed := f.fields[Image].Value()
+	for _, test := range []func(s, part string) bool{strings.HasPrefix, strings.Contains} {
+		for _, i := range f.images {
+			if i != typed && test(i, typed) {
+				return i
+			}
+		}
+	}
+	return ""
+}
+
+// Lines draws the form in at most width×height cells.
+func (f *Form) Lines(th theme.Theme, width, height int) []string {
+	const label = 10
+	w := width - label - 4
+	errs := f.spec.Check()
+	var rows []string
+	for i, name := range order {
+		here := i == f.at
+		mark, style := "  ", th.Text
+		if here {
+			mark, style = th.Accent.Render("▸ "), th.Accent
+		}
+		value := f.value(name, w, here)
+		if here && name == Image && f.fields[Image].AtEnd() && strings.HasPrefix(f.completion(), f.spec.Image) && f.spec.Image != "" {
+			typed := text.Width(f.spec.Image)
+			value = text.Fit(text.Cut(value, 0, typed+1)+th.Dim.Render(f.completion()[min(len(f.spec.Image)+1, len(f.completion())):]), w)
+		}
+		row := mark + style.Render(text.Fit(string(name), label)) + value
+		if err := errs[name]; err != nil && (f.tried || f.touch[name]) && !here {
+			row = mark + th.Bad.Render(text.Fit(string(name), label)) + value
+		}
+		rows = append(rows, row)
+	}
+	foot := f.foot(th, width, errs)
+	room := max(height-len(foot), 1)
+	if len(rows) > room {
+		from := max(min(f.at-room/2, len(rows)-room), 0)
+		rows = rows[from : from+room]
+	}
+	return append(rows, foot...)
+}
+
+// foot is the hint or the error of the field, and the command.
+func (f *Form) foot(th theme.Theme, width int, errs map[Field]error) []string {
+	now := order[f.at]
+	hint := th.Dim.Render(hints[now])
+	if err := errs[now]; err != nil && (f.tried || f.touch[now]) {
+		hint = th.Bad.Render("✗ " + err.Error())
+	}
+	switch {
+	case f.busy:
+		hint = th.Warn.Render("asking the engine…")
+	case f.err != "":
+		hint = th.Bad.Render("✗ " + f.err)
+	}
+	out := []string{text.Spaces(width), "  " + text.Fit(hint, width-3), th.Border.Render(strings.Repeat("─", width))}
+	for i, row := range text.Wrap(text.Clean(f.spec.Line()), max(width-4, 10)) {
+		if i == 3 {
+			break
+		}
+		out = append(out, "  "+th.Good.Render(row))
+	}
+	return out
+}
+
+func (f *Form) value(name Field, w int, here bool) string {
+	box := func(on bool) string {
+		if on {
+			return "[x]"
+		}
+		return "[ ]"
+	}
+	switch name {
+	case TTY:
+		return text.Fit(box(f.spec.TTY)+" interactive terminal", w)
+	case Remove:
+		return text.Fit(box(f.spec.Remove)+" when it ends", w)
+	case Restart:
+		if !here {
+			return f.fields[name].View(w, false)
+		}
+		return text.Fit("‹ "+f.fields[name].View(max(w-4, 0), true), w-1) + "›"
+	}
+	return f.fields[name].View(w, here)
+}

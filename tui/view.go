@@ -1,0 +1,206 @@
+package tui
+
+import (
+	"fmt"
+	"image"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"berth/tui/keymap"
+	"berth/tui/text"
+)
+
+// View draws the screen: every line exactly as wide as it.
+func (m *model) View() tea.View {
+	v := tea.NewView(strings.Join(m.lines(), "\n"))
+	v.AltScreen = true
+	v.WindowTitle = "berth"
+	if m.shellHasKeys() {
+		if c := m.shell.Cursor(); c != nil {
+			r := m.screen().Detail
+			c.X += r.Min.X + 1
+			c.Y += r.Min.Y + 1
+			v.Cursor = c
+		}
+		if m.shell.WantsMouse() {
+			v.MouseMode = tea.MouseModeCellMotion
+		}
+	}
+	return v
+}
+
+// lines is the screen as lines.
+func (m *model) lines() []string {
+	if m.width <= 0 || m.height <= 0 {
+		return nil
+	}
+	s := m.screen()
+	if s.TooSmall {
+		note := fmt.Sprintf("too small: %d×%d", m.width, m.height)
+		return text.Block([]string{note, "berth needs 40×10"}, m.width, m.height)
+	}
+	out := []string{m.header(m.width)}
+	var left []string
+	for p, r := range s.Panels {
+		if !r.Empty() {
+			left = append(left, m.drawPanel(panel(p), r)...)
+		}
+	}
+	var right []string
+	if !s.Detail.Empty() {
+		right = append(right, m.drawDetail(s.Detail)...)
+	}
+	if !s.Strip.Empty() {
+		right = append(right, m.drawStrip(s.Strip.Dx(), s.Strip.Dy())...)
+	}
+	switch {
+	case left == nil:
+		out = append(out, right...)
+	case right == nil:
+		out = append(out, left...)
+	default:
+		out = append(out, text.Beside(left, right)...)
+	}
+	if !s.Commands.Empty() {
+		out = append(out, m.drawCommands(s.Commands)...)
+	}
+	out = append(out, m.keyLine(m.width), m.messageLine(m.width))
+	if m.overlay != nil {
+		out = m.cover(out)
+	}
+	return out
+}
+
+// header is the breadcrumb on the left, the engine on the right.
+func (m *model) header(width int) string {
+	th := m.theme
+	sep := th.Dim.Render(" ▸ ")
+	crumbs := []string{th.Title.Render("berth"), text.Clean(m.opt.Host), [...]string{"containers", "images"}[m.panel]}
+	if c, ok := m.current(); ok {
+		crumbs = append(crumbs, c.Name)
+	} else if i, ok := m.currentImage(); ok {
+		crumbs = append(crumbs, i.Title())
+	}
+	if m.detail || m.zoom {
+		crumbs = append(crumbs, strings.ToLower(string(m.tab())))
+	}
+	crumbs[len(crumbs)-1] = th.Strong.Render(crumbs[len(crumbs)-1])
+	left := " " + strings.Join(crumbs, sep)
+	running, all := m.state.Counts()
+	right := fmt.Sprintf("%s running of %d", th.Good.Render(fmt.Sprint(running)), all)
+	if cpu, mem := m.totals(); cpu >= 0.5 || mem > 0 {
+		right = fmt.Sprintf("CPU %.0f%%  MEM %s  %s", cpu, size(mem), right)
+	}
+	if m.version.Version != "" && width >= 100 {
+		name := text.Clean(m.version.Name)
+		if name == "" {
+			name = "engine"
+		}
+		right += th.Dim.Render("  " + name + " " + text.Clean(m.version.Version))
+	}
+	if room := width - text.Width(right) - 2; room >= 20 {
+		return text.Fit(left, room) + " " + right + " "
+	}
+	return text.Fit(left, width)
+}
+
+// totals adds up what is measured.
+func (m *model) totals() (cpu float64, mem uint64) {
+	for _, u := range m.usage {
+		cpu += u.cpu
+		mem += u.last.Memory
+	}
+	return cpu, mem
+}
+
+// keyLine shows the keys that matter where the focus is.
+func (m *model) keyLine(width int) string {
+	th := m.theme
+	if m.shellHasKeys() {
+		return text.Fit(" "+th.Accent.Render("ctrl+]")+th.Dim.Render(" then ")+m.leaderKeys(), width)
+	}
+	var b strings.Builder
+	b.WriteByte(' ')
+	put := func(key, what string) bool {
+		piece := th.Accent.Render(key) + " " + what + "  "
+		if text.Width(b.String())+text.Width(piece) > width {
+			return false
+		}
+		b.WriteString(piece)
+		return true
+	}
+	tail := []keymap.Binding{}
+	for _, a := range []keymap.Action{keymap.Palette, keymap.Help} {
+		if bd, ok := m.keys.Of(a); ok {
+			tail = append(tail, bd)
+		}
+	}
+	if t := m.tab(); m.detail && (t == tabDiff || t == tabLayers) {
+		for _, k := range m.browser.Keys() {
+			if h := k.Help(); h.Key != "" && !put(h.Key, h.Desc) {
+				break
+			}
+		}
+		return text.Fit(b.String(), width)
+	}
+	room := width
+	for _, bd := range tail {
+		room -= len(bd.Keys[0]) + len(bd.Short) + 3
+	}
+	for _, bd := range m.keys.In(m.scopes()...) {
+		if bd.Short == "" || bd.Action == keymap.Help || bd.Action == keymap.Palette {
+			continue
+		}
+		if text.Width(b.String())+text.Width(keymap.Pretty(bd.Keys[0]))+len(bd.Short)+3 > room {
+			continue
+		}
+		put(keymap.Pretty(bd.Keys[0]), bd.Short)
+	}
+	for _, bd := range tail {
+		put(bd.Keys[0], bd.Short)
+	}
+	return text.Fit(b.String(), width)
+}
+
+func (m *model) leaderKeys() string {
+	var out []string
+	for _, k := range m.shell.Keys() {
+		h := k.Help()
+		out = append(out, m.theme.Accent.Render(strings.TrimPrefix(h.Key, "ctrl+] "))+" "+h.Desc)
+	}
+	return strings.Join(out, "  ")
+}
+
+// messageLine says what happened last, or that the engine is gone.
+func (m *model) messageLine(width int) string {
+	th := m.theme
+	switch {
+	case m.gone != nil && m.live:
+		return th.Banner.Render(text.Fit(" the engine is gone; trying again · what is shown is what was last known · "+m.gone.Error(), width))
+	case m.gone != nil:
+		return th.Banner.Render(text.Fit(" no engine answers at "+text.Clean(m.opt.Host)+"; trying again · "+m.gone.Error(), width))
+	case m.hint != "" && m.bad:
+		return text.Fit(th.Bad.Render(" ✗ "+text.Fit(m.hint, min(text.Width(m.hint), width-3))), width)
+	case m.hint != "":
+		return text.Fit(" "+m.hint, width)
+	}
+	if n := m.conts.Marks() + m.imgs.Marks(); n > 0 {
+		return text.Fit(" "+th.Mark.Render(fmt.Sprintf("%d marked", n))+th.Dim.Render(" · verbs act on all of them · esc clears"), width)
+	}
+	return text.Spaces(width)
+}
+
+// drawCommands is the command log.
+func (m *model) drawCommands(r image.Rectangle) []string {
+	lines := m.commands
+	if over := len(lines) - (r.Dy() - 2); over > 0 {
+		lines = lines[over:]
+	}
+	if len(lines) == 0 {
+		lines = []string{m.theme.Dim.Render("nothing done yet; what you do appears here as the berth command that does the same")}
+	}
+	f := frame("commands", false)
+	f.Footer = m.theme.Dim.Render("@ hides")
+	return f.Draw(m.theme, lines, r.Dx(), r.Dy())
+}
