@@ -1,25 +1,36 @@
 package term
 
 import (
-	"strings"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
 
-	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/x/ansi"
+
+	"berth/tui/term/screen"
+	"berth/tui/theme"
 )
 
 // Model is the shell pane. Its methods are called from the console's Update
 // and View alone.
 //
 // While Focused, the console hands every key, paste and mouse message to
-// Update and treats none of them as its own; LeaveMsg ends that.
+// Update (the mouse with coordinates relative to the pane) and treats none of
+// them as its own; LeaveMsg asks it to end that.
 type Model struct {
 	cfg           Config
-	keys          keyMap
+	keys          bindings
+	scrollKeys    scrollBindings
+	sessions      []*session
+	last          map[string]*session // the one shown, by container
+	created       int
 	container     string // the ID of the container shown
 	name          string
 	running       bool
 	focused       bool
+	leader        bool // the leader was pressed
 	width, height int
 }
 
@@ -31,77 +42,243 @@ func New(cfg Config) *Model {
 	if cfg.Scrollback == 0 {
 		cfg.Scrollback = 10_000
 	}
-	return &Model{cfg: cfg, keys: newKeyMap(), width: 80, height: 24}
+	if cfg.Theme == (theme.Theme{}) {
+		cfg.Theme = theme.ANSI16()
+	}
+	return &Model{cfg: cfg, keys: newBindings(), scrollKeys: newScrollBindings(), last: map[string]*session{}, width: 80, height: 24}
 }
+
+// SetTheme changes the colours of what the pane itself draws.
+func (m *Model) SetTheme(th theme.Theme) { m.cfg.Theme = th }
 
 // SetContainer chooses the container whose sessions are shown. The sessions of
 // the others live on.
 func (m *Model) SetContainer(id, name string, running bool) {
 	m.container, m.name, m.running = id, name, running
+	m.fit()
 }
 
-// Focus makes the pane take the keys, Blur gives them back.
-func (m *Model) Focus() { m.focused = true }
+// Focus makes the pane take the keys.
+func (m *Model) Focus() { m.setFocus(true) }
 
 // Blur gives the keys back.
-func (m *Model) Blur() { m.focused = false }
+func (m *Model) Blur() { m.setFocus(false) }
+
+func (m *Model) setFocus(on bool) {
+	if m.focused == on {
+		return
+	}
+	m.focused, m.leader = on, false
+	s := m.shown()
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	wants := s.scr.FocusEvents()
+	s.mu.Unlock()
+	if wants {
+		s.send([]byte(map[bool]string{true: "\x1b[I", false: "\x1b[O"}[on]))
+	}
+}
 
 // Focused reports whether the pane takes the keys.
 func (m *Model) Focused() bool { return m.focused }
 
 // SetSize sets the pane's size in cells; the sessions shown in it follow.
-func (m *Model) SetSize(width, height int) { m.width, m.height = width, height }
-
-// Keys are the bindings to show as help: the leader and what follows it.
-func (m *Model) Keys() []key.Binding {
-	k := m.keys
-	return []key.Binding{k.leave, k.zoom, k.scroll, k.copy, k.open, k.next, k.prev, k.close, k.literal}
+func (m *Model) SetSize(width, height int) {
+	m.width, m.height = width, height
+	m.fit()
 }
 
-// Update handles one message.
-func (m *Model) Update(msg tea.Msg) tea.Cmd { return nil }
-
-// View draws exactly width×height cells.
-func (m *Model) View(width, height int) string {
-	return box("no shell open · e opens one, a attaches to the main process", width, height)
-}
-
-// box centres one line of text in width×height cells.
-func box(text string, width, height int) string {
-	if width <= 0 || height <= 0 {
-		return ""
+// fit gives the sessions of the container shown the size they are drawn in.
+func (m *Model) fit() {
+	height := m.height
+	of := m.of(m.container)
+	if len(of) > 1 {
+		height-- // the row of tabs
 	}
-	text = ansi.Truncate(text, width, "…")
-	left := (width - ansi.StringWidth(text)) / 2
-	blank := strings.Repeat(" ", width)
-	lines := make([]string, height)
-	for i := range lines {
-		lines[i] = blank
+	if m.width < 1 || height < 1 {
+		return // nothing is shown; a program need not know
 	}
-	lines[height/2] = blank[:left] + text + strings.Repeat(" ", width-left-ansi.StringWidth(text))
-	return strings.Join(lines, "\n")
+	for _, s := range of {
+		s.resize(m.width, height)
+	}
 }
+
+// of returns the sessions of a container, oldest first.
+func (m *Model) of(container string) []*session {
+	var of []*session
+	for _, s := range m.sessions {
+		if s.container == container {
+			of = append(of, s)
+		}
+	}
+	return of
+}
+
+// shown is the session to draw, or nil.
+func (m *Model) shown() *session { return m.last[m.container] }
+
+// Sessions counts the sessions of a container, ended ones that are still
+// looked at included.
+func (m *Model) Sessions(container string) int { return len(m.of(container)) }
 
 // OpenShell starts a new shell in the container shown.
-func (m *Model) OpenShell() tea.Cmd { return nil }
+func (m *Model) OpenShell() tea.Cmd { return m.open(Shell) }
 
 // OpenAttach attaches to the main process of the container shown, or shows the
 // attachment that exists already.
-func (m *Model) OpenAttach() tea.Cmd { return nil }
+func (m *Model) OpenAttach() tea.Cmd {
+	for _, s := range m.of(m.container) {
+		if s.kind == Attach && !s.isEnded() {
+			m.last[m.container] = s
+			return nil
+		}
+	}
+	return m.open(Attach)
+}
 
-// Sessions counts the live sessions of a container.
-func (m *Model) Sessions(container string) int { return 0 }
+func (m *Model) open(kind Kind) tea.Cmd {
+	if m.container == "" {
+		return nil
+	}
+	if !m.running {
+		return notice(NoticeMsg{Err: fmt.Errorf("%s is not running: start it first (S)", m.name)})
+	}
+	if s := m.shown(); s != nil && s.isEnded() {
+		m.drop(s)
+	}
+	m.created++
+	number := 1
+	for _, s := range m.of(m.container) {
+		number = max(number, s.number+1)
+	}
+	s := newSession(strconv.Itoa(m.created), m.container, m.name, number, kind, max(m.width, 1), max(m.height, 1), m.cfg.Scrollback)
+	s.scr.TakeClipboard = m.cfg.AllowClipboard
+	var ctx context.Context
+	ctx, s.cancel = context.WithCancel(context.Background())
+	m.sessions = append(m.sessions, s)
+	m.last[m.container] = s
+	m.fit()
+	start := func() tea.Msg {
+		m.cfg.Go(func() { s.run(ctx, m.cfg.Engine, m.cfg.Go) })
+		return nil
+	}
+	return tea.Batch(start, s.wait(paintEvery))
+}
 
-// Title names the session shown, for the pane's border.
-func (m *Model) Title() string { return "" }
+func notice(n NoticeMsg) tea.Cmd { return func() tea.Msg { return n } }
+
+// drop forgets a session, and shows another one of its container.
+func (m *Model) drop(s *session) {
+	s.end()
+	m.sessions = slices.DeleteFunc(m.sessions, func(o *session) bool { return o == s })
+	if m.last[s.container] == s {
+		delete(m.last, s.container)
+		if of := m.of(s.container); len(of) > 0 {
+			m.last[s.container] = of[len(of)-1]
+		}
+	}
+	m.fit()
+}
+
+// cycle shows the session step places further on.
+func (m *Model) cycle(step int) {
+	of := m.of(m.container)
+	if i := slices.Index(of, m.shown()); i >= 0 {
+		m.last[m.container] = of[(i+step+len(of))%len(of)]
+	}
+}
+
+// Close ends the streams of all sessions. Shells end with it, main processes
+// run on.
+func (m *Model) Close() {
+	for _, s := range m.sessions {
+		s.end()
+	}
+	m.sessions = nil
+	clear(m.last)
+}
+
+func (s *session) isEnded() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == ended
+}
+
+// Title names the session shown: what the program calls itself, or what it is.
+func (m *Model) Title() string {
+	s := m.shown()
+	if s == nil {
+		return ""
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	label := s.label()
+	if t := s.scr.Title(); t != "" {
+		label += " · " + t
+	}
+	return label
+}
+
+// label is the session's name among the tabs; its lock is held.
+func (s *session) label() string {
+	name := "shell"
+	if s.kind == Attach {
+		name = "main process"
+	}
+	if s.number > 1 {
+		name += " " + strconv.Itoa(s.number)
+	}
+	return name
+}
 
 // Cursor is where the terminal's cursor belongs, relative to the pane's upper
 // left cell; nil while there is none to show.
-func (m *Model) Cursor() *tea.Cursor { return nil }
+func (m *Model) Cursor() *tea.Cursor {
+	s := m.shown()
+	if s == nil || !m.focused || s.view != nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x, y, shape, visible := s.scr.Cursor()
+	if !visible || s.state != running {
+		return nil
+	}
+	if len(m.of(m.container)) > 1 {
+		y++
+	}
+	if x >= m.width || y >= m.height {
+		return nil
+	}
+	c := tea.NewCursor(x, y)
+	switch shape {
+	case screen.ShapeUnderline:
+		c.Shape = tea.CursorUnderline
+	case screen.ShapeBar:
+		c.Shape = tea.CursorBar
+	}
+	return c
+}
 
-// WantsMouse reports whether the program shown asked for mouse events.
-func (m *Model) WantsMouse() bool { return false }
+// WantsMouse reports whether the program shown asked for mouse events, and
+// whether for motion without a button too.
+func (m *Model) WantsMouse() (clicks, motion bool) {
+	s := m.shown()
+	if s == nil || s.view != nil {
+		return false, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clicks, _, motion, _ = s.scr.Mouse()
+	return clicks, motion
+}
 
-// Close ends the streams of all sessions. Shells end with their stream, main
-// processes run on.
-func (m *Model) Close() {}
+// paintRate is how often a session may ask for a repaint.
+func (m *Model) paintRate(s *session) time.Duration {
+	if s == m.shown() {
+		return paintEvery
+	}
+	return paintHidden
+}

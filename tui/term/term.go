@@ -19,12 +19,14 @@ package term
 import (
 	"context"
 
-	"charm.land/bubbles/v2/key"
 	"github.com/moby/moby/client"
+
+	"berth/tui/theme"
 )
 
 // Engine is the part of the Engine API client (*client.Client) that the pane uses.
 type Engine interface {
+	ClientVersion() string
 	ContainerInspect(ctx context.Context, id string, o client.ContainerInspectOptions) (client.ContainerInspectResult, error)
 	ContainerAttach(ctx context.Context, id string, o client.ContainerAttachOptions) (client.ContainerAttachResult, error)
 	ContainerResize(ctx context.Context, id string, o client.ContainerResizeOptions) (client.ContainerResizeResult, error)
@@ -45,6 +47,8 @@ type Config struct {
 	// AllowClipboard lets programs in a container set the host's clipboard
 	// (OSC 52). Their text then arrives as CopyMsg.
 	AllowClipboard bool
+	// Theme colours what the pane itself draws; the zero value means the default.
+	Theme theme.Theme
 }
 
 // Messages that the pane sends to the console (by tea.Cmd).
@@ -76,26 +80,3 @@ const (
 	Shell  Kind = iota // an exec of bash or sh
 	Attach             // the container's main process
 )
-
-// keyMap is the pane's keys; all but the first come after the leader.
-type keyMap struct {
-	leader, leave, zoom, scroll, copy, open, next, prev, close, literal key.Binding
-}
-
-func newKeyMap() keyMap {
-	b := func(keys, help string) key.Binding {
-		return key.NewBinding(key.WithKeys(keys), key.WithHelp("ctrl+] "+keys, help))
-	}
-	return keyMap{
-		leader:  key.NewBinding(key.WithKeys("ctrl+]"), key.WithHelp("ctrl+]", "leader")),
-		leave:   b("q", "leave, shell lives on"),
-		zoom:    b("z", "zoom"),
-		scroll:  b("[", "scroll"),
-		copy:    b("y", "copy screen"),
-		open:    b("c", "new shell"),
-		next:    b("n", "next session"),
-		prev:    b("p", "previous session"),
-		close:   b("x", "close session"),
-		literal: b("ctrl+]", "send ctrl+]"),
-	}
-}

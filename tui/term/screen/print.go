@@ -35,19 +35,19 @@ func (t *Terminal) printASCII(p []byte) {
 
 // print prints one character, or joins it to the one before.
 func (t *Terminal) print(r rune) {
-	if r >= 0x80 {
-		if r < 0xa0 || isBidi(r) || t.join(r) {
-			return
-		}
-	}
-	if t.lineDrawing() && r >= '`' && r <= '~' {
-		r = lineDrawing[r-'`']
-	}
 	w := 1
 	if r >= 0x80 {
-		w = min(ansi.StringWidth(string(r)), 2)
+		if r < 0xa0 || isBidi(r) {
+			return
+		}
+		if r, w = oneWidth(r); w == 0 {
+			t.join(r)
+			return
+		}
+	} else if t.lineDrawing() && r >= '`' && r <= '~' {
+		r = lineDrawing[r-'`']
 	}
-	if w == 0 || w > t.width {
+	if w > t.width {
 		return
 	}
 	t.wrapPending()
@@ -76,6 +76,50 @@ func (t *Terminal) print(r rune) {
 	t.printed(x, w)
 }
 
+// oneWidth returns r with the width that all terminals give it. Programs count
+// code points (wcwidth), the host's terminal may count grapheme clusters; a
+// character on which they differ is replaced: a regional indicator by its
+// letter, anything else by U+FFFD.
+func oneWidth(r rune) (rune, int) {
+	if r >= 0x1f1e6 && r <= 0x1f1ff {
+		return 'A' + r - 0x1f1e6, 1
+	}
+	switch { // the bulk of what is not ASCII
+	case r >= 0x4e00 && r <= 0x9fff, r >= 0xac00 && r <= 0xd7a3:
+		return r, 2
+	case r >= 0x2500 && r <= 0x259f:
+		return r, 1
+	}
+	s := string(r)
+	w := ansi.StringWidthWc(s)
+	if w > 0 && w != ansi.StringWidth(s) || w > 2 {
+		return '\uFFFD', 1
+	}
+	return r, max(w, 0)
+}
+
+// join adds the combining mark r to the character printed just before. A mark
+// that would change the width of the whole (the joiner and the selectors of
+// emoji sequences) is dropped.
+func (t *Terminal) join(r rune) {
+	if !t.joinable {
+		return
+	}
+	cell := &t.buf.lines[t.lastY].cells[t.lastX]
+	if cell.char == 0 || cell.char == tail {
+		return
+	}
+	base := t.clusters.appendChar(nil, cell.char)
+	w := ansi.StringWidth(string(base))
+	s := string(base) + string(r)
+	if ansi.StringWidth(s) != w || ansi.StringWidthWc(s) != w || r == 0x200d {
+		return
+	}
+	if char, ok := t.clusters.char(s); ok {
+		cell.char = char
+	}
+}
+
 // printed moves the cursor past w cells; the character at x may still be joined.
 func (t *Terminal) printed(x, w int) {
 	t.lastX, t.lastY, t.joinable = x, t.cur.y, true
@@ -84,42 +128,6 @@ func (t *Terminal) printed(x, w int) {
 		t.cur.x = t.width - 1
 		t.cur.pending = t.modes.has(modeAutowrap)
 	}
-}
-
-// join adds r to the character printed just before, when both are one
-// grapheme cluster (combining marks, emoji sequences, flags).
-func (t *Terminal) join(r rune) bool {
-	if !t.joinable {
-		return false
-	}
-	row := t.buf.lines[t.lastY].cells
-	cell := &row[t.lastX]
-	if cell.char == 0 || cell.char == tail {
-		return false
-	}
-	s := string(append(t.clusters.appendChar(nil, cell.char), string(r)...))
-	first, w := ansi.FirstGraphemeCluster(s, ansi.GraphemeWidth)
-	if len(first) != len(s) {
-		return false
-	}
-	grows := w > 1 && cell.attr&wide == 0
-	if grows && t.lastX+1 >= t.width {
-		return true // no room to grow: the mark is dropped
-	}
-	char, ok := t.clusters.char(s)
-	if !ok {
-		return true
-	}
-	cell.char = char
-	if grows {
-		t.split(row, t.lastX+2)
-		cell.attr |= wide
-		row[t.lastX+1] = Cell{char: tail, fg: cell.fg, bg: cell.bg, attr: cell.attr &^ wide}
-		x := t.lastX
-		t.cur.x = x
-		t.printed(x, 2)
-	}
-	return true
 }
 
 // wrapPending does the line break that the last column postponed.

@@ -67,7 +67,13 @@ func (t *Terminal) AppendLine(dst []byte, n, width int, marked func(x int) bool)
 				dst = append(dst, ' ')
 			}
 		}
-		if want != style || joins(prev, c.char, &t.clusters) {
+		if joins(prev, c.char, &t.clusters) {
+			c.char = 0
+			if cols == 2 {
+				dst = append(dst, ' ')
+			}
+		}
+		if want != style {
 			dst = appendStyle(dst, want)
 			style = want
 		}
@@ -92,16 +98,14 @@ func (t *Terminal) AppendLine(dst []byte, n, width int, marked func(x int) bool)
 	return dst
 }
 
-// joins reports whether two cells side by side would be taken for one
-// grapheme cluster, as two regional indicators are. A style sequence between
-// them keeps them apart.
+// joins reports whether two cells side by side would be taken for one narrower
+// grapheme cluster by the host, as an emoji and a skin tone are.
 func joins(a, b rune, c *clusters) bool {
-	if a == 0 || b == 0 || b > 0 && (b < 0x300 || b >= 0x2500 && b < 0x2600 || b >= 0x3000 && b < 0xa4d0) {
+	if a == 0 || a == tail || b == 0 || b > 0 && (b < 0x300 || b >= 0x2500 && b < 0x2600 || b >= 0x3000 && b < 0xa4d0) {
 		return false
 	}
 	s := string(c.appendChar(c.appendChar(nil, a), b))
-	first, _ := ansi.FirstGraphemeCluster(s, ansi.GraphemeWidth)
-	return len(first) == len(s)
+	return ansi.StringWidth(s) != ansi.StringWidthWc(s)
 }
 
 // appendStyle appends an SGR sequence that sets exactly the style of c.
