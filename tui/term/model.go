@@ -262,9 +262,19 @@ func (m *Model) Cursor() *tea.Cursor {
 	return c
 }
 
-// WantsMouse reports whether the program shown asked for mouse events, and
-// whether for motion without a button too.
-func (m *Model) WantsMouse() (clicks, motion bool) {
+// WantsMouse reports whether the program shown asked for mouse events.
+func (m *Model) WantsMouse() bool {
+	clicks, _ := m.mouseModes()
+	return clicks
+}
+
+// WantsMotion reports whether it wants those without a button too.
+func (m *Model) WantsMotion() bool {
+	_, motion := m.mouseModes()
+	return motion
+}
+
+func (m *Model) mouseModes() (clicks, motion bool) {
 	s := m.shown()
 	if s == nil || s.view != nil {
 		return false, false
