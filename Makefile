@@ -1,0 +1,50 @@
+# berth: everything a developer or a new user types. `make help` lists it.
+# What a target needs on the machine it installs itself through apt when it may.
+
+SHELL       := /bin/bash
+.DEFAULT_GOAL := help
+export CGO_ENABLED ?= 0
+
+GO          ?= go
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS     := -s -w -X main.version=$(VERSION)
+FUZZTIME    ?= 30s
+# Integration tests start containers; more packages at a time than processors only slows them down.
+TESTP       ?= $(shell nproc)
+TESTFLAGS   ?=
+
+.PHONY: help run build test test-race bench fuzz test-vm lint picture clean install
+
+help: ## list what make can do
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## build berth, make the starter image and open the console
+	@testdata/scripts/run bin/berth
+
+build: ## build bin/berth, one static file
+	@mkdir -p bin
+	$(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/berth ./cmd/berth
+
+install: build ## put berth into /usr/local/bin
+	install -m 0755 bin/berth /usr/local/bin/berth
+
+test: ## run everything that can be tested on this machine
+	@testdata/scripts/test
+
+lint: ## gofmt, go vet, staticcheck
+	@testdata/scripts/lint
+
+bench: build ## measure berth beside dockerd, runc, crun and podman
+	@testdata/scripts/bench bin/berth
+
+fuzz: ## run every fuzz target for FUZZTIME (30s)
+	@FUZZTIME=$(FUZZTIME) testdata/scripts/fuzz
+
+test-vm: ## run the integration tests under cgroup v2, in a virtual machine
+	@testdata/scripts/test-vm
+
+picture: build ## draw the README's picture from the real console
+	@testdata/scripts/picture
+
+clean: ## remove what make has built
+	rm -rf bin
