@@ -18,8 +18,8 @@ apt() {
 	say "installing $* failed:"; tail -n 5 "$log" >&2; rm -f "$log"; return 1
 }
 
-# static FILE: whether it is a static executable.
-static() { ! LC_ALL=C grep -aq 'ld-linux\|ld-musl' "$1"; }
+# static FILE: whether it is a static executable. The name of a dynamic loader stands right behind the ELF headers.
+static() { ! head -c 4096 "$1" | LC_ALL=C grep -aq '/ld-'; }
 
 # busybox: prints the path of a static busybox, installing one if need be.
 busybox_path() {

@@ -1,0 +1,262 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// engine is one that is measured: how its verbs are called, and its server.
+type engine struct {
+	name string
+	cmd  []string // the words before a verb
+	stop func() error
+}
+
+// do runs a verb and returns what it prints.
+func (e *engine) do(ctx context.Context, verb ...string) (string, error) {
+	argv := append(append([]string{}, e.cmd...), verb...)
+	var stderr strings.Builder
+	c := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	c.Stderr = &stderr
+	out, err := c.Output()
+	if err != nil {
+		return "", fmt.Errorf("running %s: %w: %s", strings.Join(argv, " "), err, strings.TrimSpace(stderr.String()))
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// engines measures the everyday verbs, then what only berth has.
+func (b *bench) engines(ctx context.Context) (err error) {
+	archive := filepath.Join(b.dir, "starter.tar")
+	all := []*engine{}
+	defer func() {
+		for _, e := range all {
+			err = errors.Join(err, e.stop())
+		}
+	}()
+	ours, err := b.startBerth(ctx)
+	if err != nil {
+		return err
+	}
+	all = append(all, ours)
+	if _, err := ours.do(ctx, "image", "starter", "-o", archive); err != nil {
+		return err
+	}
+	if e, err := b.startDocker(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "dockerd is left out:", err)
+	} else {
+		all = append(all, e)
+	}
+	if _, err := exec.LookPath("podman"); err == nil {
+		all = append(all, &engine{name: "podman", stop: func() error { return nil }, cmd: []string{
+			"podman", "--root", filepath.Join(b.dir, "podman"), "--runroot", filepath.Join(b.dir, "podman-run"), "--tmpdir", filepath.Join(b.dir, "podman-tmp"), "--cgroup-manager", "cgroupfs",
+		}})
+	}
+	for _, e := range all {
+		if _, err := e.do(ctx, "load", "-i", archive); err != nil {
+			return err
+		}
+	}
+	image := "docker.io/library/busybox:latest"
+	for _, m := range []struct {
+		what  string
+		goal  float64
+		setup []string
+		argv  []string
+	}{
+		{"run --rm true, bridge", 0.25, nil, []string{"run", "--rm", image, "true"}},
+		{"run --rm true, no network", 0.25, nil, []string{"run", "--rm", "--network", "none", image, "true"}},
+		{"exec true", 0.25, []string{"run", "-d", "--name", "idle", image, "sleep", "100000"}, []string{"exec", "idle", "true"}},
+		{"ps, one container", 1, nil, []string{"ps"}},
+	} {
+		r := result{what: m.what, peers: map[string]float64{}}
+		r.goal, r.met = ratio("docker", m.goal)
+		for _, e := range all {
+			v, err := b.measure(ctx, e, m.setup, m.argv)
+			switch {
+			case err != nil && e == ours:
+				return err
+			case err != nil:
+				fmt.Fprintf(os.Stderr, "%s: %s is left out: %v\n", m.what, e.name, err)
+			case e == ours:
+				r.berth = v
+			default:
+				r.peers[e.name] = v
+			}
+		}
+		b.add(r)
+	}
+	if err := b.shimMemory(ctx, all); err != nil {
+		return err
+	}
+	return b.console(ctx, ours)
+}
+
+// measure is the median duration of a verb, after what it needs.
+func (b *bench) measure(ctx context.Context, e *engine, setup, argv []string) (float64, error) {
+	if setup != nil {
+		if _, err := e.do(ctx, setup...); err != nil {
+			return 0, err
+		}
+	}
+	d, err := loop(ctx, b.runs, nil, append(append([]string{}, e.cmd...), argv...))
+	if err != nil {
+		return 0, err
+	}
+	return median(d), nil
+}
+
+// startBerth runs a berth engine of its own.
+func (b *bench) startBerth(ctx context.Context) (*engine, error) {
+	cmd := []string{b.berth, "--root", filepath.Join(b.dir, "berth"), "--state", filepath.Join(b.dir, "s")}
+	stop, err := background(append(cmd, "serve"), filepath.Join(b.dir, "berth.log"), filepath.Join(b.dir, "s", "berth.sock"))
+	if err != nil {
+		return nil, err
+	}
+	e := &engine{name: "berth", cmd: cmd}
+	e.stop = func() error {
+		_, err := e.do(context.WithoutCancel(ctx), "rm", "-f", "idle")
+		return errors.Join(err, stop())
+	}
+	return e, nil
+}
+
+// startDocker runs a dockerd of its own.
+func (b *bench) startDocker(ctx context.Context) (*engine, error) {
+	daemon, err := exec.LookPath("dockerd")
+	if err != nil {
+		return nil, err
+	}
+	docker, err := exec.LookPath("docker")
+	if err != nil {
+		return nil, err
+	}
+	sock := filepath.Join(b.dir, "d.sock")
+	stop, err := background([]string{
+		daemon, "--data-root", filepath.Join(b.dir, "docker"), "--exec-root", filepath.Join(b.dir, "dx"),
+		"--pidfile", filepath.Join(b.dir, "d.pid"), "-H", "unix://" + sock,
+	}, filepath.Join(b.dir, "docker.log"), sock)
+	if err != nil {
+		return nil, err
+	}
+	e := &engine{name: "docker", cmd: []string{docker, "-H", "unix://" + sock}}
+	e.stop = func() error {
+		_, err := e.do(context.WithoutCancel(ctx), "rm", "-f", "idle")
+		return errors.Join(err, stop())
+	}
+	return e, nil
+}
+
+// background starts a server and waits for its socket. The returned function
+// ends it and waits until it has.
+func background(argv []string, logPath, sock string) (stop func() error, err error) {
+	log, err := os.Create(logPath)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	for end := time.Now().Add(30 * time.Second); ; {
+		if _, err := os.Stat(sock); err == nil {
+			break
+		}
+		select {
+		case err := <-done:
+			text, _ := os.ReadFile(logPath)
+			return nil, fmt.Errorf("%s ended: %w: %s", argv[0], err, tail(string(text)))
+		case <-time.After(5 * time.Millisecond):
+		}
+		if time.Now().After(end) {
+			cmd.Process.Kill()
+			return nil, fmt.Errorf("%s does not listen on %s", argv[0], sock)
+		}
+	}
+	return func() error {
+		cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-done:
+		case <-time.After(30 * time.Second):
+			cmd.Process.Kill()
+			<-done
+			return fmt.Errorf("%s had to be killed", argv[0])
+		}
+		return nil
+	}, nil
+}
+
+func tail(s string) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	return lines[len(lines)-1]
+}
+
+// shimMemory measures the process that stands between the engine and an idle
+// container.
+func (b *bench) shimMemory(ctx context.Context, all []*engine) error {
+	r := result{what: "idle shim, private memory", unit: "MB", peers: map[string]float64{}}
+	r.goal, r.met = most(2, "MB")
+	for _, e := range all {
+		pid, err := e.do(ctx, "inspect", "--format", "{{.State.Pid}}", "idle")
+		if err != nil {
+			if e.name == "berth" {
+				return err
+			}
+			continue
+		}
+		mb, err := parentMemory(pid)
+		switch {
+		case err != nil && e.name == "berth":
+			return err
+		case err != nil:
+			fmt.Fprintf(os.Stderr, "idle shim: %s is left out: %v\n", e.name, err)
+		case e.name == "berth":
+			r.berth = mb
+		default:
+			r.peers[e.name] = mb
+		}
+	}
+	b.add(r)
+	return nil
+}
+
+// parentMemory is the private memory of the parent of pid, in megabytes.
+func parentMemory(pid string) (float64, error) {
+	stat, err := os.ReadFile("/proc/" + pid + "/stat")
+	if err != nil {
+		return 0, err
+	}
+	// The command stands in brackets and may hold anything; ppid is the second
+	// field after it (proc(5)).
+	after := stat[strings.LastIndexByte(string(stat), ')')+1:]
+	ppid := strings.Fields(string(after))[1]
+	rollup, err := os.ReadFile("/proc/" + ppid + "/smaps_rollup")
+	if err != nil {
+		return 0, err
+	}
+	kb := 0
+	for _, line := range strings.Split(string(rollup), "\n") {
+		f := strings.Fields(line)
+		if len(f) >= 2 && strings.HasPrefix(f[0], "Private_") {
+			n, err := strconv.Atoi(f[1])
+			if err != nil {
+				return 0, err
+			}
+			kb += n
+		}
+	}
+	return float64(kb) / 1024, nil
+}

@@ -1,0 +1,152 @@
+// Command bench measures berth beside the engines and runtimes that this
+// machine has, in one run, and prints ratios: only those mean something on
+// another machine.
+//
+//	go run ./testdata/bench bin/berth
+//
+// Every engine is started on directories and a socket of its own and stopped at
+// the end. Peers that are not installed are left out.
+package main
+
+import (
+	"cmp"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"text/tabwriter"
+	"time"
+)
+
+// result is one line of the table. A number is in milliseconds unless unit says
+// otherwise; NaN-free: a peer that was not measured is missing.
+type result struct {
+	what  string
+	berth float64
+	peers map[string]float64
+	unit  string
+	goal  string               // in words
+	met   func(r result) *bool // nil: nothing to hold it against
+}
+
+// bench holds what all measurements use.
+type bench struct {
+	berth   string // the binary
+	dir     string // everything of this run, removed at the end
+	runs    int
+	results []result
+}
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == loopVerb {
+		loopMain(os.Args[2:])
+		return
+	}
+	runs := flag.Int("runs", 20, "times that each thing is done")
+	flag.Parse()
+	if flag.NArg() != 1 {
+		fmt.Fprintln(os.Stderr, "usage: bench [-runs N] BERTH")
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, flag.Arg(0), *runs); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, berth string, runs int) error {
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("containers need root: type  sudo make bench")
+	}
+	berth, err := filepath.Abs(berth)
+	if err != nil {
+		return err
+	}
+	// A short path: sockets live below it.
+	dir, err := os.MkdirTemp("/tmp", "bb")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{berth: berth, dir: dir, runs: runs}
+	for _, part := range []struct {
+		name string
+		do   func(context.Context) error
+	}{{"the runtimes", b.runtimes}, {"the engines", b.engines}} {
+		fmt.Fprintln(os.Stderr, "measuring", part.name)
+		if err := part.do(ctx); err != nil {
+			return fmt.Errorf("measuring %s: %w", part.name, err)
+		}
+	}
+	b.print()
+	return nil
+}
+
+// add keeps a result.
+func (b *bench) add(r result) { b.results = append(b.results, r) }
+
+// print writes the table.
+func (b *bench) print() {
+	w := tabwriter.NewWriter(os.Stdout, 0, 1, 2, ' ', 0)
+	fmt.Fprintln(w, "WORK\tBERTH\tPEER\tRATIO\tGOAL\t")
+	for _, r := range b.results {
+		unit := cmp.Or(r.unit, "ms")
+		verdict := ""
+		if r.met != nil {
+			if ok := r.met(r); ok != nil && *ok {
+				verdict = "met"
+			} else if ok != nil {
+				verdict = "MISSED"
+			}
+		}
+		names := make([]string, 0, len(r.peers))
+		for n := range r.peers {
+			names = append(names, n)
+		}
+		slices.Sort(names)
+		if len(names) == 0 {
+			fmt.Fprintf(w, "%s\t%.2f %s\t-\t-\t%s\t%s\n", r.what, r.berth, unit, r.goal, verdict)
+		}
+		for i, n := range names {
+			what, goal, v := r.what, r.goal, verdict
+			if i > 0 {
+				what, goal, v = "", "", ""
+			}
+			fmt.Fprintf(w, "%s\t%.2f %s\t%s %.2f\t%.2f\t%s\t%s\n", what, r.berth, unit, n, r.peers[n], r.berth/r.peers[n], goal, v)
+		}
+	}
+	w.Flush()
+}
+
+// ratio is the goal "at most x times that peer".
+func ratio(peer string, x float64) (goal string, met func(result) *bool) {
+	return fmt.Sprintf("≤ %.2f × %s", x, peer), func(r result) *bool {
+		p, ok := r.peers[peer]
+		if !ok {
+			return nil
+		}
+		ok = r.berth <= x*p
+		return &ok
+	}
+}
+
+// most is the goal "at most x".
+func most(x float64, unit string) (goal string, met func(result) *bool) {
+	return fmt.Sprintf("≤ %g %s", x, unit), func(r result) *bool {
+		ok := r.berth <= x
+		return &ok
+	}
+}
+
+// median of durations, in milliseconds.
+func median(d []time.Duration) float64 {
+	d = slices.Clone(d)
+	slices.Sort(d)
+	return float64(d[len(d)/2].Nanoseconds()) / 1e6
+}
