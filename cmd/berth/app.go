@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/moby/moby/client"
+
 	"berth/cmd/berth/connect"
 	"berth/cmd/berth/session"
 )
@@ -97,6 +99,15 @@ func report(w io.Writer, err error) int {
 // message is what err says, without the client library's preface: the user
 // knows that the engine answers.
 func message(err error) string {
+	if client.IsErrConnectionFailed(err) {
+		// Its text speaks of another engine's daemon.
+		text := err.Error()
+		if _, host, ok := strings.Cut(text, " at "); ok {
+			host, _, _ = strings.Cut(host, ". Is ")
+			host, _, _ = strings.Cut(host, "; ")
+			return "no engine answers at " + host + ": is one running there?"
+		}
+	}
 	return strings.ReplaceAll(err.Error(), "Error response from daemon: ", "")
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -82,15 +83,11 @@ type Client struct {
 // serves the first request.
 func newClient(host string, first net.Conn, o Options) (*Client, error) {
 	c := &Client{}
-	opts := []client.Opt{
-		client.WithHost(host),
-		client.WithUserAgent("berth/" + o.Version),
-		client.WithResponseHook(c.refusal.look),
-	}
-	if first != nil {
-		opts = append(opts, client.WithDialContext(dialer(first)))
-	} else if os.Getenv("DOCKER_CERT_PATH") != "" {
+	opts := []client.Opt{client.WithHost(host), client.WithUserAgent("berth/" + o.Version)}
+	if os.Getenv("DOCKER_CERT_PATH") != "" && strings.HasPrefix(host, "tcp://") {
 		opts = append(opts, client.WithTLSClientConfigFromEnv())
+	} else {
+		opts = append(opts, client.WithDialContext(c.dialer(host, first)))
 	}
 	cl, err := client.New(opts...)
 	if err != nil {
@@ -103,19 +100,26 @@ func newClient(host string, first net.Conn, o Options) (*Client, error) {
 	return c, nil
 }
 
-// dialer hands out first once and dials the same socket after that.
-func dialer(first net.Conn) func(context.Context, string, string) (net.Conn, error) {
-	path := first.RemoteAddr().String()
+// dialer hands out first once and dials after that.
+func (c *Client) dialer(host string, first net.Conn) func(context.Context, string, string) (net.Conn, error) {
+	path, unix := strings.CutPrefix(host, "unix://")
 	var mu sync.Mutex
-	return func(ctx context.Context, _, _ string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		mu.Lock()
 		conn := first
 		first = nil
 		mu.Unlock()
-		if conn != nil {
-			return conn, nil
+		if conn == nil {
+			// The library names a unix socket as if it were a host.
+			if unix {
+				network, addr = "unix", path
+			}
+			var d net.Dialer
+			var err error
+			if conn, err = d.DialContext(ctx, network, addr); err != nil {
+				return nil, err
+			}
 		}
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", path)
+		return c.refusal.watch(conn), nil
 	}
 }

@@ -35,16 +35,25 @@ func Raw(in *os.File) (restore func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the terminal raw: %w", err)
 	}
-	var once sync.Once
-	restore = func() { once.Do(func() { _ = term.RestoreTerminal(in.Fd(), state) }) }
-
 	sigs := make(chan os.Signal, 1)
 	signal.Notify(sigs, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGINT)
+	done := make(chan struct{})
+	var once sync.Once
+	restore = func() {
+		once.Do(func() {
+			_ = term.RestoreTerminal(in.Fd(), state)
+			signal.Stop(sigs)
+			close(done)
+		})
+	}
 	go func() {
-		s := (<-sigs).(syscall.Signal)
-		restore()
-		signal.Reset(s)
-		_ = unix.Kill(os.Getpid(), s)
+		select {
+		case <-done:
+		case s := <-sigs:
+			restore()
+			signal.Reset(s)
+			_ = unix.Kill(os.Getpid(), s.(syscall.Signal))
+		}
 	}()
 	return restore, nil
 }

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/moby/moby/client"
+
+	"berth/cmd/berth/connect"
+)
+
+// rig is a root and a state directory of a test's own, with the engines that
+// work on them. Its end removes the containers, stops the engine and fails the
+// test if anything is left: a process, a mount, a cgroup.
+type rig struct {
+	t    testing.TB
+	dir  string
+	conf connect.Config
+}
+
+func newRig(t testing.TB) *rig {
+	t.Helper()
+	needRoot(t)
+	// Not t.TempDir: the path of the socket must stay short.
+	dir, err := os.MkdirTemp("/tmp", "bt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{t: t, dir: dir, conf: connect.Config{Root: filepath.Join(dir, "root"), State: filepath.Join(dir, "run")}}
+	t.Cleanup(r.end)
+	return r
+}
+
+// environ is what makes a child use this rig.
+func (r *rig) environ() []string { return r.conf.Environ() }
+
+// command is berth with these arguments, on this rig.
+func (r *rig) command(args ...string) *exec.Cmd {
+	cmd := exec.Command("berth", args...)
+	cmd.Env = append(r.environ(), "TERM=xterm-256color")
+	return cmd
+}
+
+// berth runs a verb that must succeed and returns what it prints.
+func (r *rig) berth(args ...string) string {
+	r.t.Helper()
+	out, code, msg := r.try(args...)
+	if code != 0 {
+		r.t.Fatalf("berth %s: exit code %d: %s\nengine: %s", strings.Join(args, " "), code, msg, r.log())
+	}
+	return out
+}
+
+// try runs a verb and returns its output, its exit code and its complaints.
+func (r *rig) try(args ...string) (out string, code int, stderr string) {
+	r.t.Helper()
+	var o, e bytes.Buffer
+	cmd := r.command(args...)
+	cmd.Stdout, cmd.Stderr = &o, &e
+	err := cmd.Run()
+	if _, ok := err.(*exec.ExitError); err != nil && !ok {
+		r.t.Fatalf("berth %s: %v", strings.Join(args, " "), err)
+	}
+	return strings.TrimSuffix(o.String(), "\n"), cmd.ProcessState.ExitCode(), strings.TrimSpace(e.String())
+}
+
+// images gives the rig the images busybox and berth/starter.
+func (r *rig) images() {
+	r.t.Helper()
+	needBusybox(r.t)
+	r.berth("image", "starter")
+}
+
+// needBusybox skips where no image can be made.
+func needBusybox(t testing.TB) {
+	t.Helper()
+	path, err := exec.LookPath("busybox")
+	if err != nil {
+		t.Skip("needs a static busybox in PATH (Debian: apt-get install busybox-static)")
+	}
+	if out, err := exec.Command("berth", "image", "starter", "--busybox", path, "-o", os.DevNull+".part").CombinedOutput(); err != nil && bytes.Contains(out, []byte("dynamically")) {
+		t.Skipf("needs a static busybox: %s", out)
+	}
+}
+
+// log is what a background engine of the rig wrote.
+func (r *rig) log() string {
+	b, err := os.ReadFile(r.conf.LogPath())
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// processes are the PIDs whose command line or environment names this rig, and
+// whose command line has word.
+func (r *rig) processes(word string) []int {
+	r.t.Helper()
+	return processesOf(r.t, r.dir, word)
+}
+
+func processesOf(t testing.TB, dir, word string) []int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pids []int
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		// A process may end while it is looked at.
+		cmdline, _ := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
+		environ, _ := os.ReadFile(filepath.Join("/proc", e.Name(), "environ"))
+		if bytes.Contains(cmdline, []byte(word)) && (bytes.Contains(cmdline, []byte(dir)) || bytes.Contains(environ, []byte(dir))) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// engine is the PID of the engine in the background.
+func (r *rig) engine() int {
+	r.t.Helper()
+	pids := r.processes("serve")
+	if len(pids) != 1 {
+		r.t.Fatalf("%d engines run: %v", len(pids), pids)
+	}
+	return pids[0]
+}
+
+// client is a client of the running engine.
+func (r *rig) client() *connect.Client {
+	r.t.Helper()
+	cl, err := connect.Connect(context.Background(), r.conf, connect.Options{NoStart: true})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { cl.Close() })
+	return cl
+}
+
+// end leaves nothing behind.
+func (r *rig) end() {
+	if _, err := os.Stat(r.conf.Root); err == nil {
+		r.removeContainers()
+	}
+	for _, pid := range r.processes("serve") {
+		syscall.Kill(pid, syscall.SIGTERM)
+	}
+	r.until("the engine has ended", func() bool { return len(r.processes("serve")) == 0 })
+	if left := r.processes(""); len(left) > 0 {
+		for _, pid := range left {
+			cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+			r.t.Errorf("left behind: process %d: %q", pid, cmdline)
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	for _, m := range r.mounts() {
+		r.t.Errorf("left behind: mount %s", m)
+		syscall.Unmount(m, syscall.MNT_DETACH)
+	}
+	if err := os.RemoveAll(r.dir); err != nil {
+		r.t.Errorf("removing the test's directory: %v", err)
+	}
+}
+
+// removeContainers ends and removes whatever the test has made.
+func (r *rig) removeContainers() {
+	cl, err := connect.Connect(context.Background(), r.conf, connect.Options{})
+	if err != nil {
+		r.t.Errorf("connecting to the engine to clean up: %v", err)
+		return
+	}
+	defer cl.Close()
+	list, err := cl.ContainerList(context.Background(), client.ContainerListOptions{All: true})
+	if err != nil {
+		r.t.Errorf("listing containers to clean up: %v", err)
+		return
+	}
+	for _, c := range list.Items {
+		if _, err := cl.ContainerRemove(context.Background(), c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true}); err != nil {
+			r.t.Errorf("removing container %s: %v", c.ID, err)
+		}
+	}
+}
+
+// mounts are the mount points under the rig's directory, deepest first.
+func (r *rig) mounts() []string {
+	b, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		r.t.Error(err)
+		return nil
+	}
+	var out []string
+	for _, line := range strings.Split(string(b), "\n") {
+		if f := strings.Fields(line); len(f) > 4 && strings.HasPrefix(f[4], r.dir) {
+			out = append([]string{f[4]}, out...)
+		}
+	}
+	return out
+}
+
+// until waits for a condition.
+func (r *rig) until(what string, cond func() bool) {
+	r.t.Helper()
+	end := time.Now().Add(20 * time.Second)
+	for !cond() {
+		if time.Now().After(end) {
+			r.t.Fatalf("waited 20 s in vain until %s\nengine: %s", what, r.log())
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
