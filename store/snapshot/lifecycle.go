@@ -1,0 +1,293 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/containerd/containerd/v2/core/snapshots"
+	"github.com/containerd/containerd/v2/pkg/filters"
+	"github.com/containerd/errdefs"
+	"golang.org/x/sys/unix"
+
+	"berth/store/meta"
+)
+
+// Commit turns an active snapshot into a committed one, whose files are on
+// disk when it returns. With snapshots.WithParent a snapshot that was
+// prepared without a parent gets one, so that layers can be filled in
+// parallel and chained afterwards.
+func (o *Overlay) Commit(_ context.Context, name, key string, opts ...snapshots.Opt) error {
+	var info snapshots.Info
+	for _, opt := range opts {
+		if err := opt(&info); err != nil {
+			return err
+		}
+	}
+	o.mu.RLock()
+	r, err := o.get(key)
+	o.mu.RUnlock()
+	if err != nil {
+		return err
+	}
+	if err := syncFiles(o.upper(r.ID)); err != nil {
+		return fmt.Errorf("commit snapshot %q: %w", key, err)
+	}
+	o.hold(name)
+	if info.Parent != "" {
+		o.hold(info.Parent)
+	}
+
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if r, err = o.get(key); err != nil {
+		return err
+	}
+	if r.Kind != snapshots.KindActive {
+		return fmt.Errorf("commit snapshot %q: it is not active: %w", key, errdefs.ErrFailedPrecondition)
+	}
+	if o.all[name] != nil {
+		return fmt.Errorf("commit snapshot %q: %q: %w", key, name, errdefs.ErrAlreadyExists)
+	}
+	now := time.Now().UTC()
+	c := &record{ID: r.ID, Kind: snapshots.KindCommitted, Parent: r.Parent, Labels: maps.Clone(info.Labels), Created: now, Updated: now}
+	if info.Parent != "" && info.Parent != r.Parent {
+		if r.Parent != "" {
+			return fmt.Errorf("commit snapshot %q: it has another parent than %q: %w", key, info.Parent, errdefs.ErrInvalidArgument)
+		}
+		if _, err := o.parent(info.Parent); err != nil {
+			return fmt.Errorf("commit snapshot %q: %w", key, err)
+		}
+		c.Parent = info.Parent
+	}
+	err = o.records.Change(func(tx meta.TxBucket[record]) error {
+		if err := tx.Delete(key); err != nil {
+			return err
+		}
+		return tx.Put(name, *c)
+	})
+	if err != nil {
+		return fmt.Errorf("commit snapshot %q: %w", key, err)
+	}
+	delete(o.all, key)
+	o.all[name] = c
+	if c.Parent != r.Parent {
+		o.kids[c.Parent]++
+	}
+	return nil
+}
+
+// syncFiles makes everything written to the file system of dir durable. One
+// call for a whole layer is much cheaper than an fsync for each of its files.
+func syncFiles(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := unix.Syncfs(int(d.Fd())); err != nil {
+		return fmt.Errorf("sync file system of %s: %w", dir, err)
+	}
+	return nil
+}
+
+// Remove removes a snapshot that has no children, with its files. An overlay
+// still mounted on them must not be used any more.
+func (o *Overlay) Remove(_ context.Context, key string) error {
+	id, err := o.forget(key)
+	if err != nil {
+		return err
+	}
+	// Without a record the directory is garbage: what cannot be removed now
+	// goes at the next Open.
+	if err := os.RemoveAll(o.dir(id)); err != nil {
+		return fmt.Errorf("remove files of snapshot %q: %w", key, err)
+	}
+	return nil
+}
+
+// forget removes the record of a snapshot.
+func (o *Overlay) forget(key string) (id uint64, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	r, err := o.get(key)
+	if err != nil {
+		return 0, err
+	}
+	if n := o.kids[key]; n > 0 {
+		return 0, fmt.Errorf("cannot remove snapshot %q: %d children: %w", key, n, errdefs.ErrFailedPrecondition)
+	}
+	if err := o.records.Delete(key); err != nil {
+		return 0, err
+	}
+	delete(o.all, key)
+	if r.Parent != "" {
+		if o.kids[r.Parent]--; o.kids[r.Parent] == 0 {
+			delete(o.kids, r.Parent)
+		}
+	}
+	return r.ID, nil
+}
+
+// Stat describes a snapshot.
+func (o *Overlay) Stat(_ context.Context, key string) (snapshots.Info, error) {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	r, err := o.get(key)
+	if err != nil {
+		return snapshots.Info{}, err
+	}
+	return r.info(key), nil
+}
+
+func (r *record) info(key string) snapshots.Info {
+	return snapshots.Info{Kind: r.Kind, Name: key, Parent: r.Parent, Labels: maps.Clone(r.Labels), Created: r.Created, Updated: r.Updated}
+}
+
+// Update changes the labels of a snapshot: all of them, or those named by
+// field paths ("labels.<key>").
+func (o *Overlay) Update(_ context.Context, info snapshots.Info, fieldpaths ...string) (snapshots.Info, error) {
+	r, err := o.replace(info.Name, func(r *record) (err error) {
+		r.Labels, err = meta.UpdateLabels(r.Labels, info.Labels, fieldpaths)
+		r.Updated = time.Now().UTC()
+		return err
+	})
+	if err != nil {
+		return snapshots.Info{}, fmt.Errorf("update snapshot: %w", err)
+	}
+	return r.info(info.Name), nil
+}
+
+// replace stores a changed copy of a record.
+func (o *Overlay) replace(key string, change func(*record) error) (*record, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	old, err := o.get(key)
+	if err != nil {
+		return nil, err
+	}
+	r := *old
+	if err := change(&r); err != nil {
+		return nil, err
+	}
+	if err := o.records.Put(key, r); err != nil {
+		return nil, err
+	}
+	o.all[key] = &r
+	return &r, nil
+}
+
+// Walk calls fn for each snapshot that matches one of the filters, or for
+// all; fn may change the snapshots.
+func (o *Overlay) Walk(ctx context.Context, fn snapshots.WalkFunc, fs ...string) error {
+	filter, err := filters.ParseAll(fs...)
+	if err != nil {
+		return fmt.Errorf("walk snapshots: %w: %w", err, errdefs.ErrInvalidArgument)
+	}
+	for _, name := range o.names() {
+		info, err := o.Stat(ctx, name)
+		if errdefs.IsNotFound(err) {
+			continue // removed meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		if !filter.Match(fields(info)) {
+			continue
+		}
+		if err := fn(ctx, info); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fields lets filters look at a snapshot.
+func fields(info snapshots.Info) filters.Adaptor {
+	return filters.AdapterFunc(func(path []string) (string, bool) {
+		if len(path) == 0 {
+			return "", false
+		}
+		switch path[0] {
+		case "kind":
+			return strings.ToLower(info.Kind.String()), true
+		case "name":
+			return info.Name, true
+		case "parent":
+			return info.Parent, true
+		case "labels":
+			v, ok := info.Labels[strings.Join(path[1:], ".")]
+			return v, ok
+		}
+		return "", false
+	})
+}
+
+// Usage returns what the snapshot's own files take up on disk: allocated
+// bytes and inodes, hard links counted once. For a committed snapshot it is
+// found out once and remembered.
+func (o *Overlay) Usage(ctx context.Context, key string) (snapshots.Usage, error) {
+	o.mu.RLock()
+	r, err := o.get(key)
+	o.mu.RUnlock()
+	if err != nil {
+		return snapshots.Usage{}, err
+	}
+	if r.Usage != nil {
+		return *r.Usage, nil
+	}
+	u, err := diskUsage(ctx, o.upper(r.ID))
+	if err != nil {
+		return snapshots.Usage{}, fmt.Errorf("usage of snapshot %q: %w", key, err)
+	}
+	if r.Kind == snapshots.KindCommitted {
+		_, err = o.replace(key, func(now *record) error {
+			if now.ID == r.ID {
+				now.Usage = &u
+			}
+			return nil
+		})
+		if err != nil && !errdefs.IsNotFound(err) {
+			return snapshots.Usage{}, err
+		}
+	}
+	return u, nil
+}
+
+func diskUsage(ctx context.Context, dir string) (snapshots.Usage, error) {
+	var u snapshots.Usage
+	type inode struct{ dev, ino uint64 }
+	seen := make(map[inode]bool)
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var st unix.Stat_t
+		if err == nil {
+			err = unix.Lstat(path, &st)
+		}
+		if errors.Is(err, fs.ErrNotExist) && path != dir {
+			return nil // a running container removed it
+		}
+		if err != nil {
+			return err
+		}
+		if st.Nlink > 1 && st.Mode&unix.S_IFMT != unix.S_IFDIR {
+			if id := (inode{st.Dev, st.Ino}); seen[id] {
+				return nil
+			} else {
+				seen[id] = true
+			}
+		}
+		u.Inodes++
+		u.Size += st.Blocks * 512
+		return nil
+	})
+	return u, err
+}

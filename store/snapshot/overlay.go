@@ -1,0 +1,353 @@
+// Package snapshot keeps file system layers and the writable layers of
+// containers. Overlay implements containerd's snapshots.Snapshotter, whose
+// documentation tells the life of a snapshot (Prepare, Commit, View, Remove).
+//
+// On disk each snapshot has a directory that keeps its number through Commit:
+//
+//	snapshots/<n>/fs      the layer, in overlay's terms: whiteouts are
+//	                      character devices 0:0, opaque directories carry
+//	                      trusted.overlay.opaque
+//	snapshots/<n>/work    overlay's work directory (active snapshots)
+//	snapshots/<n>/index   the index of the layer, if whoever filled fs
+//	                      wrote one (package diff)
+//
+// What key or name belongs to which number, parent and kind is in the meta
+// database, written last; a directory without a record is removed at Open.
+//
+// Dirs tells where the parts of a snapshot are, for those who look into the
+// layers (diff, browsing) or fill one without mounting it (unpacking).
+//
+// Lock order: Overlay.mu is a leaf. Records are served from memory; the
+// database holds the same and is changed first.
+package snapshot
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/containerd/containerd/v2/core/mount"
+	"github.com/containerd/containerd/v2/core/snapshots"
+	"github.com/containerd/errdefs"
+	"golang.org/x/sys/unix"
+
+	"berth/store/durable"
+	"berth/store/meta"
+)
+
+// Snapshotter is containerd's interface and the way to the directories.
+type Snapshotter interface {
+	snapshots.Snapshotter
+	// Dirs returns where the snapshot's own layer and its ancestors are.
+	Dirs(ctx context.Context, key string) (Dirs, error)
+}
+
+// Dirs are the places of a snapshot on disk.
+type Dirs struct {
+	Upper string   // the snapshot's own layer
+	Lower []string // the layers of its ancestors, topmost first
+	Index string   // file for the index of Upper (package diff); may not exist
+}
+
+// Overlay is a Snapshotter on overlayfs. Make one with Open.
+type Overlay struct {
+	root    string
+	records meta.Bucket[record]
+	hold    func(name string)
+
+	mu   sync.RWMutex
+	all  map[string]*record // by key or name; records are replaced, never changed
+	kids map[string]int     // number of children by name
+}
+
+var _ Snapshotter = (*Overlay)(nil)
+
+// record is what the database knows of a snapshot.
+type record struct {
+	ID      uint64            `json:"id"`
+	Kind    snapshots.Kind    `json:"kind"`
+	Parent  string            `json:"parent,omitempty"`
+	Labels  map[string]string `json:"labels,omitempty"`
+	Created time.Time         `json:"created"`
+	Updated time.Time         `json:"updated"`
+	Usage   *snapshots.Usage  `json:"usage,omitempty"` // of committed snapshots, once asked for
+}
+
+// Options tune Open.
+type Options struct {
+	// Hold, if set, is called with the name of every snapshot about to be
+	// committed and with every parent about to be used, before that takes
+	// effect, so that a collector of garbage can spare them.
+	Hold func(name string)
+}
+
+// Open opens or creates the snapshots under directory root, with their
+// records in db, and removes what a crash left behind.
+func Open(root string, db *meta.DB, opts Options) (*Overlay, error) {
+	o := &Overlay{root: root, hold: opts.Hold, all: make(map[string]*record), kids: make(map[string]int)}
+	if o.hold == nil {
+		o.hold = func(string) {}
+	}
+	// Others need to pass through to reach bind-mounted layers, not to list.
+	if err := os.MkdirAll(filepath.Join(root, "snapshots"), 0o711); err != nil {
+		return nil, fmt.Errorf("open snapshots: %w", err)
+	}
+	var err error
+	if o.records, err = meta.NewBucket[record](db, "snapshots"); err != nil {
+		return nil, err
+	}
+	if err := o.load(); err != nil {
+		return nil, fmt.Errorf("open snapshots in %s: %w", root, err)
+	}
+	return o, nil
+}
+
+// load reads the records and removes directories that have none.
+func (o *Overlay) load() error {
+	known := make(map[string]bool)
+	err := o.records.ForEach(func(key string, r record) error {
+		o.all[key] = &r
+		if r.Parent != "" {
+			o.kids[r.Parent]++
+		}
+		known[strconv.FormatUint(r.ID, 10)] = true
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(filepath.Join(o.root, "snapshots"))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !known[e.Name()] {
+			if err := os.RemoveAll(filepath.Join(o.root, "snapshots", e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Close does nothing: the database is its opener's.
+func (o *Overlay) Close() error { return nil }
+
+func (o *Overlay) dir(id uint64) string {
+	return filepath.Join(o.root, "snapshots", strconv.FormatUint(id, 10))
+}
+
+func (o *Overlay) upper(id uint64) string { return filepath.Join(o.dir(id), "fs") }
+
+// get returns the record under key; o.mu is held.
+func (o *Overlay) get(key string) (*record, error) {
+	r := o.all[key]
+	if r == nil {
+		return nil, fmt.Errorf("snapshot %q: %w", key, errdefs.ErrNotFound)
+	}
+	return r, nil
+}
+
+// lower returns the layers below a snapshot whose parent is given, topmost
+// first; o.mu is held.
+func (o *Overlay) lower(parent string) ([]string, error) {
+	var dirs []string
+	for parent != "" {
+		r, err := o.get(parent)
+		if err != nil {
+			return nil, err
+		}
+		dirs = append(dirs, o.upper(r.ID))
+		parent = r.Parent
+	}
+	return dirs, nil
+}
+
+// Dirs returns where the snapshot's own layer and its ancestors are.
+func (o *Overlay) Dirs(_ context.Context, key string) (Dirs, error) {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	r, err := o.get(key)
+	if err != nil {
+		return Dirs{}, err
+	}
+	lower, err := o.lower(r.Parent)
+	if err != nil {
+		return Dirs{}, err
+	}
+	return Dirs{Upper: o.upper(r.ID), Lower: lower, Index: filepath.Join(o.dir(r.ID), "index")}, nil
+}
+
+// Mounts returns how to mount an active snapshot or a view.
+func (o *Overlay) Mounts(_ context.Context, key string) ([]mount.Mount, error) {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	r, err := o.get(key)
+	if err != nil {
+		return nil, err
+	}
+	return o.mounts(key, r)
+}
+
+func (o *Overlay) mounts(key string, r *record) ([]mount.Mount, error) {
+	if r.Kind == snapshots.KindCommitted {
+		return nil, fmt.Errorf("mounts of snapshot %q: it is committed: %w", key, errdefs.ErrFailedPrecondition)
+	}
+	lower, err := o.lower(r.Parent)
+	if err != nil {
+		return nil, err
+	}
+	if r.Kind == snapshots.KindView {
+		switch len(lower) {
+		case 0: // a view of nothing
+			return bind(o.upper(r.ID), "ro"), nil
+		case 1: // overlay wants two layers when there is no upper one
+			return bind(lower[0], "ro"), nil
+		}
+		return overlay(lower), nil
+	}
+	if len(lower) == 0 {
+		return bind(o.upper(r.ID), "rw"), nil
+	}
+	return overlay(lower, "upperdir="+o.upper(r.ID), "workdir="+filepath.Join(o.dir(r.ID), "work")), nil
+}
+
+func bind(dir, mode string) []mount.Mount {
+	return []mount.Mount{{Type: "bind", Source: dir, Options: []string{mode, "rbind"}}}
+}
+
+// overlay spells out what the diff of a layer rests on, whatever the kernel
+// was built with: a changed file is in the upper directory whole (metacopy)
+// and under its own name (redirect_dir). Without index an upper directory can
+// be mounted again after its lower layers were copied elsewhere.
+func overlay(lower []string, options ...string) []mount.Mount {
+	options = append([]string{"index=off", "redirect_dir=off", "metacopy=off"}, options...)
+	dirs := ""
+	for i, d := range lower {
+		if i > 0 {
+			dirs += ":"
+		}
+		dirs += d
+	}
+	return []mount.Mount{{Type: "overlay", Source: "overlay", Options: append(options, "lowerdir="+dirs)}}
+}
+
+// Prepare creates an active snapshot; see snapshots.Snapshotter.
+func (o *Overlay) Prepare(_ context.Context, key, parent string, opts ...snapshots.Opt) ([]mount.Mount, error) {
+	return o.create(snapshots.KindActive, key, parent, opts)
+}
+
+// View creates a read-only view of a committed snapshot.
+func (o *Overlay) View(_ context.Context, key, parent string, opts ...snapshots.Opt) ([]mount.Mount, error) {
+	return o.create(snapshots.KindView, key, parent, opts)
+}
+
+func (o *Overlay) create(kind snapshots.Kind, key, parent string, opts []snapshots.Opt) (_ []mount.Mount, err error) {
+	info := snapshots.Info{}
+	for _, opt := range opts {
+		if err := opt(&info); err != nil {
+			return nil, err
+		}
+	}
+	if parent != "" {
+		o.hold(parent)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.all[key] != nil {
+		return nil, fmt.Errorf("snapshot %q: %w", key, errdefs.ErrAlreadyExists)
+	}
+	below, err := o.parent(parent)
+	if err != nil {
+		return nil, fmt.Errorf("create snapshot %q: %w", key, err)
+	}
+	now := time.Now().UTC()
+	r := &record{Kind: kind, Parent: parent, Labels: maps.Clone(info.Labels), Created: now, Updated: now}
+	defer func() {
+		if err != nil && r.ID != 0 {
+			os.RemoveAll(o.dir(r.ID))
+		}
+	}()
+	err = o.records.Change(func(tx meta.TxBucket[record]) error {
+		// The number of a rolled back transaction is given out again.
+		if r.ID, err = tx.NextSequence(); err != nil {
+			return err
+		}
+		if err := o.makeDir(r, below); err != nil {
+			return err
+		}
+		return tx.Put(key, *r)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("create snapshot %q: %w", key, err)
+	}
+	o.all[key] = r
+	if parent != "" {
+		o.kids[parent]++
+	}
+	return o.mounts(key, r)
+}
+
+// parent returns the record of a parent, nil for the empty one; o.mu is held.
+func (o *Overlay) parent(name string) (*record, error) {
+	if name == "" {
+		return nil, nil
+	}
+	r, err := o.get(name)
+	if err == nil && r.Kind != snapshots.KindCommitted {
+		err = fmt.Errorf("parent %q is not committed: %w", name, errdefs.ErrInvalidArgument)
+	}
+	return r, err
+}
+
+// makeDir makes the directory of a new snapshot durable. The root of the
+// merged tree takes its attributes from the upper directory, so that starts
+// with those of the parent.
+func (o *Overlay) makeDir(r, parent *record) error {
+	dir, upper := o.dir(r.ID), o.upper(r.ID)
+	if err := os.Mkdir(dir, 0o711); err != nil {
+		return err
+	}
+	if err := os.Mkdir(upper, 0o755); err != nil {
+		return err
+	}
+	mode, uid, gid := uint32(0o755), 0, 0
+	if parent != nil {
+		var st unix.Stat_t
+		if err := unix.Stat(o.upper(parent.ID), &st); err != nil {
+			return fmt.Errorf("stat layer of the parent: %w", err)
+		}
+		mode, uid, gid = st.Mode&0o7777, int(st.Uid), int(st.Gid)
+	}
+	if uid != 0 || gid != 0 {
+		if err := os.Lchown(upper, uid, gid); err != nil {
+			return err
+		}
+	}
+	// After chown, which clears setgid, and free of the process's umask.
+	if err := unix.Chmod(upper, mode); err != nil {
+		return err
+	}
+	if r.Kind == snapshots.KindActive {
+		if err := os.Mkdir(filepath.Join(dir, "work"), 0o700); err != nil {
+			return err
+		}
+	}
+	if err := durable.SyncDir(dir); err != nil {
+		return err
+	}
+	return durable.SyncDir(filepath.Dir(dir))
+}
+
+// names returns the keys and names of all snapshots, sorted.
+func (o *Overlay) names() []string {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	return slices.Sorted(maps.Keys(o.all))
+}
