@@ -1,0 +1,260 @@
+// Package gc collects what nothing refers to: blobs and committed snapshots.
+//
+// What is kept is what the roots name (a function given by whoever knows the
+// images), what those depend on (a snapshot keeps its ancestors; an active
+// snapshot or a view, say of a container, keeps them too), and what a lease
+// protects.
+//
+// Whoever is about to write holds a lease from before the first blob or
+// snapshot until the record that refers to them is stored:
+//
+//	lease := collector.Lease()
+//	defer lease.Release()
+//	… write blobs, unpack snapshots, store the image record …
+//
+// Everything that is created, or found present and reused, while any lease is
+// held is spared until no lease is held at all. Leases live in memory: after
+// a crash there are none, and what was half done is garbage.
+//
+// Lock order: Collector.collecting before Collector.mu. Hold and Lease take
+// only mu, which is a leaf, so they may be called with the locks of content
+// and snapshot held.
+package gc
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/snapshots"
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+)
+
+// UnpackPrefix begins the keys of active snapshots that layers are unpacked
+// into. Unlike other active snapshots they are nobody's, unless leased.
+const UnpackPrefix = "unpack-"
+
+// Roots are what must be kept for its own sake.
+type Roots struct {
+	Blobs     map[digest.Digest]bool
+	Snapshots map[string]bool
+}
+
+// Removed is what a collection took away, in that order.
+type Removed struct {
+	Snapshots []string // children before parents
+	Blobs     []digest.Digest
+	Bytes     int64 // of blobs, and disk usage of snapshots
+}
+
+// Collector knows the leases. Make one with New.
+type Collector struct {
+	collecting sync.Mutex // one collection at a time
+
+	mu     sync.Mutex
+	leases int
+	young  map[string]bool // digests and snapshot names created or used under a lease
+	doomed map[string]bool // being removed: no longer to be reused
+	idle   *sync.Cond      // doomed has become empty
+}
+
+// New returns a collector without leases.
+func New() *Collector {
+	c := &Collector{young: make(map[string]bool), doomed: make(map[string]bool)}
+	c.idle = sync.NewCond(&c.mu)
+	return c
+}
+
+// Lease is the promise that what is made meanwhile will be referred to.
+type Lease struct {
+	c    *Collector
+	once sync.Once
+}
+
+// Lease protects whatever is created or reused until it is released.
+func (c *Collector) Lease() *Lease {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leases++
+	return &Lease{c: c}
+}
+
+// Release ends the protection. Further calls do nothing.
+func (l *Lease) Release() {
+	l.once.Do(func() {
+		l.c.mu.Lock()
+		defer l.c.mu.Unlock()
+		if l.c.leases--; l.c.leases == 0 {
+			clear(l.c.young)
+		}
+	})
+}
+
+// HoldBlob tells that a blob is about to be created or was found present. If
+// it is being removed just now, HoldBlob waits until it is gone. The content
+// store calls it; so does who reuses a blob without writing it.
+func (c *Collector) HoldBlob(dgst digest.Digest) { c.hold(dgst.String()) }
+
+// HoldSnapshot is HoldBlob for a committed snapshot.
+func (c *Collector) HoldSnapshot(name string) { c.hold(name) }
+
+func (c *Collector) hold(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.doomed[id] {
+		c.idle.Wait()
+	}
+	if c.leases > 0 {
+		c.young[id] = true
+	}
+}
+
+// doom reports whether id may be removed, and if so keeps others from
+// reusing it until done is called.
+func (c *Collector) doom(id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.young[id] {
+		return false
+	}
+	c.doomed[id] = true
+	return true
+}
+
+func (c *Collector) done(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.doomed, id)
+	c.idle.Broadcast()
+}
+
+// Collect removes what neither roots nor leases keep. The roots are asked
+// for after the leases are known, so a record stored under a lease that ends
+// meanwhile is seen.
+func (c *Collector) Collect(ctx context.Context, cs content.Store, sn snapshots.Snapshotter, roots func() (Roots, error)) (Removed, error) {
+	c.collecting.Lock()
+	defer c.collecting.Unlock()
+	// A lease held now stays counted until the end, so that nothing young at
+	// this moment is forgotten between the question and the removal.
+	guard := c.Lease()
+	defer guard.Release()
+
+	var out Removed
+	r, err := roots()
+	if err != nil {
+		return out, fmt.Errorf("collect garbage: %w", err)
+	}
+	if err := c.snapshots(ctx, sn, r.Snapshots, &out); err != nil {
+		return out, fmt.Errorf("collect garbage: %w", err)
+	}
+	if err := c.blobs(ctx, cs, r.Blobs, &out); err != nil {
+		return out, fmt.Errorf("collect garbage: %w", err)
+	}
+	return out, nil
+}
+
+func (c *Collector) snapshots(ctx context.Context, sn snapshots.Snapshotter, roots map[string]bool, out *Removed) error {
+	all := make(map[string]snapshots.Info)
+	err := sn.Walk(ctx, func(_ context.Context, info snapshots.Info) error {
+		all[info.Name] = info
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	live := make(map[string]bool)
+	for name, info := range all {
+		if !roots[name] && (info.Kind == snapshots.KindCommitted || strings.HasPrefix(name, UnpackPrefix)) {
+			continue
+		}
+		for name != "" && !live[name] {
+			live[name] = true
+			name = all[name].Parent
+		}
+	}
+	var dead []string
+	for name, info := range all {
+		// An unpack under way belongs to the lease of who does it.
+		if !live[name] && (info.Kind == snapshots.KindCommitted || !c.othersLease()) {
+			dead = append(dead, name)
+		}
+	}
+	depth := func(name string) (n int) {
+		for ; name != ""; name = all[name].Parent {
+			n++
+		}
+		return n
+	}
+	slices.SortFunc(dead, func(a, b string) int {
+		if d := depth(b) - depth(a); d != 0 {
+			return d
+		}
+		return strings.Compare(a, b)
+	})
+	for _, name := range dead {
+		if err := c.snapshot(ctx, sn, name, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Collector) snapshot(ctx context.Context, sn snapshots.Snapshotter, name string, out *Removed) error {
+	if !c.doom(name) {
+		return nil
+	}
+	defer c.done(name)
+	usage, err := sn.Usage(ctx, name)
+	if err == nil {
+		err = sn.Remove(ctx, name)
+	}
+	switch {
+	case errdefs.IsNotFound(err), errdefs.IsFailedPrecondition(err):
+		return nil // gone meanwhile, or spared because of a young child
+	case err != nil:
+		return err
+	}
+	out.Snapshots = append(out.Snapshots, name)
+	out.Bytes += usage.Size
+	return nil
+}
+
+func (c *Collector) blobs(ctx context.Context, cs content.Store, roots map[digest.Digest]bool, out *Removed) error {
+	var dead []content.Info
+	err := cs.Walk(ctx, func(info content.Info) error {
+		if !roots[info.Digest] {
+			dead = append(dead, info)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, info := range dead {
+		if !c.doom(info.Digest.String()) {
+			continue
+		}
+		err := cs.Delete(ctx, info.Digest)
+		c.done(info.Digest.String())
+		if errdefs.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		out.Blobs = append(out.Blobs, info.Digest)
+		out.Bytes += info.Size
+	}
+	return nil
+}
+
+// othersLease reports whether a lease beside the collection's own is held.
+func (c *Collector) othersLease() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.leases > 1
+}
