@@ -1,0 +1,343 @@
+package diff
+
+import (
+	"archive/tar"
+	"fmt"
+	"io"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// applier fills one layer directory. What it has made is recorded in list,
+// which is also the index; a path replaced later leaves a hole there.
+type applier struct {
+	tree    *tree
+	lower   *lowerDir
+	list    []Entry
+	byPath  map[string]int
+	size    int64
+	holes   int64
+	hideAll bool // the root was marked opaque
+}
+
+func newApplier(dir string, lower []string) (*applier, error) {
+	l, err := openLower(lower)
+	if err != nil {
+		return nil, err
+	}
+	t, err := openTree(dir)
+	if err != nil {
+		l.close()
+		return nil, err
+	}
+	a := &applier{tree: t, lower: l, byPath: make(map[string]int)}
+	var st unix.Stat_t
+	if err := unix.Fstat(t.root, &st); err != nil {
+		a.close()
+		return nil, err
+	}
+	a.set(statEntry("/", TypeDir, &st))
+	return a, nil
+}
+
+func (a *applier) close() {
+	a.tree.close()
+	a.lower.close()
+}
+
+// empty removes everything unpacked.
+func (a *applier) empty() error {
+	a.tree.forget()
+	names, err := readNames(a.tree.root)
+	for _, name := range names {
+		if rerr := removeAll(a.tree.root, name); err == nil {
+			err = rerr
+		}
+	}
+	return err
+}
+
+func (a *applier) get(path string) *Entry {
+	if i, ok := a.byPath[path]; ok {
+		return &a.list[i]
+	}
+	return nil
+}
+
+func (a *applier) set(e Entry) {
+	if i, ok := a.byPath[e.Path]; ok {
+		a.list[i] = e
+		return
+	}
+	a.byPath[e.Path] = len(a.list)
+	a.list = append(a.list, e)
+}
+
+// unset forgets an entry and all below it.
+func (a *applier) unset(path string) {
+	drop := func(p string) {
+		i := a.byPath[p]
+		a.size -= a.list[i].Size
+		a.list[i] = Entry{}
+		delete(a.byPath, p)
+	}
+	if a.get(path).IsDir() {
+		for p := range a.byPath {
+			if p != path && Within(p, path) {
+				drop(p)
+			}
+		}
+	}
+	drop(path)
+}
+
+// live returns the entries without the holes.
+func (a *applier) live() []Entry {
+	out := a.list[:0]
+	for _, e := range a.list {
+		if e.Path != "" {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// clear removes what is in the way of an entry. It tells nothing of what was
+// there; mkdir looks before.
+func (a *applier) clear(parent int, path, name string) error {
+	if a.get(path) == nil {
+		return nil
+	}
+	dir := a.get(path).IsDir()
+	a.unset(path)
+	if !dir {
+		return unix.Unlinkat(parent, name, 0)
+	}
+	if err := removeAll(parent, name); err != nil {
+		return err
+	}
+	if Within(a.tree.path, path) && a.tree.fd >= 0 {
+		a.tree.forget()
+	}
+	return nil
+}
+
+// whiteout unpacks a deletion. It concerns the layers below only, so what
+// this layer has at the same path stays; but a directory then stands alone.
+func (a *applier) whiteout(dir, name string) error {
+	if strings.HasPrefix(name, whiteoutMeta) && name != whiteoutOpaque {
+		return nil // what aufs kept for itself
+	}
+	parent, dir, err := a.parent(dir)
+	if err != nil {
+		return err
+	}
+	if name == whiteoutOpaque && dir == "/" {
+		a.hideAll = true
+		return nil
+	}
+	if name == whiteoutOpaque {
+		e := a.get(dir)
+		e.Opaque = true
+		return setOpaque(parent, ".")
+	}
+	name = strings.TrimPrefix(name, whiteoutPrefix)
+	if name == "" || name == "." || name == ".." {
+		return refuse("a whiteout of nothing")
+	}
+	path := join(dir, name)
+	if e := a.get(path); e != nil {
+		if e.IsDir() {
+			e.Opaque = true
+			return setOpaque(parent, name)
+		}
+		return nil
+	}
+	if err := unix.Mknodat(parent, name, unix.S_IFCHR, 0); err != nil {
+		return fmt.Errorf("make whiteout: %w", err)
+	}
+	a.set(Entry{Path: path, Type: TypeWhiteout})
+	return nil
+}
+
+// mkdir unpacks a directory. One that replaces something else must hide what
+// the layers below have in a directory of that name, as it would if it had
+// been made in a mounted overlay.
+func (a *applier) mkdir(parent int, path, name string, hdr *tar.Header) error {
+	e := entryOf(path, TypeDir, hdr)
+	old := a.get(path)
+	if old == nil || !old.IsDir() {
+		e.Opaque = old != nil
+		if err := a.clear(parent, path, name); err != nil {
+			return err
+		}
+		if err := unix.Mkdirat(parent, name, 0o700); err != nil {
+			return err
+		}
+		if e.Opaque {
+			if err := setOpaque(parent, name); err != nil {
+				return err
+			}
+		}
+	} else {
+		e.Opaque = old.Opaque
+	}
+	a.set(e)
+	return a.attributes(parent, name, hdr, TypeDir)
+}
+
+func (a *applier) symlink(parent int, path, name string, hdr *tar.Header) error {
+	if hdr.Linkname == "" || len(hdr.Linkname) > maxPath || strings.IndexByte(hdr.Linkname, 0) >= 0 {
+		return refuse("bad target of a symbolic link")
+	}
+	if err := unix.Symlinkat(hdr.Linkname, parent, name); err != nil {
+		return err
+	}
+	e := entryOf(path, TypeSymlink, hdr)
+	e.Link, e.Mode = hdr.Linkname, 0o777
+	a.set(e)
+	return a.attributes(parent, name, hdr, TypeSymlink)
+}
+
+func (a *applier) node(parent int, path, name string, hdr *tar.Header) error {
+	e := entryOf(path, TypeFifo, hdr)
+	format := uint32(unix.S_IFIFO)
+	if hdr.Typeflag != tar.TypeFifo {
+		if hdr.Devmajor < 0 || hdr.Devmajor > 0xfff || hdr.Devminor < 0 || hdr.Devminor > 0xfffff {
+			return refuse("bad device number %d:%d", hdr.Devmajor, hdr.Devminor)
+		}
+		e.Device = unix.Mkdev(uint32(hdr.Devmajor), uint32(hdr.Devminor))
+		e.Type, format = TypeBlock, unix.S_IFBLK
+		if hdr.Typeflag == tar.TypeChar {
+			e.Type, format = TypeChar, unix.S_IFCHR
+			if e.Device == 0 {
+				return refuse("a character device 0:0 would be taken for a whiteout")
+			}
+		}
+	}
+	if err := unix.Mknodat(parent, name, format|0o600, int(e.Device)); err != nil {
+		return err
+	}
+	a.set(e)
+	return a.attributes(parent, name, hdr, e.Type)
+}
+
+// hardlink unpacks a further name of a file of this layer or of one below.
+func (a *applier) hardlink(parent int, path, name string, hdr *tar.Header) error {
+	to, err := cleanName(hdr.Linkname)
+	if err != nil {
+		return fmt.Errorf("target of the hard link: %w", err)
+	}
+	dir, base := split(to)
+	if to == "/" {
+		return refuse("a hard link to the root")
+	}
+	if dir, err = a.resolve(dir); err != nil {
+		return fmt.Errorf("target of the hard link: %w", err)
+	}
+	to = join(dir, base)
+	if to == path {
+		if a.get(path) != nil {
+			return nil // to itself
+		}
+		return refuse("a hard link to itself")
+	}
+	if a.get(to) == nil {
+		if ok, err := a.copyUp(to); err != nil {
+			return fmt.Errorf("copy up the target of the hard link: %w", err)
+		} else if !ok {
+			return refuse("hard link to %s, which does not exist", to)
+		}
+	}
+	e := *a.get(to)
+	if e.IsDir() || e.Type == TypeWhiteout || Within(to, path) {
+		return refuse("hard link to %s, which is not a file", to)
+	}
+	// Opening the target may have moved the remembered directory.
+	if err := a.relink(path, name, to); err != nil {
+		return err
+	}
+	if e.Type == TypeRegular {
+		if e.Link == "" {
+			e.Link = to
+		}
+		e.Size = 0
+	}
+	e.Path = path
+	a.set(e)
+	return nil
+}
+
+func (a *applier) relink(path, name, to string) error {
+	dir, _ := split(path)
+	fd, err := a.tree.open(dir)
+	if err != nil {
+		return err
+	}
+	if err := a.clear(fd, path, name); err != nil {
+		return err
+	}
+	if fd, err = a.tree.open(dir); err != nil {
+		return err
+	}
+	return unix.Linkat(a.tree.root, at(to), fd, name, 0)
+}
+
+// file unpacks a regular file.
+func (a *applier) file(parent int, path, name string, hdr *tar.Header, content io.Reader) (err error) {
+	sparse := hdr.Typeflag == tar.TypeGNUSparse
+	for key := range hdr.PAXRecords {
+		sparse = sparse || strings.HasPrefix(key, "GNU.sparse.")
+	}
+	if sparse {
+		if a.holes += hdr.Size; hdr.Size > maxHoles || a.holes > maxHoles {
+			return refuse("more than %d bytes in sparse files", int64(maxHoles))
+		}
+	}
+	e := entryOf(path, TypeRegular, hdr)
+	e.Size = hdr.Size
+	if e.Digest, err = writeFile(parent, name, content, sparse); err != nil {
+		return err
+	}
+	a.set(e)
+	a.size += e.Size
+	return a.attributes(parent, name, hdr, TypeRegular)
+}
+
+// hideRoot hides all that the layers below have. Overlay takes no notice of
+// an opaque root, so each name is hidden by itself.
+func (a *applier) hideRoot() error {
+	names, err := a.lower.names()
+	if err != nil {
+		return err
+	}
+	for name := range names {
+		if err := a.whiteout("/", whiteoutPrefix+name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish does what later entries would have undone: it sets the times of
+// directories.
+func (a *applier) finish() error {
+	if a.hideAll {
+		if err := a.hideRoot(); err != nil {
+			return err
+		}
+	}
+	for i := range a.list {
+		e := &a.list[i]
+		if !e.IsDir() || e.Path == "" {
+			continue
+		}
+		ts := timespec(e.ModTime)
+		// The path has no links: those in it were resolved.
+		if err := unix.UtimesNanoAt(a.tree.root, at(e.Path), []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+			return fmt.Errorf("set times of %s: %w", e.Path, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+package diff
+
+import (
+	"bufio"
+	"bytes"
+	"compress/bzip2"
+	"fmt"
+	"io"
+
+	"github.com/containerd/errdefs"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// Compression is how a stream is compressed.
+type Compression string
+
+// The compressions that are recognised.
+const (
+	Uncompressed Compression = ""
+	Gzip         Compression = "gzip"
+	Zstd         Compression = "zstd"
+	Bzip2        Compression = "bzip2"
+)
+
+// zstdWindow bounds the memory a frame may ask for (zstd(1) --ultra uses up
+// to 128 MiB).
+const zstdWindow = 128 << 20
+
+// Decompress recognises the compression of a stream by its first bytes and
+// returns the uncompressed stream. Its reader must be closed; that does not
+// close r. A truncated stream and garbage after its end are read errors.
+func Decompress(r io.Reader) (io.ReadCloser, Compression, error) {
+	br := bufio.NewReaderSize(r, 256<<10)
+	head, err := br.Peek(6)
+	if err != nil && err != io.EOF {
+		return nil, "", fmt.Errorf("read the start of the stream: %w", err)
+	}
+	switch {
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		z, err := gzip.NewReader(br)
+		if err != nil {
+			return nil, "", fmt.Errorf("gzip: %w: %w", err, errdefs.ErrInvalidArgument)
+		}
+		return z, Gzip, nil
+	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		z, err := zstd.NewReader(br, zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			return nil, "", fmt.Errorf("zstd: %w: %w", err, errdefs.ErrInvalidArgument)
+		}
+		return z.IOReadCloser(), Zstd, nil
+	case bytes.HasPrefix(head, []byte("BZh")):
+		return io.NopCloser(bzip2.NewReader(br)), Bzip2, nil
+	case bytes.HasPrefix(head, []byte{0xfd, '7', 'z', 'X', 'Z', 0}):
+		return nil, "", fmt.Errorf("xz streams are not supported, unpack it with xz first: %w", errdefs.ErrInvalidArgument)
+	}
+	return io.NopCloser(br), Uncompressed, nil
+}

@@ -1,0 +1,222 @@
+package diff
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"iter"
+	"os"
+	"sort"
+
+	"github.com/containerd/errdefs"
+)
+
+// Index is an open index of a layer. Its methods may be called concurrently;
+// iterators read the blocks they come to, so memory does not follow the size
+// of the layer.
+//
+//	for e, err := range index.Children("/etc") {
+//		if err != nil { … }
+//		fmt.Println(e.Path, e.Size)
+//	}
+type Index struct {
+	file    *os.File
+	blocks  []indexBlock
+	entries int
+}
+
+type indexBlock struct {
+	offset int64
+	size   int
+	first  string
+}
+
+// OpenIndex opens the index file at path. A damaged one is an error of kind
+// DataLoss.
+func OpenIndex(path string) (*Index, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open index: %w", err)
+	}
+	x := &Index{file: f}
+	if err := x.readTable(); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("open index %s: %w", path, err)
+	}
+	return x, nil
+}
+
+// Close ends the use of the index.
+func (x *Index) Close() error { return x.file.Close() }
+
+// Len is the number of entries.
+func (x *Index) Len() int { return x.entries }
+
+func damaged(what string) error {
+	return fmt.Errorf("%s: %w", what, errdefs.ErrDataLoss)
+}
+
+func (x *Index) readTable() error {
+	fi, err := x.file.Stat()
+	if err != nil {
+		return err
+	}
+	if fi.Size() < trailerSize {
+		return damaged("too short")
+	}
+	var t [trailerSize]byte
+	if _, err := x.file.ReadAt(t[:], fi.Size()-trailerSize); err != nil {
+		return err
+	}
+	le := binary.LittleEndian
+	offset, blocks, entries := le.Uint64(t[0:]), le.Uint32(t[8:]), le.Uint64(t[12:])
+	if string(t[24:]) != indexMagic || offset > uint64(fi.Size()-trailerSize) || entries > uint64(blocks)*blockEntries {
+		return damaged("bad trailer")
+	}
+	table := make([]byte, uint64(fi.Size())-offset-12) // without CRC and magic
+	if _, err := x.file.ReadAt(table, int64(offset)); err != nil {
+		return err
+	}
+	if crc32.Checksum(table, castagnoli) != le.Uint32(t[20:]) {
+		return damaged("bad checksum of the table")
+	}
+	d := decoder{b: table}
+	at := int64(0)
+	for range blocks {
+		b := indexBlock{offset: at, size: int(d.uvarint())}
+		b.first = string(d.bytes(d.uvarint()))
+		at += int64(b.size)
+		if d.bad || b.size < 4 || uint64(at) > offset {
+			return damaged("bad table")
+		}
+		x.blocks = append(x.blocks, b)
+	}
+	x.entries = int(entries)
+	return nil
+}
+
+// block returns the entries of block i.
+func (x *Index) block(i int) ([]Entry, error) {
+	b := x.blocks[i]
+	buf := make([]byte, b.size)
+	if _, err := io.ReadFull(io.NewSectionReader(x.file, b.offset, int64(b.size)), buf); err != nil {
+		return nil, fmt.Errorf("read index: %w", err)
+	}
+	data, sum := buf[:b.size-4], binary.LittleEndian.Uint32(buf[b.size-4:])
+	if crc32.Checksum(data, castagnoli) != sum {
+		return nil, damaged("read index: bad checksum of a block")
+	}
+	d := decoder{b: data}
+	entries := make([]Entry, 0, blockEntries)
+	prev := ""
+	for len(d.b) > 0 {
+		e := d.entry(prev)
+		if d.bad {
+			return nil, damaged("read index: bad entry")
+		}
+		entries = append(entries, e)
+		prev = e.Path
+	}
+	return entries, nil
+}
+
+// find returns the block that holds path or the place where it would be.
+func (x *Index) find(path string) int {
+	i := sort.Search(len(x.blocks), func(i int) bool { return ComparePaths(x.blocks[i].first, path) > 0 })
+	return max(i-1, 0)
+}
+
+// cursor walks an index in order and can jump ahead.
+type cursor struct {
+	x       *Index
+	next    int // block after the loaded one
+	entries []Entry
+	err     error
+}
+
+// seek moves to the first entry that is not before path.
+func (c *cursor) seek(path string) {
+	i := c.x.find(path)
+	if c.entries == nil || i != c.next-1 {
+		c.next, c.entries = i, nil
+	}
+	for e := c.peek(); e != nil && ComparePaths(e.Path, path) < 0; e = c.peek() {
+		c.entries = c.entries[1:]
+	}
+}
+
+// peek returns the entry at the cursor, nil at the end or after an error.
+func (c *cursor) peek() *Entry {
+	for len(c.entries) == 0 {
+		if c.err != nil || c.next >= len(c.x.blocks) {
+			return nil
+		}
+		if c.entries, c.err = c.x.block(c.next); c.err != nil {
+			return nil
+		}
+		c.next++
+	}
+	return &c.entries[0]
+}
+
+func (c *cursor) advance() { c.entries = c.entries[1:] }
+
+// All iterates over all entries in the order of ComparePaths.
+func (x *Index) All() iter.Seq2[Entry, error] { return x.From("/") }
+
+// From iterates over the entries that are not before path.
+func (x *Index) From(path string) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		c := &cursor{x: x}
+		for c.seek(path); c.peek() != nil; c.advance() {
+			if !yield(*c.peek(), nil) {
+				return
+			}
+		}
+		if c.err != nil {
+			yield(Entry{}, c.err)
+		}
+	}
+}
+
+// Children iterates over the entries directly in a directory. What is deeper
+// is jumped over, not read.
+func (x *Index) Children(dir string) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		c := &cursor{x: x}
+		c.seek(dir)
+		if e := c.peek(); e != nil && e.Path == dir {
+			c.advance()
+		}
+		// Every directory has an entry, so the next one is always a child.
+		for e := c.peek(); e != nil && Within(e.Path, dir); e = c.peek() {
+			child := *e
+			if !yield(child, nil) {
+				return
+			}
+			if child.IsDir() {
+				c.seek(afterTree(child.Path))
+			} else {
+				c.advance()
+			}
+		}
+		if c.err != nil {
+			yield(Entry{}, c.err)
+		}
+	}
+}
+
+// Lookup returns the entry of a path, or an error of kind NotFound.
+func (x *Index) Lookup(path string) (Entry, error) {
+	c := &cursor{x: x}
+	c.seek(path)
+	e := c.peek()
+	if c.err != nil {
+		return Entry{}, c.err
+	}
+	if e == nil || e.Path != path {
+		return Entry{}, fmt.Errorf("%s in the layer: %w", path, errdefs.ErrNotFound)
+	}
+	return *e, nil
+}

@@ -1,0 +1,247 @@
+package diff
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"golang.org/x/sys/unix"
+)
+
+// Flags for opening parts of trees that others may change under our hands.
+const (
+	openDir  = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	openFile = unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
+)
+
+// isWhiteout tells overlay's whiteouts.
+func isWhiteout(st *unix.Stat_t) bool {
+	return st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == 0
+}
+
+func isDir(st *unix.Stat_t) bool { return st.Mode&unix.S_IFMT == unix.S_IFDIR }
+
+// isOpaque reports whether the open directory hides those below it.
+func isOpaque(fd int) bool {
+	var v [1]byte
+	n, err := unix.Fgetxattr(fd, opaqueXattr, v[:])
+	return err == nil && n == 1 && v[0] == 'y'
+}
+
+// lowerDir is one directory of the union of some layers: the open directories
+// that overlay merges at one path, topmost first. The union of no layers, and
+// of a path that is no directory there, has none.
+type lowerDir struct {
+	fds []int
+}
+
+// openLower opens the root of the union of layer directories, topmost first.
+// Overlay always merges all roots, opaque or not.
+func openLower(dirs []string) (*lowerDir, error) {
+	l := &lowerDir{}
+	for _, dir := range dirs {
+		fd, err := unix.Open(dir, openDir, 0)
+		if err != nil {
+			l.close()
+			return nil, fmt.Errorf("open layer %s: %w", dir, err)
+		}
+		l.fds = append(l.fds, fd)
+	}
+	return l, nil
+}
+
+func (l *lowerDir) close() {
+	for _, fd := range l.fds {
+		unix.Close(fd)
+	}
+	l.fds = nil
+}
+
+// stat finds a name in the union. It returns the descriptor of the layer's
+// directory that provides it, or -1 if the union has no such name.
+func (l *lowerDir) stat(name string) (fd int, st unix.Stat_t, err error) {
+	for _, fd := range l.fds {
+		err := unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil:
+			return -1, st, err
+		case isWhiteout(&st):
+			return -1, st, nil
+		}
+		return fd, st, nil
+	}
+	return -1, st, nil
+}
+
+// sub opens the union of the directories called name. If the union has
+// something else there, or nothing, the result is an empty union.
+func (l *lowerDir) sub(name string) (*lowerDir, error) {
+	out := &lowerDir{}
+	for _, dir := range l.fds {
+		fd, err := unix.Openat(dir, name, openDir, 0)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP):
+			return out, nil // a file, link or whiteout hides what is below
+		case err != nil:
+			out.close()
+			return nil, err
+		}
+		out.fds = append(out.fds, fd)
+		if isOpaque(fd) {
+			break
+		}
+	}
+	return out, nil
+}
+
+// walk finds a path of the union by its components, following no link.
+func (l *lowerDir) walk(path string) (fd int, name string, st unix.Stat_t, done func(), err error) {
+	names := strings.Split(strings.Trim(path, "/"), "/")
+	for _, n := range names {
+		if n == "" || n == "." || n == ".." {
+			return -1, "", st, func() {}, refuse("%q is not the path of a file", path)
+		}
+	}
+	at := l
+	done = func() {}
+	for _, n := range names[:len(names)-1] {
+		next, err := at.sub(n)
+		done()
+		if err != nil {
+			return -1, "", st, func() {}, err
+		}
+		at, done = next, next.close
+	}
+	name = names[len(names)-1]
+	fd, st, err = at.stat(name)
+	return fd, name, st, done, err
+}
+
+// OpenFile opens a regular file of the union of layer directories, topmost
+// first, for reading. Links are not followed: the path of one, or of anything
+// else that is no regular file, is an error of kind InvalidArgument.
+func OpenFile(dirs []string, path string) (*os.File, error) {
+	l, err := openLower(dirs)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	defer l.close()
+	from, name, st, done, err := l.walk(path)
+	defer done()
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	case from < 0:
+		return nil, fmt.Errorf("open %s: %w", path, errdefs.ErrNotFound)
+	case st.Mode&unix.S_IFMT != unix.S_IFREG:
+		return nil, fmt.Errorf("open %s: not a regular file: %w", path, errdefs.ErrInvalidArgument)
+	}
+	fd, err := unix.Openat(from, name, openFile, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
+// names lists the union.
+func (l *lowerDir) names() (map[string]bool, error) {
+	seen := make(map[string]bool) // false: whiteout
+	for _, dir := range l.fds {
+		list, err := readNames(dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range list {
+			if _, ok := seen[name]; ok {
+				continue
+			}
+			var st unix.Stat_t
+			if err := unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+				return nil, err
+			}
+			seen[name] = !isWhiteout(&st)
+		}
+	}
+	for name, there := range seen {
+		if !there {
+			delete(seen, name)
+		}
+	}
+	return seen, nil
+}
+
+// readNames lists an open directory.
+func readNames(fd int) ([]string, error) {
+	// A descriptor of its own, so that the position is not shared.
+	dup, err := unix.Openat(fd, ".", openDir, 0)
+	if err != nil {
+		return nil, err
+	}
+	d := os.NewFile(uintptr(dup), ".")
+	defer d.Close()
+	return d.Readdirnames(-1)
+}
+
+// listXattrs returns the extended attributes of path/name that belong to the
+// file rather than to overlay. It goes by the directory's descriptor; the
+// name itself is not followed if it is a link.
+func listXattrs(dir int, name string) (map[string]string, error) {
+	path := procPath(dir, name)
+	size, err := unix.Llistxattr(path, nil)
+	if size <= 0 || err != nil {
+		return nil, ignoreUnsupported(err)
+	}
+	buf := make([]byte, size)
+	if size, err = unix.Llistxattr(path, buf); err != nil {
+		return nil, ignoreUnsupported(err)
+	}
+	out := make(map[string]string)
+	for key := range strings.SplitSeq(strings.TrimRight(string(buf[:size]), "\x00"), "\x00") {
+		if !layerXattr(key) {
+			continue
+		}
+		n, err := unix.Lgetxattr(path, key, nil)
+		if err != nil {
+			continue // removed meanwhile
+		}
+		v := make([]byte, n)
+		if n, err = unix.Lgetxattr(path, key, v); err != nil {
+			continue
+		}
+		out[key] = string(v[:n])
+	}
+	return out, nil
+}
+
+// layerXattr tells which attributes are part of a layer: those of users and
+// ACLs, and file capabilities. The others describe this machine: trusted.* is
+// overlay's, and security.selinux and ima are its policy's.
+func layerXattr(key string) bool {
+	switch {
+	case strings.HasPrefix(key, "user.overlay."):
+		return false
+	case strings.HasPrefix(key, "user."):
+		return true
+	}
+	return key == "security.capability" || key == "system.posix_acl_access" || key == "system.posix_acl_default"
+}
+
+func ignoreUnsupported(err error) error {
+	if errors.Is(err, unix.ENOTSUP) {
+		return nil
+	}
+	return err
+}
+
+// procPath names an entry of an open directory for system calls that take no
+// descriptor.
+func procPath(dir int, name string) string {
+	return fmt.Sprintf("/proc/self/fd/%d/%s", dir, name)
+}

@@ -1,0 +1,250 @@
+package diff
+
+import (
+	"iter"
+)
+
+// UnionEntry is an entry of the union of some layers.
+type UnionEntry struct {
+	Entry
+	Layer int  // which layer provides it, counted from the lowest; of a deleted entry, which did
+	Kind  Kind // what the topmost layer did to it
+}
+
+// Merge iterates over the union tree of layers, lowest first, at and below
+// dir, in the order of ComparePaths. Each entry tells what the topmost layer
+// did to it; those it deleted are included. It reads the indexes as it goes.
+func Merge(layers []*Index, dir string) iter.Seq2[UnionEntry, error] {
+	return newMerge(layers).run(dir, true)
+}
+
+// MergeChildren is Merge for the entries directly in dir.
+func MergeChildren(layers []*Index, dir string) iter.Seq2[UnionEntry, error] {
+	return newMerge(layers).run(dir, false)
+}
+
+// merge walks the indexes side by side. It keeps two views, with and without
+// the topmost layer, whose difference is what that layer did.
+type merge struct {
+	cursors []*cursor
+	heads   []*Entry // what each layer has at the present path
+	now     view
+	before  view
+}
+
+// view tells which layers are visible: in and below a directory, only those
+// not lower than a bound are.
+type view struct {
+	layers int
+	stack  []level
+}
+
+type level struct {
+	dir   string
+	bound int
+}
+
+func newMerge(layers []*Index) *merge {
+	m := &merge{heads: make([]*Entry, len(layers)), now: view{layers: len(layers)}, before: view{layers: len(layers) - 1}}
+	for _, x := range layers {
+		m.cursors = append(m.cursors, &cursor{x: x})
+	}
+	return m
+}
+
+func (m *merge) err() error {
+	for _, c := range m.cursors {
+		if c.err != nil {
+			return c.err
+		}
+	}
+	return nil
+}
+
+func (m *merge) seek(path string) {
+	for _, c := range m.cursors {
+		c.seek(path)
+	}
+}
+
+// peek returns the smallest path that a layer has next.
+func (m *merge) peek() (path string, ok bool) {
+	for _, c := range m.cursors {
+		if e := c.peek(); e != nil && (!ok || ComparePaths(e.Path, path) < 0) {
+			path, ok = e.Path, true
+		}
+	}
+	return path, ok
+}
+
+// next fills heads with the entries of the smallest path and moves past them.
+func (m *merge) next() (path string, ok bool) {
+	path, ok = m.peek()
+	for i, c := range m.cursors {
+		m.heads[i] = nil
+		if e := c.peek(); ok && e != nil && e.Path == path {
+			m.heads[i] = e
+			c.advance()
+		}
+	}
+	return path, ok && m.err() == nil
+}
+
+// enter makes the views know the directories that dir is in.
+func (m *merge) enter(dir string) {
+	for i := range len(dir) {
+		if dir[i] != '/' {
+			continue
+		}
+		if ancestor := dir[:max(i, 1)]; ancestor != dir {
+			m.seek(ancestor)
+			if path, ok := m.peek(); ok && path == ancestor {
+				m.next()
+				m.now.resolve(path, m.heads)
+				m.before.resolve(path, m.heads)
+			}
+		}
+	}
+	m.seek(dir)
+}
+
+func (m *merge) run(dir string, deep bool) iter.Seq2[UnionEntry, error] {
+	return func(yield func(UnionEntry, error) bool) {
+		if len(m.cursors) == 0 {
+			return
+		}
+		m.enter(dir)
+		for path, ok := m.next(); ok && Within(path, dir); path, ok = m.next() {
+			now, at := m.now.resolve(path, m.heads)
+			before, was := m.before.resolve(path, m.heads)
+			if !deep && path == dir {
+				continue
+			}
+			if u, ok := difference(now, at, before, was, len(m.cursors)-1); ok && !yield(u, nil) {
+				return
+			}
+			if !deep {
+				m.seek(afterTree(path))
+			}
+		}
+		if err := m.err(); err != nil {
+			yield(UnionEntry{}, err)
+		}
+	}
+}
+
+// resolve finds which of the entries at a path is visible, if any, and notes
+// what is visible below it.
+func (v *view) resolve(path string, heads []*Entry) (found *Entry, layer int) {
+	for len(v.stack) > 0 && !Within(path, v.stack[len(v.stack)-1].dir) {
+		v.stack = v.stack[:len(v.stack)-1]
+	}
+	bound := 0
+	if len(v.stack) > 0 {
+		bound = v.stack[len(v.stack)-1].bound
+	}
+	below, dirs := bound, false
+search:
+	for i := v.layers - 1; i >= bound; i-- {
+		e := heads[i]
+		if e == nil {
+			continue
+		}
+		if !e.IsDir() {
+			if found == nil && e.Type != TypeWhiteout {
+				found, layer = e, i
+			}
+			below = i + 1
+			break search
+		}
+		dirs = true
+		if found == nil {
+			found, layer = e, i
+		}
+		if e.Opaque {
+			below = i
+			break search
+		}
+	}
+	for _, e := range heads {
+		dirs = dirs || e != nil && e.IsDir()
+	}
+	if dirs {
+		v.stack = append(v.stack, level{path, below})
+	}
+	return found, layer
+}
+
+// difference tells what layer top did, given what is visible with and without
+// it.
+func difference(now *Entry, at int, before *Entry, was, top int) (UnionEntry, bool) {
+	switch {
+	case now == nil && before == nil:
+		return UnionEntry{}, false
+	case now == nil:
+		return UnionEntry{*before, was, Deleted}, true
+	case before == nil:
+		return UnionEntry{*now, at, Added}, true
+	case at != top:
+		return UnionEntry{*now, at, Unchanged}, true
+	}
+	return UnionEntry{*now, at, compareEntries(now, before)}, true
+}
+
+// compareEntries tells how an entry differs from the one it replaces. The
+// time of a directory says nothing, and the index knows no xattrs.
+func compareEntries(e, old *Entry) Kind {
+	switch {
+	case e.Type != old.Type, e.Digest != old.Digest, e.Device != old.Device,
+		e.Type == TypeSymlink && e.Link != old.Link:
+		return Modified
+	case e.Mode != old.Mode, e.UID != old.UID, e.GID != old.GID, !e.IsDir() && !e.ModTime.Equal(old.ModTime):
+		return Metadata
+	}
+	return Unchanged
+}
+
+// Stats sum up what a layer does to those below it.
+type Stats struct {
+	Size     int64 // bytes of the layer's files
+	Added    int   // paths; directories count like files
+	Modified int   // paths changed in content or metadata
+	Deleted  int   // paths no longer visible, with all that was in them
+	Wasted   int64 // bytes of files of lower layers that this one hides
+}
+
+// LayerStats compares the topmost of layers, lowest first, with the others.
+func LayerStats(layers []*Index) (Stats, error) {
+	m := newMerge(layers)
+	var s Stats
+	if len(layers) == 0 {
+		return s, nil
+	}
+	top := len(layers) - 1
+	for path, ok := m.next(); ok; path, ok = m.next() {
+		now, at := m.now.resolve(path, m.heads)
+		before, was := m.before.resolve(path, m.heads)
+		if e := m.heads[top]; e != nil {
+			s.Size += e.Size
+		}
+		u, ok := difference(now, at, before, was, top)
+		if !ok {
+			continue
+		}
+		switch u.Kind {
+		case Added:
+			s.Added++
+			continue
+		case Deleted:
+			s.Deleted++
+		case Modified, Metadata:
+			s.Modified++
+		case Unchanged:
+			if at != top {
+				continue
+			}
+		}
+		s.Wasted += before.Size
+	}
+	return s, m.err()
+}
