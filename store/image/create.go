@@ -1,0 +1,200 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"time"
+
+	"github.com/containerd/errdefs"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/identity"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sys/unix"
+
+	"berth/store/diff"
+)
+
+// NewImage is an image to be made of another one, or of nothing, and one more
+// layer.
+type NewImage struct {
+	Parent  string   // reference of the image to build on; "" for none
+	Name    string   // name to give; "" for none
+	Changes []string // Dockerfile instructions (see ApplyChanges)
+
+	// Config, if set, changes the config of the parent before Changes do.
+	Config func(*dockerspec.DockerOCIImageConfig)
+
+	Author    string
+	Comment   string
+	CreatedBy string    // the command that made the layer, for the history
+	Created   time.Time // now, if zero
+
+	Architecture string // of an image without parent: this machine's, if ""
+}
+
+// Import makes an image of the tar stream of a root file system, which may be
+// compressed.
+func (s *Store) Import(ctx context.Context, r io.Reader, n NewImage) (Image, error) {
+	img, err := s.Append(ctx, r, n)
+	if err != nil {
+		return Image{}, fmt.Errorf("import image: %w", err)
+	}
+	return img, nil
+}
+
+// CommitSnapshot makes an image of a snapshot, say the writable layer of a
+// container, on top of the image it was prepared from.
+func (s *Store) CommitSnapshot(ctx context.Context, key string, n NewImage) (Image, error) {
+	dirs, err := s.snapshots.Dirs(ctx, key)
+	if err != nil {
+		return Image{}, fmt.Errorf("commit: %w", err)
+	}
+	opts := diff.TarOptions{Layer: true}
+	if len(dirs.Lower) > 0 {
+		if opts.Root, err = rootDiffers(dirs.Upper, dirs.Lower[0]); err != nil {
+			return Image{}, fmt.Errorf("commit: %w", err)
+		}
+	}
+	pr, pw := io.Pipe()
+	go func() { pw.CloseWithError(diff.WriteTar(ctx, pw, dirs.Upper, opts)) }()
+	defer pr.Close()
+	img, err := s.Append(ctx, pr, n)
+	if err != nil {
+		return Image{}, fmt.Errorf("commit: %w", err)
+	}
+	return img, nil
+}
+
+// rootDiffers tells whether the root directory itself was changed.
+func rootDiffers(upper, lower string) (bool, error) {
+	var a, b unix.Stat_t
+	if err := unix.Stat(upper, &a); err != nil {
+		return false, err
+	}
+	if err := unix.Stat(lower, &b); err != nil {
+		return false, err
+	}
+	return a.Mode != b.Mode || a.Uid != b.Uid || a.Gid != b.Gid, nil
+}
+
+// Append makes an image of a layer, a tar stream in the form of image layers
+// that may be compressed, on top of a parent. The blob is kept as it is.
+func (s *Store) Append(ctx context.Context, layer io.Reader, n NewImage) (_ Image, err error) {
+	lease := s.gc.Lease()
+	defer func() {
+		lease.Release()
+		if err == nil {
+			return
+		}
+		if _, cerr := s.Collect(context.WithoutCancel(ctx)); cerr != nil {
+			err = errors.Join(err, cerr)
+		}
+	}()
+	parent, config, err := s.parentOf(ctx, n)
+	if err != nil {
+		return Image{}, err
+	}
+	if n.Config != nil {
+		n.Config(&config.Config)
+	}
+	if err := ApplyChanges(&config.Config, n.Changes); err != nil {
+		return Image{}, err
+	}
+	var names []string
+	if n.Name != "" {
+		if _, err := ParseName(n.Name); err != nil {
+			return Image{}, err
+		}
+		names = []string{n.Name}
+	}
+	blob, err := s.spool(ctx, layer, "")
+	if err != nil {
+		return Image{}, err
+	}
+	diffID, err := s.unpackNew(ctx, parent, blob)
+	if err != nil {
+		return Image{}, err
+	}
+	n.describe(config, diffID)
+	data, err := json.Marshal(config)
+	if err != nil {
+		return Image{}, fmt.Errorf("encode image config: %w", err)
+	}
+	desc, err := s.spool(ctx, bytes.NewReader(data), "")
+	if err != nil {
+		return Image{}, err
+	}
+	desc.MediaType = ocispec.MediaTypeImageConfig
+	return s.Register(ctx, Parts{
+		Config: desc, Layers: append(append([]ocispec.Descriptor(nil), parent.Layers...), blob), Parent: parent.Config.Digest,
+	}, names...)
+}
+
+// parentOf returns the record of the parent and a copy of its config.
+func (s *Store) parentOf(ctx context.Context, n NewImage) (record, *dockerspec.DockerOCIImage, error) {
+	config := new(dockerspec.DockerOCIImage)
+	if n.Parent == "" {
+		config.OS, config.Architecture = "linux", n.Architecture
+		if config.Architecture == "" {
+			config.Architecture = runtime.GOARCH
+		}
+		return record{}, config, nil
+	}
+	id, _, err := s.resolve(n.Parent)
+	if err != nil {
+		return record{}, nil, err
+	}
+	r, err := s.images.Get(id.String())
+	if err != nil {
+		return record{}, nil, err
+	}
+	data, err := s.readJSON(ctx, r.Config)
+	if err != nil {
+		return record{}, nil, err
+	}
+	config, err = decodeConfig(data)
+	return r, config, err
+}
+
+// describe adds the new layer to a config.
+func (n *NewImage) describe(config *dockerspec.DockerOCIImage, diffID digest.Digest) {
+	created := n.Created.UTC()
+	if n.Created.IsZero() {
+		created = time.Now().UTC()
+	}
+	config.Created = &created
+	config.Author = n.Author
+	config.RootFS.Type = "layers"
+	config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, diffID)
+	config.History = append(config.History, ocispec.History{
+		Created: &created, CreatedBy: n.CreatedBy, Author: n.Author, Comment: n.Comment,
+	})
+}
+
+// unpackNew unpacks a layer whose diff ID nobody knows yet on top of a parent.
+func (s *Store) unpackNew(ctx context.Context, parent record, blob ocispec.Descriptor) (digest.Digest, error) {
+	below, err := s.unpackAll(ctx, &parent)
+	if err != nil {
+		return "", err
+	}
+	key, res, err := s.unpackBlob(ctx, below, blob)
+	if err != nil {
+		return "", err
+	}
+	chainID := identity.ChainID(append(append([]digest.Digest(nil), parent.DiffIDs...), res.DiffID))
+	unlock, err := s.unpacking.lock(ctx, chainID.String())
+	if err != nil {
+		return "", s.dropSnapshot(ctx, key, err)
+	}
+	defer unlock()
+	if err := s.commitLayer(ctx, chainID, key, res); err != nil && !errdefs.IsAlreadyExists(err) {
+		return "", err
+	}
+	return res.DiffID, nil
+}

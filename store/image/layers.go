@@ -1,0 +1,106 @@
+package image
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+
+	"berth/store/diff"
+)
+
+// Index opens the index of one layer by its chain ID. Close it after use.
+func (s *Store) Index(ctx context.Context, chainID digest.Digest) (*diff.Index, error) {
+	dirs, err := s.snapshots.Dirs(ctx, chainID.String())
+	if err != nil {
+		return nil, fmt.Errorf("index of layer %s: %w", chainID, err)
+	}
+	return diff.OpenIndex(dirs.Index)
+}
+
+// Indexes are the open indexes of an image's layers up to one, lowest first,
+// as diff.Merge and diff.MergeChildren take them.
+type Indexes []*diff.Index
+
+// Close closes all of them.
+func (x Indexes) Close() error {
+	var err error
+	for _, one := range x {
+		if cerr := one.Close(); err == nil {
+			err = cerr
+		}
+	}
+	return err
+}
+
+// Indexes opens the indexes of the layers 0 to layer of an image.
+func (s *Store) Indexes(ctx context.Context, img Image, layer int) (Indexes, error) {
+	if layer < 0 || layer >= len(img.Layers) {
+		return nil, noLayer(img, layer)
+	}
+	var all Indexes
+	for _, l := range img.Layers[:layer+1] {
+		x, err := s.Index(ctx, l.ChainID)
+		if err != nil {
+			all.Close()
+			return nil, err
+		}
+		all = append(all, x)
+	}
+	return all, nil
+}
+
+func noLayer(img Image, layer int) error {
+	return fmt.Errorf("image %s has %d layers, none is %d: %w", img.ID, len(img.Layers), layer, errdefs.ErrNotFound)
+}
+
+// LayerStats tells what a layer of an image added, modified and deleted, and
+// what it hides of the layers below. It is computed from the indexes once and
+// remembered.
+func (s *Store) LayerStats(ctx context.Context, img Image, layer int) (diff.Stats, error) {
+	if layer < 0 || layer >= len(img.Layers) {
+		return diff.Stats{}, noLayer(img, layer)
+	}
+	key := img.Layers[layer].ChainID.String()
+	if rec, err := s.layers.Get(key); err == nil && rec.Stats != nil {
+		return *rec.Stats, nil
+	}
+	indexes, err := s.Indexes(ctx, img, layer)
+	if err != nil {
+		return diff.Stats{}, err
+	}
+	defer indexes.Close()
+	stats, err := diff.LayerStats(indexes)
+	if err != nil {
+		return diff.Stats{}, fmt.Errorf("statistics of layer %s: %w", key, err)
+	}
+	unlock, err := s.unpacking.lock(ctx, key)
+	if err != nil {
+		return diff.Stats{}, err
+	}
+	defer unlock()
+	rec, err := s.layers.Get(key)
+	if errdefs.IsNotFound(err) {
+		return stats, nil // removed meanwhile
+	}
+	if err == nil {
+		rec.Stats = &stats
+		err = s.layers.Put(key, rec)
+	}
+	return stats, err
+}
+
+// OpenFile opens a regular file as the image has it at a layer: from that
+// layer, or from the ones below that it does not hide. No link is followed.
+func (s *Store) OpenFile(ctx context.Context, img Image, layer int, path string) (*os.File, error) {
+	if layer < 0 || layer >= len(img.Layers) {
+		return nil, noLayer(img, layer)
+	}
+	dirs, err := s.snapshots.Dirs(ctx, img.Layers[layer].ChainID.String())
+	if err != nil {
+		return nil, err
+	}
+	return diff.OpenFile(append([]string{dirs.Upper}, dirs.Lower...), path)
+}

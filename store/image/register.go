@@ -1,0 +1,150 @@
+package image
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"berth/store/gc"
+	"berth/store/meta"
+)
+
+// Parts are the blobs of an image that are in the content store.
+type Parts struct {
+	Config      ocispec.Descriptor
+	Layers      []ocispec.Descriptor
+	Manifest    *ocispec.Descriptor // nil if it came without
+	RepoDigests []string
+	Parent      digest.Digest
+}
+
+// Lease protects blobs and snapshots that are not yet part of an image. Hold
+// one from before the first is written until Register returns.
+func (s *Store) Lease() *gc.Lease { return s.gc.Lease() }
+
+// Register makes an image of blobs: it checks them, unpacks the layers, and
+// stores the record and the tags.
+func (s *Store) Register(ctx context.Context, parts Parts, names ...string) (Image, error) {
+	lease := s.gc.Lease()
+	defer lease.Release()
+	r, err := s.build(ctx, parts)
+	if err != nil {
+		return Image{}, err
+	}
+	if err := s.put([]named{{r, names}}); err != nil {
+		return Image{}, err
+	}
+	return s.Get(ctx, r.Config.Digest)
+}
+
+// build checks the parts of an image and unpacks its layers.
+func (s *Store) build(ctx context.Context, p Parts) (record, error) {
+	config, err := s.config(ctx, p.Config)
+	if err != nil {
+		return record{}, err
+	}
+	if len(config.RootFS.DiffIDs) != len(p.Layers) {
+		return record{}, fmt.Errorf("image %s: its config tells of %d layers, there are %d: %w",
+			p.Config.Digest, len(config.RootFS.DiffIDs), len(p.Layers), errdefs.ErrInvalidArgument)
+	}
+	r := record{
+		Config: p.Config, Manifest: p.Manifest, Layers: p.Layers, DiffIDs: config.RootFS.DiffIDs,
+		RepoDigests: p.RepoDigests, Parent: p.Parent,
+	}
+	if _, err := s.unpackAll(ctx, &r); err != nil {
+		return record{}, fmt.Errorf("image %s: %w", p.Config.Digest, err)
+	}
+	return r, nil
+}
+
+// named is an image to be stored and the names to give it.
+type named struct {
+	record record
+	names  []string
+}
+
+// put stores the records of images and gives them their names, all in one
+// transaction. The names are taken from the images that had them.
+func (s *Store) put(all []named) error {
+	now := time.Now().UTC()
+	return s.db.Update(func(tx *meta.Tx) error {
+		for _, n := range all {
+			id := n.record.Config.Digest
+			r := n.record
+			r.Stored = now
+			if old, err := s.images.In(tx).Get(id.String()); err == nil {
+				r = merged(old, r)
+			} else if !errdefs.IsNotFound(err) {
+				return err
+			}
+			if len(n.names) > 0 {
+				r.LastTagged = now
+			}
+			if err := s.images.In(tx).Put(id.String(), r); err != nil {
+				return err
+			}
+			for _, name := range n.names {
+				name, err := ParseName(name)
+				if err != nil {
+					return err
+				}
+				if err := s.tags.In(tx).Put(name, id); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// merged is the record of an image that is stored again.
+func merged(old, r record) record {
+	if r.Manifest == nil {
+		// The blobs that fit the manifest it once came with are the better ones.
+		r.Manifest, r.Layers = old.Manifest, old.Layers
+	}
+	for _, d := range old.RepoDigests {
+		r.RepoDigests = appendNew(r.RepoDigests, d)
+	}
+	if r.Parent == "" {
+		r.Parent = old.Parent
+	}
+	r.Stored, r.LastTagged = old.Stored, old.LastTagged
+	return r
+}
+
+func appendNew(list []string, v string) []string {
+	for _, have := range list {
+		if have == v {
+			return list
+		}
+	}
+	return append(list, v)
+}
+
+// Tag gives the image that ref means another name.
+func (s *Store) Tag(ctx context.Context, ref, name string) error {
+	name, err := ParseName(name)
+	if err != nil {
+		return err
+	}
+	return s.db.Update(func(tx *meta.Tx) error {
+		id, _, err := s.resolveIn(tx, ref)
+		if err != nil {
+			return err
+		}
+		r, err := s.images.In(tx).Get(id.String())
+		if err != nil {
+			return err
+		}
+		r.LastTagged = time.Now().UTC()
+		if err := s.images.In(tx).Put(id.String(), r); err != nil {
+			return err
+		}
+		return s.tags.In(tx).Put(name, id)
+	})
+}
