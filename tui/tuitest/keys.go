@@ -1,0 +1,27 @@
+package tuitest
+
+import "strings"
+
+// named are the keys that are not a letter, as xterm sends them.
+var named = map[string]string{
+	"enter": "\r", "tab": "\t", "esc": "\x1b", "space": " ", "backspace": "\x7f",
+	"up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D",
+	"home": "\x1b[H", "end": "\x1b[F", "pgup": "\x1b[5~", "pgdown": "\x1b[6~", "delete": "\x1b[3~",
+	"shift+tab": "\x1b[Z", "shift+up": "\x1b[1;2A", "shift+down": "\x1b[1;2B",
+	"ctrl+]": "\x1d", "ctrl+space": "\x00", "ctrl+left": "\x1b[1;5D", "ctrl+right": "\x1b[1;5C",
+}
+
+// sequence is what a terminal sends for a key.
+func sequence(key string) (string, bool) {
+	if s, ok := named[key]; ok {
+		return s, true
+	}
+	if letter, ok := strings.CutPrefix(key, "ctrl+"); ok && len(letter) == 1 && letter[0] >= 'a' && letter[0] <= 'z' {
+		return string(rune(letter[0] - 'a' + 1)), true
+	}
+	if letter, ok := strings.CutPrefix(key, "alt+"); ok {
+		s, ok := sequence(letter)
+		return "\x1b" + s, ok
+	}
+	return key, len([]rune(key)) == 1
+}

@@ -1,0 +1,290 @@
+// Package tuitest drives a terminal program as a user does: a [Robot] runs it
+// in a pseudo-terminal, presses keys, and reads the screen that an emulator
+// makes of the output. Tests read as sentences:
+//
+//	r := tuitest.Start(t, exec.Command("berth"), 80, 24)
+//	r.WaitFor("Containers")
+//	r.Press("2", "E")
+//	r.WaitFor("/ #")
+//	r.Type("touch /tmp/here\n")
+//	r.Press("ctrl+]", "q")
+//	r.WaitFor("/tmp/here")
+//
+// Nothing sleeps: every wait is for something to be on the screen, and a wait
+// that fails shows the screen.
+package tuitest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/vt"
+	"github.com/creack/pty"
+
+	"berth/tui/picture"
+)
+
+// Patience is how long a robot waits for what it was told to see.
+const Patience = 15 * time.Second
+
+// Robot is a program under test and the screen it draws on.
+type Robot struct {
+	t   testing.TB
+	cmd *exec.Cmd
+	pty *os.File
+
+	mu      sync.Mutex // guards what follows and the emulator; a leaf
+	emu     *vt.Emulator
+	written int64
+	raw     bytes.Buffer // the newest output, for messages and checks
+	changed chan struct{}
+
+	exited chan struct{}
+	err    error // of the process, when exited is closed
+}
+
+// Start runs cmd in a terminal of the given size. The program is killed at the
+// end of the test if it still runs.
+func Start(t testing.TB, cmd *exec.Cmd, width, height int) *Robot {
+	t.Helper()
+	if cmd.Env == nil {
+		cmd.Env = os.Environ()
+	}
+	cmd.Env = append(cmd.Env, "TERM=xterm-256color", "COLORTERM=")
+	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: uint16(width), Rows: uint16(height)})
+	if err != nil {
+		t.Fatalf("starting %s in a terminal: %v", cmd, err)
+	}
+	r := &Robot{t: t, cmd: cmd, pty: tty, emu: vt.NewEmulator(width, height), changed: make(chan struct{}), exited: make(chan struct{})}
+	go r.read()
+	go r.reply()
+	go func() {
+		r.err = cmd.Wait()
+		close(r.exited)
+	}()
+	t.Cleanup(r.stop)
+	return r
+}
+
+func (r *Robot) stop() {
+	select {
+	case <-r.exited:
+	default:
+		if err := r.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			r.t.Errorf("killing %s: %v", r.cmd, err)
+		}
+		<-r.exited
+	}
+	if err := r.pty.Close(); err != nil {
+		r.t.Errorf("closing the terminal: %v", err)
+	}
+}
+
+// read feeds the program's output to the emulator.
+func (r *Robot) read() {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := r.pty.Read(buf)
+		if n > 0 {
+			r.mu.Lock()
+			_, _ = r.emu.Write(buf[:n]) // it is the screen: what it cannot show it ignores
+			r.written += int64(n)
+			if r.raw.Len() > 1<<20 {
+				r.raw.Next(r.raw.Len() / 2)
+			}
+			r.raw.Write(buf[:n])
+			close(r.changed)
+			r.changed = make(chan struct{})
+			r.mu.Unlock()
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// reply carries the emulator's answers (to cursor and attribute queries) to the
+// program. It must always run: the emulator blocks in Write while an answer is
+// not taken. It ends with the test binary, since closing the emulator while it
+// is read is a race in that library.
+func (r *Robot) reply() {
+	buf := make([]byte, 1024)
+	for {
+		n, err := r.emu.Read(buf)
+		if err != nil {
+			return
+		}
+		if _, err := r.pty.Write(buf[:n]); err != nil {
+			_, _ = io.Copy(io.Discard, r.emu)
+			return
+		}
+	}
+}
+
+// Press presses keys by name: "j", "enter", "ctrl+d", "shift+tab", "down".
+func (r *Robot) Press(keys ...string) {
+	r.t.Helper()
+	for _, k := range keys {
+		seq, ok := sequence(k)
+		if !ok {
+			r.t.Fatalf("there is no key %q", k)
+		}
+		r.Type(seq)
+	}
+}
+
+// Type sends text as it is; "\n" is not the enter key of a raw terminal, so it
+// is sent as "\r".
+func (r *Robot) Type(s string) {
+	r.t.Helper()
+	if _, err := r.pty.WriteString(strings.ReplaceAll(s, "\n", "\r")); err != nil {
+		r.t.Fatalf("typing %q: %v", s, err)
+	}
+}
+
+// Resize changes the size of the terminal.
+func (r *Robot) Resize(width, height int) {
+	r.t.Helper()
+	r.mu.Lock()
+	if width > 0 && height > 0 {
+		r.emu.Resize(width, height)
+	}
+	r.mu.Unlock()
+	if err := pty.Setsize(r.pty, &pty.Winsize{Cols: uint16(width), Rows: uint16(height)}); err != nil {
+		r.t.Fatalf("resizing to %d×%d: %v", width, height, err)
+	}
+}
+
+// Signal sends a signal to the program.
+func (r *Robot) Signal(s syscall.Signal) {
+	r.t.Helper()
+	if err := r.cmd.Process.Signal(s); err != nil {
+		r.t.Fatalf("sending %s: %v", s, err)
+	}
+}
+
+// Screen is the text of the screen, a line for each row, blanks at the ends of
+// rows removed.
+func (r *Robot) Screen() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return screenText(r.emu)
+}
+
+func screenText(e *vt.Emulator) string {
+	var b strings.Builder
+	for y := range e.Height() {
+		var row strings.Builder
+		for x := 0; x < e.Width(); {
+			c := e.CellAt(x, y)
+			if c == nil || c.Content == "" {
+				row.WriteByte(' ')
+				x++
+				continue
+			}
+			row.WriteString(c.Content)
+			x += max(c.Width, 1)
+		}
+		b.WriteString(strings.TrimRight(row.String(), " "))
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// WaitFor waits until every one of the texts is on the screen.
+func (r *Robot) WaitFor(texts ...string) {
+	r.t.Helper()
+	r.Wait(fmt.Sprintf("%q on the screen", texts), func(screen string) bool {
+		for _, s := range texts {
+			if !strings.Contains(screen, s) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// WaitGone waits until a text is not on the screen any more.
+func (r *Robot) WaitGone(text string) {
+	r.t.Helper()
+	r.Wait(fmt.Sprintf("%q to go", text), func(screen string) bool { return !strings.Contains(screen, text) })
+}
+
+// Wait waits until the screen fulfils a condition; what names it.
+func (r *Robot) Wait(what string, cond func(screen string) bool) {
+	r.t.Helper()
+	timeout := time.NewTimer(Patience)
+	defer timeout.Stop()
+	for {
+		r.mu.Lock()
+		ok, changed := cond(screenText(r.emu)), r.changed
+		r.mu.Unlock()
+		if ok {
+			return
+		}
+		select {
+		case <-changed:
+		case <-r.exited:
+			if cond(r.Screen()) {
+				return
+			}
+			r.t.Fatalf("waited for %s, and the program ended (%v); the screen is\n%s", what, r.err, r.Screen())
+		case <-timeout.C:
+			r.t.Fatalf("waited %s for %s; the screen is\n%s", Patience, what, r.Screen())
+		}
+	}
+}
+
+// WaitExit waits for the end of the program and returns its exit code.
+func (r *Robot) WaitExit() int {
+	r.t.Helper()
+	select {
+	case <-r.exited:
+	case <-time.After(Patience):
+		r.t.Fatalf("the program does not end; the screen is\n%s", r.Screen())
+	}
+	return r.cmd.ProcessState.ExitCode()
+}
+
+// Written counts the bytes that the program has written to the terminal.
+func (r *Robot) Written() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.written
+}
+
+// Output is the newest part of what the program has written, at most a megabyte.
+func (r *Robot) Output() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.raw.String()
+}
+
+// AltScreen tells whether the program has the alternate screen.
+func (r *Robot) AltScreen() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.emu.IsAltScreen()
+}
+
+// PID is the program's process.
+func (r *Robot) PID() int { return r.cmd.Process.Pid }
+
+// Terminal is the pseudo-terminal's master, for looking at its settings.
+func (r *Robot) Terminal() *os.File { return r.pty }
+
+// Picture draws the screen as SVG.
+func (r *Robot) Picture(w io.Writer, p picture.Palette) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return picture.SVG(w, r.emu, p)
+}
