@@ -1,0 +1,137 @@
+package spec
+
+import (
+	"fmt"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/blkiodev"
+	"github.com/moby/moby/api/types/container"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	minMemory = 6 << 20 // bytes; below it a process does not even start
+	cpuPeriod = 100000  // microseconds of CFS
+)
+
+// Resources are the cgroup's limits; it completes hc as docker does (swap is as
+// much again as memory). Unset limits stay nil: the cgroup's own default.
+func Resources(hc *container.HostConfig) (*specs.LinuxResources, error) {
+	invalid := func(format string, args ...any) error {
+		return fmt.Errorf(format+": %w", append(args, errdefs.ErrInvalidArgument)...)
+	}
+	r := &specs.LinuxResources{}
+	res := &hc.Resources
+	switch {
+	case res.Memory > 0 && res.Memory < minMemory:
+		return nil, invalid("Minimum memory limit allowed is 6MB")
+	case res.Memory > 0 && res.MemorySwap > 0 && res.MemorySwap < res.Memory:
+		return nil, invalid("Minimum memoryswap limit should be larger than memory limit, see usage")
+	case res.Memory == 0 && res.MemorySwap > 0:
+		return nil, invalid("You should always set the Memory limit when using Memoryswap limit, see usage")
+	case res.Memory > 0 && res.MemoryReservation > res.Memory:
+		return nil, invalid("Minimum memory limit can not be less than memory reservation limit, see usage")
+	case res.NanoCPUs > 0 && (res.CPUPeriod > 0 || res.CPUQuota > 0):
+		return nil, invalid("Conflicting options: Nano CPUs and CPU Period or Quota cannot both be set")
+	case res.NanoCPUs < 0:
+		return nil, invalid("Range of CPUs is from 0.01 up")
+	}
+	if res.Memory > 0 && res.MemorySwap == 0 {
+		res.MemorySwap = 2 * res.Memory
+	}
+	mem := &specs.LinuxMemory{}
+	setIf(&mem.Limit, res.Memory, res.Memory > 0)
+	setIf(&mem.Swap, res.MemorySwap, res.MemorySwap != 0)
+	setIf(&mem.Reservation, res.MemoryReservation, res.MemoryReservation > 0)
+	if s := res.MemorySwappiness; s != nil && *s >= 0 {
+		if *s > 100 {
+			return nil, invalid("Invalid value: %d, valid memory swappiness range is 0-100", *s)
+		}
+		v := uint64(*s)
+		mem.Swappiness = &v
+	}
+	if res.OomKillDisable != nil && *res.OomKillDisable {
+		mem.DisableOOMKiller = res.OomKillDisable
+	}
+	if *mem != (specs.LinuxMemory{}) {
+		r.Memory = mem
+	}
+	r.CPU = cpu(res)
+	if p := res.PidsLimit; p != nil && *p > 0 {
+		limit := *p
+		r.Pids = &specs.LinuxPids{Limit: &limit}
+	}
+	var err error
+	r.BlockIO, err = blockIO(res)
+	return r, err
+}
+
+func setIf[T any](dst **T, v T, on bool) {
+	if on {
+		*dst = &v
+	}
+}
+
+func cpu(res *container.Resources) *specs.LinuxCPU {
+	c := &specs.LinuxCPU{Cpus: res.CpusetCpus, Mems: res.CpusetMems}
+	setIf(&c.Shares, uint64(res.CPUShares), res.CPUShares > 0)
+	setIf(&c.Period, uint64(res.CPUPeriod), res.CPUPeriod > 0)
+	setIf(&c.Quota, res.CPUQuota, res.CPUQuota != 0)
+	setIf(&c.RealtimePeriod, uint64(res.CPURealtimePeriod), res.CPURealtimePeriod > 0)
+	setIf(&c.RealtimeRuntime, res.CPURealtimeRuntime, res.CPURealtimeRuntime > 0)
+	if res.NanoCPUs > 0 {
+		period, quota := uint64(cpuPeriod), res.NanoCPUs*cpuPeriod/1e9
+		c.Period, c.Quota = &period, &quota
+	}
+	if *c == (specs.LinuxCPU{}) {
+		return nil
+	}
+	return c
+}
+
+func blockIO(res *container.Resources) (*specs.LinuxBlockIO, error) {
+	b := &specs.LinuxBlockIO{}
+	setIf(&b.Weight, res.BlkioWeight, res.BlkioWeight > 0)
+	used := b.Weight != nil
+	for _, w := range res.BlkioWeightDevice {
+		major, minor, err := deviceNumber(w.Path)
+		if err != nil {
+			return nil, err
+		}
+		d := specs.LinuxWeightDevice{Weight: &w.Weight}
+		d.Major, d.Minor = major, minor
+		b.WeightDevice, used = append(b.WeightDevice, d), true
+	}
+	for _, t := range []struct {
+		in  []*blkiodev.ThrottleDevice
+		out *[]specs.LinuxThrottleDevice
+	}{
+		{res.BlkioDeviceReadBps, &b.ThrottleReadBpsDevice},
+		{res.BlkioDeviceWriteBps, &b.ThrottleWriteBpsDevice},
+		{res.BlkioDeviceReadIOps, &b.ThrottleReadIOPSDevice},
+		{res.BlkioDeviceWriteIOps, &b.ThrottleWriteIOPSDevice},
+	} {
+		for _, dev := range t.in {
+			major, minor, err := deviceNumber(dev.Path)
+			if err != nil {
+				return nil, err
+			}
+			d := specs.LinuxThrottleDevice{Rate: dev.Rate}
+			d.Major, d.Minor = major, minor
+			*t.out, used = append(*t.out, d), true
+		}
+	}
+	if !used {
+		return nil, nil
+	}
+	return b, nil
+}
+
+func deviceNumber(path string) (major, minor int64, err error) {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return 0, 0, fmt.Errorf("find device %s: %w: %w", path, err, errdefs.ErrInvalidArgument)
+	}
+	return int64(unix.Major(st.Rdev)), int64(unix.Minor(st.Rdev)), nil
+}

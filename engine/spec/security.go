@@ -1,0 +1,100 @@
+package spec
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/profiles/seccomp"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// security is what --security-opt and --privileged say.
+type security struct {
+	noNewPrivileges bool
+	unmasked        bool   // systempaths=unconfined
+	seccomp         string // "": the default profile; "unconfined"; or a profile's JSON
+	apparmor        string
+	selinux         string
+}
+
+// parseSecurity takes docker's options, name=value or, in old clients, name:value.
+func parseSecurity(hc *container.HostConfig) (security, error) {
+	var s security
+	if hc.Privileged {
+		s.seccomp, s.unmasked = "unconfined", true
+	}
+	for _, opt := range hc.SecurityOpt {
+		name, value, ok := strings.Cut(opt, "=")
+		if !ok {
+			name, value, ok = strings.Cut(opt, ":")
+		}
+		if !ok && name == "no-new-privileges" {
+			value, ok = "true", true
+		}
+		bad := fmt.Errorf("invalid --security-opt 2: %q: %w", opt, errdefs.ErrInvalidArgument)
+		if !ok {
+			return s, bad
+		}
+		switch name {
+		case "no-new-privileges":
+			on, err := strconv.ParseBool(value)
+			if err != nil {
+				return s, bad
+			}
+			s.noNewPrivileges = on
+		case "seccomp":
+			s.seccomp = value
+			if value == "builtin" {
+				s.seccomp = ""
+			}
+		case "systempaths":
+			if value != "unconfined" {
+				return s, bad
+			}
+			s.unmasked = true
+		case "apparmor":
+			if value != "unconfined" {
+				s.apparmor = value
+			}
+		case "label":
+			// Without SELinux labels say nothing; docker takes and drops them too.
+		default:
+			return s, bad
+		}
+	}
+	return s, nil
+}
+
+// profile compiles the seccomp profile for the capabilities of s.
+func (sec security) profile(s *specs.Spec) (*specs.LinuxSeccomp, error) {
+	switch sec.seccomp {
+	case "unconfined":
+		return nil, nil
+	case "":
+		p, err := seccomp.GetDefaultProfile(s)
+		if err != nil {
+			return nil, fmt.Errorf("make default seccomp profile: %w", err)
+		}
+		return p, nil
+	}
+	p, err := seccomp.LoadProfile(sec.seccomp, s)
+	if err != nil {
+		return nil, fmt.Errorf("seccomp profile: %w: %w", err, errdefs.ErrInvalidArgument)
+	}
+	return p, nil
+}
+
+func maskedPaths() []string {
+	return []string{
+		"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+		"/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats",
+		"/sys/devices/virtual/powercap", "/sys/firmware",
+	}
+}
+
+func readonlyPaths() []string {
+	return []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
+}
