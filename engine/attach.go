@@ -1,0 +1,164 @@
+package engine
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"os"
+
+	"berth/engine/logs"
+	"berth/shim"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/events"
+	"golang.org/x/sys/unix"
+)
+
+// maxQueued bounds the clients that wait for one container's start; each
+// holds a descriptor.
+const maxQueued = 64
+
+// queuedAttach is a client that attached before the start.
+type queuedAttach struct {
+	opts shim.AttachOptions
+	conn *os.File // our duplicate
+}
+
+// Attach connects a client's socket to the streams of a container. On a
+// running one the shim serves it from then on; otherwise it waits for the next
+// start, from whose first byte on it will get everything. Attach returns as
+// soon as that is arranged.
+func (cs *Containers) Attach(ctx context.Context, ref string, opts AttachOptions) error {
+	c, err := cs.get(ref)
+	if err != nil {
+		return err
+	}
+	if _, err := shim.ParseDetachKeys(opts.DetachKeys); err != nil {
+		return kind(errdefs.ErrInvalidArgument, "Invalid detach keys (%s) provided", opts.DetachKeys)
+	}
+	rec := c.snapshot()
+	if rec.State.Paused {
+		return kind(errdefs.ErrConflict, "container %s is paused, unpause the container before attach", c.id)
+	}
+	q := queuedAttach{conn: opts.Conn, opts: shim.AttachOptions{
+		Stdin: opts.Stdin && rec.Config.OpenStdin, Stdout: opts.Stdout, Stderr: opts.Stderr,
+		DetachKeys: opts.DetachKeys, Mux: opts.Mux && !rec.Config.Tty, Pending: opts.Pending,
+	}}
+	if !opts.Logs && opts.Stream {
+		if queued, err := c.queue(q, opts.Accept); queued || err != nil {
+			return err
+		}
+	}
+	if opts.Accept != nil {
+		if err := opts.Accept(); err != nil {
+			return err
+		}
+	}
+	if opts.Logs {
+		if err := cs.replay(ctx, c, q); err != nil {
+			return err
+		}
+	}
+	if !opts.Stream {
+		return nil
+	}
+	for {
+		r, _, err := c.running()
+		if err == nil {
+			return cs.serve(c, r.Client, q)
+		}
+		if queued, err := c.queue(q, nil); queued || err != nil {
+			return err
+		}
+	}
+}
+
+// queue lets a client wait for the next start. It does nothing (false) if the
+// container runs. accept is called under the lock: nothing may reach the
+// connection before it.
+func (c *ctr) queue(q queuedAttach, accept func() error) (bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.gone || c.removing:
+		return false, kind(errdefs.ErrConflict, "container %s is being removed", c.id)
+	case c.run != nil:
+		return false, nil
+	case len(c.attaches) >= maxQueued:
+		return false, fmt.Errorf("attach to container %s: %d clients wait for its start already: %w", c.id, maxQueued, errdefs.ErrResourceExhausted)
+	}
+	fd, err := unix.FcntlInt(q.conn.Fd(), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return false, fmt.Errorf("keep the connection of a client: %w", err)
+	}
+	if accept != nil {
+		if err := accept(); err != nil {
+			unix.Close(fd)
+			return false, err
+		}
+	}
+	q.conn = os.NewFile(uintptr(fd), "attach")
+	c.attaches = append(c.attaches, q)
+	return true, nil
+}
+
+// serve hands a client's connection to the shim.
+func (cs *Containers) serve(c *ctr, client *shim.Client, q queuedAttach) error {
+	rec := c.snapshot()
+	q.opts.Ended = func(end shim.End) {
+		if end == shim.EndDetached {
+			cs.emit(c.snapshot(), events.ActionDetach)
+		}
+	}
+	if err := client.Attach(q.opts, q.conn); err != nil {
+		return fmt.Errorf("attach to container %s: %w", c.id, err)
+	}
+	cs.emit(rec, events.ActionAttach)
+	return nil
+}
+
+// dropAttaches closes the clients that wait for a start that will not come.
+func (c *ctr) dropAttaches() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, q := range c.attaches {
+		q.conn.Close()
+	}
+	c.attaches = nil
+}
+
+func (cs *Containers) dropAttaches() {
+	for _, c := range cs.all() {
+		c.dropAttaches()
+	}
+}
+
+// replay writes what the log holds to a client before its stream begins.
+func (cs *Containers) replay(ctx context.Context, c *ctr, q queuedAttach) error {
+	w := &frameWriter{w: q.conn, mux: q.opts.Mux}
+	return logs.Read(ctx, cs.logPath(c.id), logs.Options{Stdout: q.opts.Stdout, Stderr: q.opts.Stderr, Tail: -1}, nil, w.WriteEntry)
+}
+
+// frameWriter writes log entries as docker's multiplexed stream, or raw.
+type frameWriter struct {
+	w   io.Writer
+	mux bool
+	buf []byte
+}
+
+// WriteEntry implements LogWriter.
+func (f *frameWriter) WriteEntry(e logs.Entry) error {
+	f.buf = f.buf[:0]
+	if f.mux {
+		stream := byte(1)
+		if e.Stream == "stderr" {
+			stream = 2
+		}
+		f.buf = append(f.buf, stream, 0, 0, 0)
+		f.buf = binary.BigEndian.AppendUint32(f.buf, uint32(len(e.Line)))
+	}
+	f.buf = append(f.buf, e.Line...)
+	_, err := f.w.Write(f.buf)
+	return err
+}

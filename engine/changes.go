@@ -1,0 +1,116 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"berth/runtime/mount"
+	"berth/store/diff"
+
+	"github.com/moby/moby/api/types/container"
+)
+
+// LiveDiff lists what a container has changed in its file system against its
+// image, running or not. Its cost is in what changed, not in the image's size.
+func (cs *Containers) LiveDiff(ctx context.Context, ref string) ([]diff.Change, error) {
+	c, err := cs.get(ref)
+	if err != nil {
+		return nil, err
+	}
+	dirs, err := cs.e.snapshots.Dirs(ctx, snapshotKey(c.id))
+	if err != nil {
+		return nil, fmt.Errorf("find the writable layer of container %s: %w", c.id, err)
+	}
+	list, err := diff.Changes(ctx, dirs.Upper, dirs.Lower)
+	if err != nil {
+		return nil, fmt.Errorf("look for changes of container %s: %w", c.id, err)
+	}
+	own := cs.ownFiles(c.snapshot())
+	kept := list[:0]
+	for _, ch := range list {
+		// Mount points that the engine needed are not the container's doing.
+		if !own[ch.Path] || ch.Kind != diff.Added {
+			kept = append(kept, ch)
+		}
+	}
+	return kept, nil
+}
+
+// ownFiles are the paths that exist only to be mounted over.
+func (cs *Containers) ownFiles(rec record) map[string]bool {
+	own := map[string]bool{"/dev/console": true, "/.dockerenv": true}
+	for _, f := range cs.hostFiles(rec.ID) {
+		own[f.Destination] = true
+	}
+	return own
+}
+
+// Changes is LiveDiff in docker's terms: content and attributes are one kind.
+func (cs *Containers) Changes(ctx context.Context, ref string) ([]container.FilesystemChange, error) {
+	list, err := cs.LiveDiff(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]container.FilesystemChange, 0, len(list))
+	for _, ch := range list {
+		kind := container.ChangeModify
+		switch ch.Kind {
+		case diff.Added:
+			kind = container.ChangeAdd
+		case diff.Deleted:
+			kind = container.ChangeDelete
+		}
+		out = append(out, container.FilesystemChange{Path: ch.Path, Kind: kind})
+	}
+	return out, nil
+}
+
+// OpenRoot returns a descriptor of the container's root directory: the live
+// one of a running container, else of a read-only view of its layers. Walk
+// from it with openat2(RESOLVE_IN_ROOT); the caller closes it.
+func (cs *Containers) OpenRoot(ctx context.Context, ref string) (*os.File, error) {
+	c, err := cs.get(ref)
+	if err != nil {
+		return nil, err
+	}
+	if r, _, err := c.running(); err == nil {
+		return r.RootFD()
+	}
+	// Not started meanwhile: the layers must not be mounted twice for writing, and this view is of what nobody writes.
+	c.op.Lock()
+	defer c.op.Unlock()
+	if r, _, err := c.running(); err == nil {
+		return r.RootFD()
+	}
+	dirs, err := cs.e.snapshots.Dirs(ctx, snapshotKey(c.id))
+	if err != nil {
+		return nil, fmt.Errorf("find the layers of container %s: %w", c.id, err)
+	}
+	m := mount.Mount{Type: "bind", Source: dirs.Upper, Options: []string{"rbind", "ro"}}
+	if len(dirs.Lower) > 0 {
+		layers := append([]string{dirs.Upper}, dirs.Lower...)
+		m = mount.Mount{Type: "overlay", Source: "overlay", Options: []string{"ro", "lowerdir=" + strings.Join(layers, ":")}}
+	}
+	tree, err := m.Tree()
+	if err != nil {
+		return nil, fmt.Errorf("mount the layers of container %s: %w", c.id, err)
+	}
+	return tree, nil
+}
+
+// Export writes the container's file system as a tar stream.
+func (cs *Containers) Export(ctx context.Context, ref string, w io.Writer) (err error) {
+	root, err := cs.OpenRoot(ctx, ref)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, root.Close()) }()
+	if err := diff.WriteTarFrom(ctx, w, root, diff.TarOptions{}); err != nil {
+		return fmt.Errorf("export container %s: %w", ref, err)
+	}
+	return nil
+}

@@ -1,0 +1,221 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"berth/engine/spec"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
+	"github.com/moby/moby/api/types/network"
+)
+
+// Create makes a container: its writable layer, its volumes and its record.
+// Nothing of it is left on an error. A missing image is of kind NotFound
+// ("No such image: …": the CLI pulls then), a taken name a Conflict.
+func (cs *Containers) Create(ctx context.Context, opts CreateOptions) (_ container.CreateResponse, err error) {
+	resp := container.CreateResponse{Warnings: []string{}}
+	cfg, hc, err := checkConfig(opts)
+	if err != nil {
+		return resp, err
+	}
+	img, err := cs.e.image(ctx, cfg.Image, opts.Platform)
+	if err != nil {
+		return resp, err
+	}
+	spec.Merge(cfg, img.config, img.health)
+	rec := record{ID: newID(), Created: time.Now().UTC(), ImageID: img.id, Config: cfg, HostConfig: hc, Networking: opts.NetworkingConfig}
+	if rec.Path, rec.Args = spec.Command(cfg); rec.Path == "" {
+		return resp, kind(errdefs.ErrInvalidArgument, "no command specified")
+	}
+	if cfg.Hostname == "" {
+		cfg.Hostname = cs.defaultHostname(hc, rec.ID)
+	}
+	if rec.Name, err = cs.reserve(opts.Name, rec.ID); err != nil {
+		return resp, err
+	}
+	defer func() {
+		if err != nil {
+			cs.release(rec.Name, rec.ID)
+		}
+	}()
+	undo, err := cs.prepare(ctx, &rec, img)
+	if err != nil {
+		return resp, err
+	}
+	if err := cs.save(rec); err != nil {
+		return resp, errors.Join(fmt.Errorf("record container %s: %w", rec.ID, err), undo())
+	}
+	c := &ctr{id: rec.ID, rec: rec, waiters: make(map[*waiter]struct{})}
+	cs.mu.Lock()
+	cs.byID[rec.ID] = c
+	cs.mu.Unlock()
+	cs.emit(rec, events.ActionCreate)
+	resp.ID = rec.ID
+	return resp, nil
+}
+
+// prepare makes what a container has on disk before its record. A crash in
+// between leaves a directory and a snapshot that Open takes away, since no
+// record names them.
+func (cs *Containers) prepare(ctx context.Context, rec *record, img baseImage) (undo func() error, err error) {
+	var steps []func() error
+	undo = func() error {
+		var all error
+		for _, step := range slices.Backward(steps) {
+			all = errors.Join(all, step())
+		}
+		return all
+	}
+	fail := func(err error) (func() error, error) { return nil, errors.Join(err, undo()) }
+
+	if err := os.Mkdir(cs.dir(rec.ID), 0o710); err != nil {
+		return fail(fmt.Errorf("make directory of container %s: %w", rec.ID, err))
+	}
+	steps = append(steps, func() error { return os.RemoveAll(cs.dir(rec.ID)) })
+	key := snapshotKey(rec.ID)
+	chain, err := img.unpack(ctx)
+	if err != nil {
+		return fail(fmt.Errorf("unpack image %s: %w", rec.imageName(), err))
+	}
+	if _, err := cs.e.snapshots.Prepare(ctx, key, chain); err != nil {
+		return fail(fmt.Errorf("prepare the writable layer of container %s: %w", rec.ID, err))
+	}
+	steps = append(steps, func() error { return cs.e.snapshots.Remove(context.WithoutCancel(ctx), key) })
+	mounts, made, err := cs.resolveMounts(ctx, rec)
+	steps = append(steps, func() error { return cs.e.Volumes.removeAll(made) })
+	if err != nil {
+		return fail(err)
+	}
+	rec.Mounts = mounts
+	return undo, nil
+}
+
+// reserve takes a name for a container, a made-up one if it is empty.
+func (cs *Containers) reserve(name, id string) (string, error) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if name == "" {
+		for try := 0; ; try++ {
+			name = randomName(try)
+			if _, taken := cs.names[name]; !taken {
+				break
+			}
+		}
+	} else if name[0] == '/' {
+		name = name[1:]
+	}
+	if !spec.ValidName(name) {
+		return "", kind(errdefs.ErrInvalidArgument, "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name)
+	}
+	if owner, taken := cs.names[name]; taken {
+		return "", kind(errdefs.ErrConflict, "Conflict. The container name %q is already in use by container %q. You have to remove (or rename) that container to be able to reuse that name.", "/"+name, owner)
+	}
+	cs.names[name] = id
+	return name, nil
+}
+
+func (cs *Containers) release(name, id string) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if cs.names[name] == id {
+		delete(cs.names, name)
+	}
+}
+
+func (cs *Containers) defaultHostname(hc *container.HostConfig, id string) string {
+	if hc.UTSMode.IsHost() || hc.NetworkMode.IsHost() {
+		if name, err := os.Hostname(); err == nil {
+			return name
+		}
+	}
+	return id[:12]
+}
+
+// checkConfig copies what the client sent, fills in docker's defaults and
+// refuses what contradicts itself or cannot be done.
+func checkConfig(opts CreateOptions) (*container.Config, *container.HostConfig, error) {
+	bad := func(format string, args ...any) (*container.Config, *container.HostConfig, error) {
+		return nil, nil, kind(errdefs.ErrInvalidArgument, format, args...)
+	}
+	if opts.Config == nil {
+		return bad("config cannot be empty in order to create a container")
+	}
+	cfg, hc := *opts.Config, container.HostConfig{}
+	if opts.HostConfig != nil {
+		hc = *opts.HostConfig
+	}
+	if cfg.Image == "" {
+		return bad("no image specified")
+	}
+	if hc.RestartPolicy.Name == "" {
+		hc.RestartPolicy.Name = container.RestartPolicyDisabled
+	}
+	if err := container.ValidateRestartPolicy(hc.RestartPolicy); err != nil {
+		return bad("%v", err)
+	}
+	if hc.AutoRemove && !hc.RestartPolicy.IsNone() {
+		return bad("can't create 'AutoRemove' container with restart policy")
+	}
+	if hc.NetworkMode.IsDefault() || hc.NetworkMode == "" {
+		hc.NetworkMode = network.NetworkBridge
+	}
+	if hc.IpcMode.IsEmpty() {
+		hc.IpcMode = container.IPCModePrivate
+	}
+	if hc.ShmSize == 0 {
+		hc.ShmSize = 64 << 20
+	}
+	if hc.LogConfig.Type == "" {
+		hc.LogConfig.Type = "json-file"
+	}
+	if hc.LogConfig.Config == nil {
+		hc.LogConfig.Config = map[string]string{}
+	}
+	if _, err := logConfig(&hc, ""); err != nil {
+		return nil, nil, err
+	}
+	if hc.Runtime == "" {
+		hc.Runtime = runtimeName
+	} else if hc.Runtime != runtimeName {
+		return bad("unknown or invalid runtime name: %s", hc.Runtime)
+	}
+	if _, err := spec.Resources(&hc); err != nil {
+		return nil, nil, err
+	}
+	if cfg.StopSignal != "" {
+		if _, err := parseSignal(cfg.StopSignal); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := unsupported(&hc); err != nil {
+		return nil, nil, err
+	}
+	return &cfg, &hc, nil
+}
+
+// runtimeName is berth's own OCI runtime in HostConfig.Runtime.
+const runtimeName = "berth"
+
+// unsupported refuses options that would otherwise be lost silently.
+func unsupported(hc *container.HostConfig) error {
+	for what, asked := range map[string]bool{
+		"an init process (--init)":     hc.Init != nil && *hc.Init,
+		"links (--link)":               len(hc.Links) > 0,
+		"device requests (--gpus)":     len(hc.DeviceRequests) > 0,
+		"storage options":              len(hc.StorageOpt) > 0,
+		"user namespace modes":         hc.UsernsMode != "" && !hc.UsernsMode.IsHost(),
+		"volume drivers but \"local\"": hc.VolumeDriver != "" && hc.VolumeDriver != "local",
+	} {
+		if asked {
+			return fmt.Errorf("%s cannot be used with this engine yet: %w", what, errdefs.ErrNotImplemented)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,202 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"berth/engine/events"
+	"berth/engine/network"
+	"berth/shim"
+	"berth/store"
+	"berth/store/meta"
+	"berth/store/snapshot"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/volume"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+)
+
+// Config says where an engine lives. Two engines with different directories
+// never touch each other: the cgroup parent and all names on the network follow from State.
+type Config struct {
+	Root  string // what lasts: images, layers, containers, volumes
+	State string // what a reboot may take: sockets, mount points
+	Log   *slog.Logger
+	// Executable is the berth binary that shims are started from; "" is the running one.
+	Executable string
+}
+
+// Engine is one container engine. It is safe for concurrent use.
+type Engine struct {
+	Containers *Containers
+	Networks   *Networks
+	Volumes    *Volumes
+	Events     *events.Bus
+
+	cfg           Config
+	log           *slog.Logger
+	lock          *os.File // flock on Root
+	store         *store.Store
+	snapshots     snapshot.Snapshotter
+	network       *network.Manager
+	records       meta.Bucket[record]
+	volumeRecords meta.Bucket[volume.Volume]
+	self          shim.Executable
+	cgroups       cgroupfs
+
+	ctx  context.Context // ends with the engine
+	stop context.CancelFunc
+	work sync.WaitGroup // goroutines that follow containers
+}
+
+// Open starts an engine on its directories: it adopts the containers that run,
+// records how the others ended, finishes removals that were under way and
+// begins the restarts that policies ask for. The error is of kind Unavailable
+// while another engine has Root.
+func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
+	if !filepath.IsAbs(cfg.Root) || !filepath.IsAbs(cfg.State) {
+		return nil, fmt.Errorf("open engine: root %q and state %q must be absolute paths: %w", cfg.Root, cfg.State, errdefs.ErrInvalidArgument)
+	}
+	cfg.Root, cfg.State = filepath.Clean(cfg.Root), filepath.Clean(cfg.State)
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	e := &Engine{cfg: cfg, log: cfg.Log, Events: events.NewBus()}
+	e.ctx, e.stop = context.WithCancel(context.WithoutCancel(ctx))
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, e.close())
+		}
+	}()
+	for _, dir := range []string{filepath.Join(cfg.Root, "containers"), filepath.Join(cfg.Root, "volumes"), cfg.State} {
+		if err := os.MkdirAll(dir, 0o711); err != nil {
+			return nil, fmt.Errorf("open engine: %w", err)
+		}
+	}
+	if err := e.takeLock(); err != nil {
+		return nil, err
+	}
+	if err := e.openParts(ctx); err != nil {
+		return nil, err
+	}
+	e.Volumes = &Volumes{e: e}
+	e.Containers = &Containers{e: e, byID: make(map[string]*ctr), names: make(map[string]string), execs: make(map[string]*exec)}
+	e.Networks = NewNetworks(e.network, e.Containers.nameOf)
+	if err := e.Volumes.load(); err != nil {
+		return nil, fmt.Errorf("read volumes: %w", err)
+	}
+	if err := e.Containers.adopt(ctx); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// takeLock holds Root for this process; the kernel lets go of it when the process ends, however that is.
+func (e *Engine) takeLock() error {
+	f, err := os.OpenFile(filepath.Join(e.cfg.Root, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("open engine: %w", err)
+	}
+	e.lock = f
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return fmt.Errorf("another engine works on %s: %w: %w", e.cfg.Root, err, errdefs.ErrUnavailable)
+	}
+	return nil
+}
+
+// openParts opens what does not depend on each other at the same time.
+func (e *Engine) openParts(ctx context.Context) error {
+	var g errgroup.Group
+	g.Go(func() (err error) {
+		if e.store, err = store.Open(ctx, e.cfg.Root, store.Options{Log: e.log}); err != nil {
+			return err
+		}
+		e.snapshots = e.store.Snapshots
+		if e.records, err = meta.NewBucket[record](e.store.Meta, "containers"); err != nil {
+			return err
+		}
+		if e.volumeRecords, err = meta.NewBucket[volume.Volume](e.store.Meta, "volumes"); err != nil {
+			return err
+		}
+		return e.openNetwork()
+	})
+	g.Go(func() (err error) {
+		if err = shim.PrivateMount(e.mountRoot()); err != nil {
+			return err
+		}
+		if e.self, err = shim.NewExecutable(e.cfg.Executable); err != nil {
+			return fmt.Errorf("open berth's own executable: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() (err error) {
+		e.cgroups, err = findCgroups(cgroupParent(e.cfg.State))
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return fmt.Errorf("open engine: %w", err)
+	}
+	return ctx.Err()
+}
+
+func (e *Engine) openNetwork() error {
+	nets, err := newNetworkRecords(e.store.Meta, "networks")
+	if err != nil {
+		return err
+	}
+	ends, err := newNetworkRecords(e.store.Meta, "endpoints")
+	if err != nil {
+		return err
+	}
+	e.network, err = network.Open(network.Config{State: e.cfg.State, Networks: nets, Endpoints: ends, Log: e.log})
+	return err
+}
+
+// mountRoot is the private mount below which shims mount root filesystems.
+func (e *Engine) mountRoot() string { return filepath.Join(e.cfg.State, "mnt") }
+
+// Close ends the engine and leaves its containers running. It returns when
+// nothing of the engine works any more.
+func (e *Engine) Close(ctx context.Context) error {
+	e.stop()
+	done := make(chan struct{})
+	go func() {
+		e.work.Wait()
+		close(done)
+	}()
+	var err error
+	select {
+	case <-done:
+	case <-ctx.Done():
+		err = fmt.Errorf("close engine: %w", ctx.Err())
+	}
+	return errors.Join(err, e.close())
+}
+
+// close releases what Open got, as far as it got.
+func (e *Engine) close() error {
+	e.stop()
+	e.Events.Close()
+	var err error
+	if e.Containers != nil {
+		e.Containers.dropAttaches()
+	}
+	if e.store != nil {
+		err = errors.Join(err, e.store.Close())
+	}
+	if e.lock != nil {
+		// Only the holder of the lock may take the mount away: another engine would be using it.
+		if unix.Flock(int(e.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+			err = errors.Join(err, shim.RemovePrivateMount(e.mountRoot()))
+			e.cgroups.removeParent()
+		}
+		err = errors.Join(err, e.self.Close(), e.lock.Close())
+	}
+	return err
+}

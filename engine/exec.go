@@ -1,0 +1,290 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"berth/engine/spec"
+	"berth/shim"
+
+	"github.com/containerd/errdefs"
+	api "github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
+)
+
+// execKept is how long a finished exec can still be inspected.
+const execKept = 5 * time.Minute
+
+// exec is one further process of a container. The maps of Containers guard
+// its membership; mu guards its fields that change.
+type exec struct {
+	id   string
+	c    *ctr
+	opts ExecOptions
+
+	mu       sync.Mutex
+	started  bool
+	running  bool
+	pid      int
+	exitCode *int
+	ended    time.Time
+}
+
+// ExecCreate prepares a process in a running container and returns its ID.
+func (cs *Containers) ExecCreate(_ context.Context, ref string, opts ExecOptions) (string, error) {
+	c, err := cs.get(ref)
+	if err != nil {
+		return "", err
+	}
+	if len(opts.Cmd) == 0 || opts.Cmd[0] == "" {
+		return "", kind(errdefs.ErrInvalidArgument, "No exec command specified")
+	}
+	if _, err := shim.ParseDetachKeys(opts.DetachKeys); err != nil {
+		return "", kind(errdefs.ErrInvalidArgument, "Invalid detach keys (%s) provided", opts.DetachKeys)
+	}
+	_, rec, err := c.running()
+	if err != nil {
+		return "", err
+	}
+	if rec.State.Paused {
+		return "", kind(errdefs.ErrConflict, "container %s is paused, unpause the container before exec", c.id)
+	}
+	x := &exec{id: newID(), c: c, opts: opts}
+	cs.mu.Lock()
+	cs.dropOldExecs()
+	cs.execs[x.id] = x
+	cs.mu.Unlock()
+	cs.emitExec(rec, events.ActionExecCreate, x)
+	return x.id, nil
+}
+
+// dropOldExecs forgets what ended long ago. Containers.mu is held.
+func (cs *Containers) dropOldExecs() {
+	limit := time.Now().Add(-execKept)
+	for id, x := range cs.execs {
+		x.mu.Lock()
+		if !x.ended.IsZero() && x.ended.Before(limit) {
+			delete(cs.execs, id)
+		}
+		x.mu.Unlock()
+	}
+}
+
+// forgetExecs drops the execs of a container that ended and were not started.
+// Those that ran stay for their clients to ask.
+func (cs *Containers) forgetExecs(containerID string) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	for id, x := range cs.execs {
+		x.mu.Lock()
+		if x.c.id == containerID && !x.started {
+			delete(cs.execs, id)
+		}
+		x.mu.Unlock()
+	}
+}
+
+// emitExec publishes an exec event; create and start carry the command.
+func (cs *Containers) emitExec(rec record, action events.Action, x *exec, extra ...string) {
+	if action != events.ActionExecDie && action != events.ActionExecDetach {
+		action += events.Action(": " + strings.Join(x.opts.Cmd, " "))
+	}
+	cs.emit(rec, action, append([]string{"execID", x.id}, extra...)...)
+}
+
+func (cs *Containers) getExec(id string) (*exec, error) {
+	cs.mu.RLock()
+	defer cs.mu.RUnlock()
+	if x := cs.execs[id]; x != nil {
+		return x, nil
+	}
+	return nil, kind(errdefs.ErrNotFound, "No such exec instance: %s", id)
+}
+
+// ExecStart starts an exec, once. With a Conn the shim serves it from then on.
+// A command that is missing gives exit code 127, one that cannot be executed 126.
+func (cs *Containers) ExecStart(ctx context.Context, id string, opts ExecStartOptions) error {
+	x, err := cs.getExec(id)
+	if err != nil {
+		return err
+	}
+	r, rec, err := x.c.running()
+	if err != nil {
+		return err
+	}
+	if rec.State.Paused {
+		return kind(errdefs.ErrConflict, "container %s is paused, unpause the container before exec", x.c.id)
+	}
+	x.mu.Lock()
+	if x.started {
+		x.mu.Unlock()
+		return kind(errdefs.ErrConflict, "exec command %s is already running", x.id)
+	}
+	x.started = true
+	x.mu.Unlock()
+
+	cs.emitExec(rec, events.ActionExecStart, x)
+	pid, err := cs.spawnExec(rec, r.Client, x, opts)
+	if err != nil {
+		err, code := execError(x.opts.Cmd[0], err)
+		x.mu.Lock()
+		x.exitCode, x.ended = &code, time.Now()
+		x.mu.Unlock()
+		return err
+	}
+	x.mu.Lock()
+	x.running, x.pid = true, pid
+	x.mu.Unlock()
+	cs.followExec(x, r)
+	return ctx.Err()
+}
+
+// spawnExec builds the process from the container's configuration, with users
+// looked up in the running container's files.
+func (cs *Containers) spawnExec(rec record, client *shim.Client, x *exec, opts ExecStartOptions) (int, error) {
+	root, err := client.RootFD()
+	if err != nil {
+		return 0, err
+	}
+	defer root.Close()
+	size := opts.ConsoleSize
+	if size == nil {
+		size = x.opts.ConsoleSize
+	}
+	p, err := spec.Exec(spec.ExecInput{
+		Root: spec.Mounted{Dir: root}, Config: rec.Config, HostConfig: rec.HostConfig, Hostname: rec.Config.Hostname,
+		User: x.opts.User, Privileged: x.opts.Privileged, Tty: x.opts.Tty, ConsoleSize: size,
+		Env: x.opts.Env, WorkingDir: x.opts.WorkingDir, Cmd: x.opts.Cmd,
+	})
+	if err != nil {
+		return 0, err
+	}
+	xc := shim.ExecConfig{
+		ID: x.id, Process: p, Tty: x.opts.Tty, OpenStdin: x.opts.AttachStdin,
+		Attach: shim.AttachOptions{
+			Stdin: x.opts.AttachStdin, Stdout: x.opts.AttachStdout, Stderr: x.opts.AttachStderr,
+			DetachKeys: x.opts.DetachKeys, Mux: opts.Mux && !x.opts.Tty, Pending: opts.Pending,
+			Ended: func(end shim.End) {
+				if end == shim.EndDetached {
+					cs.emitExec(x.c.snapshot(), events.ActionExecDetach, x)
+				}
+			},
+		},
+	}
+	if size != nil {
+		xc.ConsoleSize = *size
+	}
+	conn := opts.Conn
+	if opts.Detach {
+		conn, xc.OpenStdin = nil, false
+	}
+	return client.Exec(xc, conn)
+}
+
+// execError gives an error of the runtime docker's words and exit code.
+func execError(path string, err error) (error, int) {
+	const prefix = "OCI runtime exec failed: exec failed: unable to start container process: "
+	switch {
+	case commandMissing(err):
+		why := "executable file not found in $PATH"
+		if strings.Contains(path, "/") {
+			why = "stat " + path + ": no such file or directory"
+		}
+		return kind(errdefs.ErrInvalidArgument, prefix+"exec: %q: %s: unknown", path, why), 127
+	case commandNotExecutable(err):
+		return kind(errdefs.ErrInvalidArgument, prefix+"exec: %q: permission denied: unknown", path), 126
+	}
+	return fmt.Errorf("exec failed: %w", err), 126
+}
+
+// followExec records the end of a started exec.
+func (cs *Containers) followExec(x *exec, r *run) {
+	cs.e.work.Add(1)
+	go func() {
+		defer cs.e.work.Done()
+		exit, err := r.Client.WaitExec(cs.e.ctx, x.id)
+		if cs.e.ctx.Err() != nil {
+			return
+		}
+		code := exit.Status
+		if err != nil {
+			// The container ended and took the exec along.
+			code = 137
+		}
+		x.mu.Lock()
+		x.running, x.exitCode, x.ended, x.pid = false, &code, time.Now(), 0
+		x.mu.Unlock()
+		cs.emitExec(x.c.snapshot(), events.ActionExecDie, x, "exitCode", strconv.Itoa(code))
+	}()
+}
+
+// ExecInspect describes an exec. ExitCode is nil until it has ended.
+func (cs *Containers) ExecInspect(_ context.Context, id string) (api.ExecInspectResponse, error) {
+	x, err := cs.getExec(id)
+	if err != nil {
+		return api.ExecInspectResponse{}, err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	privileged := x.opts.Privileged
+	return api.ExecInspectResponse{
+		ID: x.id, Running: x.running, ExitCode: x.exitCode, ContainerID: x.c.id, Pid: x.pid,
+		OpenStdin: x.opts.AttachStdin, OpenStdout: x.opts.AttachStdout, OpenStderr: x.opts.AttachStderr,
+		CanRemove: !x.ended.IsZero(), DetachKeys: []byte(x.opts.DetachKeys),
+		ProcessConfig: &api.ExecProcessConfig{
+			Tty: x.opts.Tty, Entrypoint: x.opts.Cmd[0], Arguments: x.opts.Cmd[1:], Privileged: &privileged, User: x.opts.User,
+		},
+	}, nil
+}
+
+// ExecResize sets the size of an exec's terminal in character cells.
+func (cs *Containers) ExecResize(_ context.Context, id string, height, width uint) error {
+	x, err := cs.getExec(id)
+	if err != nil {
+		return err
+	}
+	r, _, err := x.c.running()
+	if err != nil {
+		return err
+	}
+	x.mu.Lock()
+	running := x.running
+	x.mu.Unlock()
+	if !running {
+		return kind(errdefs.ErrConflict, "exec %s is not running", id)
+	}
+	return r.Client.ExecResize(id, height, width)
+}
+
+// execIDs are the execs that inspect lists: those that run.
+func (cs *Containers) execIDs(containerID string) []string {
+	cs.mu.RLock()
+	defer cs.mu.RUnlock()
+	var ids []string
+	for id, x := range cs.execs {
+		x.mu.Lock()
+		if x.c.id == containerID && x.running {
+			ids = append(ids, id)
+		}
+		x.mu.Unlock()
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// adoptExecs takes over the execs that a shim runs after a restart of the
+// engine. What was typed to start them is not known any more; their process is.
+func (cs *Containers) adoptExecs(c *ctr, r *run, infos []shim.ExecInfo) {
+	for _, info := range infos {
+		x := &exec{id: info.ID, c: c, opts: ExecOptions{Cmd: []string{""}}, started: true, running: info.Running, pid: info.PID}
+		cs.mu.Lock()
+		cs.execs[x.id] = x
+		cs.mu.Unlock()
+		cs.followExec(x, r)
+	}
+}

@@ -1,0 +1,278 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"berth/shim"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
+)
+
+// exitLost is the exit code of a container whose shim was killed, or that a
+// reboot took: nobody saw its end. It is docker's.
+const exitLost = 255
+
+// follow waits for the end of a run and records it. It returns early, with
+// nothing done, when the engine closes.
+func (cs *Containers) follow(c *ctr, r *run) {
+	exit, err := r.Client.Wait(cs.e.ctx)
+	if cs.e.ctx.Err() != nil {
+		return
+	}
+	c.op.Lock()
+	defer c.op.Unlock()
+	if err != nil {
+		exit = cs.lost(c, err)
+	}
+	cs.finish(c, r, exit)
+}
+
+// lost makes up the exit of a container whose shim died before it: what is
+// left of the container is killed.
+func (cs *Containers) lost(c *ctr, cause error) shim.Exit {
+	cs.e.log.Error("the shim of a container is gone", "id", c.id, "err", cause)
+	if exit, err := shim.ReadExit(cs.exitPath(c.id)); err == nil {
+		return exit
+	}
+	text := "the container's shim was killed"
+	if err := shim.Reap(cs.e.ctx, cs.shimDir(c.id), cs.runtimeRoot(), c.id); err != nil {
+		text += ": " + err.Error()
+	}
+	os.Remove(cs.mountPoint(c.id)) // fails when the shim got to it, or a mount is left, which Reap tells
+	return shim.Exit{ID: c.id, Status: exitLost, Error: text, ExitedAt: time.Now().UTC()}
+}
+
+// finish records the end of the current run and does what follows from it:
+// a restart or a removal. The caller holds c.op.
+func (cs *Containers) finish(c *ctr, r *run, exit shim.Exit) {
+	ctx := context.WithoutCancel(cs.e.ctx)
+	detached := make(chan error, 1)
+	go func() { detached <- cs.e.network.Detach(ctx, c.id) }()
+
+	var again time.Duration
+	rec := c.change(func(rec *record) {
+		rec.State = exitState(rec.State, exit)
+		if c.removing {
+			return
+		}
+		if ran := exit.ExitedAt.Sub(rec.State.StartedAt); wantsRestart(rec) {
+			again = c.backoff.next(ran)
+			rec.RestartCount++
+			rec.State.Running, rec.State.Restarting = true, true
+		}
+	})
+	cs.forgetExecs(c.id)
+	took := max(0, exit.ExitedAt.Sub(rec.State.StartedAt))
+	cs.emit(rec, events.ActionDie, "exitCode", strconv.Itoa(exit.Status), "execDuration", strconv.Itoa(int(took.Seconds())))
+	if exit.OOMKilled {
+		cs.emit(rec, events.ActionOOM)
+	}
+	if err := <-detached; err != nil {
+		cs.e.log.Error("detaching a container's network", "id", c.id, "err", err)
+	}
+	remove := rec.HostConfig.AutoRemove && !rec.State.Restarting
+	if !remove {
+		// One that is about to go need not have its end written down: the exit record is there.
+		if err := cs.save(rec); err != nil {
+			cs.e.log.Error("recording the end of a container", "id", c.id, "err", err)
+		}
+	}
+	if rec.State.Restarting {
+		cs.restartLater(c, again)
+	}
+	c.mu.Lock()
+	c.run = nil
+	c.mu.Unlock()
+	close(r.done)
+	c.answer(waitResponse(rec), container.WaitConditionNotRunning, container.WaitConditionNextExit)
+	if remove {
+		if err := cs.remove(ctx, c, true); err != nil && !errdefs.IsNotFound(err) {
+			cs.e.log.Error("removing a container after its end", "id", c.id, "err", err)
+			c.answer(container.WaitResponse{StatusCode: int64(exit.Status), Error: &container.WaitExitError{Message: err.Error()}}, container.WaitConditionRemoved)
+		}
+	}
+}
+
+func waitResponse(rec record) container.WaitResponse {
+	return container.WaitResponse{StatusCode: int64(rec.State.ExitCode)}
+}
+
+// exitState is the state after a run.
+func exitState(before state, exit shim.Exit) state {
+	s := state{ExitCode: exit.Status, OOMKilled: exit.OOMKilled, Error: exit.Error, StartedAt: before.StartedAt, FinishedAt: exit.ExitedAt.UTC()}
+	if !exit.StartedAt.IsZero() {
+		s.StartedAt = exit.StartedAt.UTC()
+	}
+	if s.FinishedAt.IsZero() {
+		s.FinishedAt = time.Now().UTC()
+	}
+	return s
+}
+
+// wantsRestart applies the restart policy to a container that has just ended.
+func wantsRestart(rec *record) bool {
+	if rec.ManuallyStopped {
+		return false
+	}
+	p := rec.HostConfig.RestartPolicy
+	switch {
+	case p.IsAlways(), p.IsUnlessStopped():
+		return true
+	case p.IsOnFailure():
+		return rec.State.ExitCode != 0 && (p.MaximumRetryCount == 0 || rec.RestartCount < p.MaximumRetryCount)
+	}
+	return false
+}
+
+// backoff is docker's pause before restarts: 100 ms, doubling up to a minute,
+// from the start again after a run of ten seconds.
+type backoff struct{ last time.Duration }
+
+const (
+	firstPause = 100 * time.Millisecond
+	longPause  = time.Minute
+	goodRun    = 10 * time.Second
+)
+
+func (b *backoff) next(ran time.Duration) time.Duration {
+	if ran >= goodRun || b.last == 0 {
+		b.last = firstPause
+	} else {
+		b.last = min(2*b.last, longPause)
+	}
+	return b.last
+}
+
+func (b *backoff) reset() { b.last = 0 }
+
+// restartLater starts the container again after the pause, unless it is cancelled.
+func (cs *Containers) restartLater(c *ctr, pause time.Duration) {
+	ctx, cancel := context.WithCancel(cs.e.ctx)
+	c.mu.Lock()
+	c.cancel = cancel
+	c.mu.Unlock()
+	cs.e.work.Add(1)
+	go func() {
+		defer cs.e.work.Done()
+		defer cancel()
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+		c.op.Lock()
+		defer c.op.Unlock()
+		c.mu.Lock()
+		valid := ctx.Err() == nil && c.rec.State.Restarting && !c.removing
+		c.mu.Unlock()
+		if !valid {
+			return
+		}
+		if err := cs.start(ctx, c); err != nil {
+			cs.e.log.Warn("restarting a container", "id", c.id, "err", err)
+			cs.tryAgain(c)
+		}
+	}()
+}
+
+// tryAgain goes on with the policy after a start that did not work.
+func (cs *Containers) tryAgain(c *ctr) {
+	var pause time.Duration
+	rec := c.change(func(rec *record) {
+		if !c.removing && !c.gone && wantsRestart(rec) {
+			pause = c.backoff.next(0)
+			rec.RestartCount++
+			rec.State.Running, rec.State.Restarting = true, true
+		}
+	})
+	if rec.State.Restarting {
+		cs.restartLater(c, pause)
+	}
+}
+
+// cancelRestart ends the pause before a restart; the container counts as exited then.
+func (c *ctr) cancelRestart() record {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cancel != nil {
+		c.cancel()
+		c.cancel = nil
+	}
+	if c.rec.State.Restarting {
+		c.rec.State.Restarting, c.rec.State.Running = false, false
+	}
+	return c.rec
+}
+
+// remove takes a container that does not run away: first its record, for then
+// a crash leaves only what Open knows to be nobody's. The caller holds c.op.
+func (cs *Containers) remove(ctx context.Context, c *ctr, volumes bool) error {
+	c.mu.Lock()
+	rec := c.rec
+	if c.gone {
+		c.mu.Unlock()
+		return kind(errdefs.ErrNotFound, "No such container: %s", c.id)
+	}
+	c.removing = true
+	c.mu.Unlock()
+	var own []string
+	if volumes {
+		own = cs.anonymousVolumes(rec)
+	}
+	if err := cs.e.records.Delete(c.id); err != nil {
+		c.mu.Lock()
+		c.removing = false
+		c.mu.Unlock()
+		return fmt.Errorf("remove the record of container %s: %w", c.id, err)
+	}
+	cs.mu.Lock()
+	delete(cs.byID, c.id)
+	if cs.names[rec.Name] == c.id {
+		delete(cs.names, rec.Name)
+	}
+	cs.mu.Unlock()
+	c.dropAttaches()
+	var err error
+	if serr := cs.e.snapshots.Remove(ctx, snapshotKey(c.id)); serr != nil && !errdefs.IsNotFound(serr) {
+		err = fmt.Errorf("remove the writable layer of container %s: %w", c.id, serr)
+	}
+	err = errors.Join(err, os.RemoveAll(cs.dir(c.id)), cs.e.Volumes.removeAll(own))
+	c.mu.Lock()
+	c.gone = true
+	c.mu.Unlock()
+	cs.emit(rec, events.ActionDestroy)
+	c.answer(waitResponse(rec), container.WaitConditionRemoved, container.WaitConditionNotRunning, container.WaitConditionNextExit)
+	return err
+}
+
+// anonymousVolumes are those of a container that nobody named and no other uses.
+func (cs *Containers) anonymousVolumes(rec record) []string {
+	var names []string
+	var users map[string][]string
+	for _, m := range rec.Mounts {
+		if m.Name == "" {
+			continue
+		}
+		v, err := cs.e.Volumes.Inspect(cs.e.ctx, m.Name)
+		if err != nil {
+			continue // gone already
+		}
+		if _, anonymous := v.Labels[anonymousLabel]; !anonymous {
+			continue
+		}
+		if users == nil {
+			users = cs.e.Volumes.users()
+		}
+		if len(users[m.Name]) == 1 {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,120 @@
+package engine
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"berth/engine/network"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/storage"
+)
+
+// never is how the Engine API writes a time that has not come.
+const never = "0001-01-01T00:00:00Z"
+
+func apiTime(t time.Time) string {
+	if t.IsZero() {
+		return never
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
+// Inspect returns everything there is to know of a container; with size, the
+// bytes of its writable layer and of its whole file system too.
+func (cs *Containers) Inspect(ctx context.Context, ref string, size bool) (container.InspectResponse, error) {
+	c, err := cs.get(ref)
+	if err != nil {
+		return container.InspectResponse{}, err
+	}
+	c.mu.Lock()
+	rec, removing := c.rec, c.removing
+	c.mu.Unlock()
+	ep, files := cs.endpoint(c.id), cs.dir(c.id)
+	resp := container.InspectResponse{
+		ID: rec.ID, Created: apiTime(rec.Created), Path: rec.Path, Args: append([]string{}, rec.Args...),
+		State: apiState(rec.State, removing), Image: rec.ImageID, Name: "/" + rec.Name, RestartCount: rec.RestartCount,
+		ResolvConfPath: filepath.Join(files, resolvFile), HostnamePath: filepath.Join(files, hostnameFile),
+		HostsPath: filepath.Join(files, hostsFile), LogPath: cs.logPath(c.id),
+		Driver: "overlay2", Platform: "linux", ExecIDs: cs.execIDs(c.id),
+		HostConfig: rec.HostConfig, Config: rec.Config, Mounts: mountPoints(rec),
+		GraphDriver: cs.graphDriver(ctx, rec),
+		NetworkSettings: &container.NetworkSettings{
+			Ports: portMap(rec, ep), Networks: endpointSettings(rec, ep),
+		},
+	}
+	if rec.HostConfig.LogConfig.Type == "none" {
+		resp.LogPath = ""
+	}
+	if ep != nil {
+		resp.NetworkSettings.SandboxID = ep.ID
+	}
+	if size {
+		rw := cs.sizeRw(ctx, rec)
+		root := rw + cs.sizeImage(ctx, rec)
+		resp.SizeRw, resp.SizeRootFs = &rw, &root
+	}
+	return resp, nil
+}
+
+func apiState(s state, removing bool) *container.State {
+	return &container.State{
+		Status: s.status(removing), Running: s.Running, Paused: s.Paused, Restarting: s.Restarting,
+		OOMKilled: s.OOMKilled, Pid: s.Pid, ExitCode: s.ExitCode, Error: s.Error,
+		StartedAt: apiTime(s.StartedAt), FinishedAt: apiTime(s.FinishedAt),
+	}
+}
+
+func mountPoints(rec record) []container.MountPoint {
+	return append([]container.MountPoint{}, rec.Mounts...)
+}
+
+// endpoint is the container's membership of a network while it runs.
+func (cs *Containers) endpoint(id string) *network.Endpoint {
+	if ep, ok := cs.e.network.Endpoint(id); ok {
+		return &ep
+	}
+	return nil
+}
+
+// graphDriver tells tools where the layers are, in the keys of docker's overlay2.
+func (cs *Containers) graphDriver(ctx context.Context, rec record) *storage.DriverData {
+	d := &storage.DriverData{Name: "overlay2", Data: map[string]string{"ID": rec.ID}}
+	dirs, err := cs.e.snapshots.Dirs(ctx, snapshotKey(rec.ID))
+	if err != nil {
+		return d // being removed
+	}
+	lower := ""
+	for i, l := range dirs.Lower {
+		if i > 0 {
+			lower += ":"
+		}
+		lower += l
+	}
+	d.Data["UpperDir"], d.Data["LowerDir"], d.Data["MergedDir"] = dirs.Upper, lower, cs.mountPoint(rec.ID)
+	return d
+}
+
+// sizeRw is the size of the writable layer in bytes; 0 if it is just going.
+func (cs *Containers) sizeRw(ctx context.Context, rec record) int64 {
+	u, err := cs.e.snapshots.Usage(ctx, snapshotKey(rec.ID))
+	if err != nil {
+		return 0
+	}
+	return u.Size
+}
+
+// sizeImage is the size of the layers below it.
+func (cs *Containers) sizeImage(ctx context.Context, rec record) int64 {
+	var total int64
+	info, err := cs.e.snapshots.Stat(ctx, snapshotKey(rec.ID))
+	for err == nil && info.Parent != "" {
+		parent := info.Parent
+		if u, uerr := cs.e.snapshots.Usage(ctx, parent); uerr == nil {
+			total += u.Size
+		}
+		info, err = cs.e.snapshots.Stat(ctx, parent)
+	}
+	return total
+}

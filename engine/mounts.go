@@ -1,0 +1,165 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"berth/engine/spec"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
+)
+
+// resolveMounts turns -v, --mount, --volumes-from and the image's VOLUMEs into
+// mount points with host paths, making volumes and, for -v, missing host
+// directories. A later and more explicit one wins a destination, as in docker.
+// It also returns the volumes it made, on an error too.
+func (cs *Containers) resolveMounts(ctx context.Context, rec *record) (points []container.MountPoint, made []string, err error) {
+	hc := rec.HostConfig
+	byDest := make(map[string]container.MountPoint)
+	for _, from := range hc.VolumesFrom {
+		if err := cs.volumesFrom(from, byDest); err != nil {
+			return nil, nil, err
+		}
+	}
+	explicit := make(map[string]bool)
+	put := func(m container.MountPoint) error {
+		if explicit[m.Destination] {
+			return kind(errdefs.ErrInvalidArgument, "Duplicate mount point: %s", m.Destination)
+		}
+		explicit[m.Destination] = true
+		byDest[m.Destination] = m
+		return nil
+	}
+	for _, bind := range hc.Binds {
+		m, err := spec.ParseBind(bind)
+		if err != nil {
+			return nil, nil, err
+		}
+		if m.Type == mount.TypeBind {
+			if err := os.MkdirAll(m.Source, 0o755); err != nil && !isFile(m.Source) {
+				return nil, nil, kind(errdefs.ErrInvalidArgument, "error while creating mount source path '%s': %v", m.Source, err)
+			}
+		}
+		if err := put(m); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, m := range hc.Mounts {
+		point, ok, err := mountPoint(m)
+		if err != nil {
+			return nil, nil, err
+		}
+		if ok {
+			if err := put(point); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	for dest := range rec.Config.Volumes {
+		if dest = path.Clean(dest); !explicit[dest] && hc.Tmpfs[dest] == "" {
+			if _, ok := byDest[dest]; !ok {
+				byDest[dest] = container.MountPoint{Type: mount.TypeVolume, Driver: "local", Destination: dest, RW: true}
+			}
+		}
+	}
+	for _, dest := range slices.Sorted(maps.Keys(byDest)) {
+		m := byDest[dest]
+		if m.Type == mount.TypeVolume && m.Source == "" {
+			v, isNew, err := cs.e.Volumes.ensure(ctx, m.Name)
+			if err != nil {
+				return nil, made, err
+			}
+			if isNew {
+				made = append(made, v.Name)
+			}
+			m.Name, m.Source = v.Name, v.Mountpoint
+		}
+		points = append(points, m)
+	}
+	return points, made, nil
+}
+
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && !info.IsDir()
+}
+
+// mountPoint converts an entry of HostConfig.Mounts; tmpfs ones are the spec's (ok is false).
+func mountPoint(m mount.Mount) (point container.MountPoint, ok bool, err error) {
+	bad := func(why string) (container.MountPoint, bool, error) {
+		return point, false, kind(errdefs.ErrInvalidArgument, "invalid mount config for type %q: %s", m.Type, why)
+	}
+	if !path.IsAbs(m.Target) || path.Clean(m.Target) == "/" {
+		return bad(fmt.Sprintf("invalid mount path: '%s' mount path must be absolute", m.Target))
+	}
+	point = container.MountPoint{Type: m.Type, Destination: path.Clean(m.Target), RW: !m.ReadOnly}
+	switch m.Type {
+	case mount.TypeTmpfs:
+		return point, false, nil
+	case mount.TypeBind:
+		if !filepath.IsAbs(m.Source) {
+			return bad("invalid mount path: '" + m.Source + "' mount path must be absolute")
+		}
+		point.Source, point.Propagation = filepath.Clean(m.Source), mount.PropagationRPrivate
+		if o := m.BindOptions; o != nil {
+			if o.Propagation != "" {
+				point.Propagation = o.Propagation
+			}
+			if o.NonRecursive {
+				point.Mode = "bind-nonrecursive"
+			}
+			if o.CreateMountpoint {
+				if err := os.MkdirAll(point.Source, 0o755); err != nil && !isFile(point.Source) {
+					return bad(err.Error())
+				}
+			}
+		}
+		if _, err := os.Stat(point.Source); err != nil {
+			return bad("bind source path does not exist: " + m.Source)
+		}
+	case mount.TypeVolume:
+		point.Driver, point.Name, point.Mode = "local", m.Source, "z"
+		if o := m.VolumeOptions; o != nil {
+			if o.DriverConfig != nil && o.DriverConfig.Name != "" && o.DriverConfig.Name != "local" {
+				return bad("no volume driver named " + o.DriverConfig.Name)
+			}
+			if o.Subpath != "" {
+				return bad("a subpath cannot be used with this engine yet")
+			}
+		}
+		if m.Source != "" && !spec.ValidName(m.Source) {
+			return bad("invalid volume name " + m.Source)
+		}
+	default:
+		return bad("mount type unknown")
+	}
+	return point, true, nil
+}
+
+// volumesFrom adds the mounts of another container ("name[:ro|rw]").
+func (cs *Containers) volumesFrom(from string, byDest map[string]container.MountPoint) error {
+	ref, mode, _ := strings.Cut(from, ":")
+	c, err := cs.get(ref)
+	if err != nil {
+		return err
+	}
+	for _, m := range c.snapshot().Mounts {
+		switch mode {
+		case "ro":
+			m.RW = false
+		case "", "rw", "z", "Z":
+		default:
+			return kind(errdefs.ErrInvalidArgument, "invalid mode for volumes-from: %s", mode)
+		}
+		byDest[m.Destination] = m
+	}
+	return nil
+}

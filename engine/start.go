@@ -1,0 +1,302 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"berth/engine/network"
+	"berth/engine/spec"
+	"berth/runtime/mount"
+	"berth/shim"
+
+	"github.com/containerd/errdefs"
+	api "github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+)
+
+// Start starts a container that does not run; NotModified if it does.
+// An error leaves nothing running, and its exit code in the record: 127 when
+// the command is missing, 126 when it cannot be executed, 128 otherwise.
+func (cs *Containers) Start(ctx context.Context, ref string, opts StartOptions) error {
+	if opts.Checkpoint != "" {
+		return fmt.Errorf("checkpoints cannot be used with this engine yet: %w", errdefs.ErrNotImplemented)
+	}
+	c, err := cs.get(ref)
+	if err != nil {
+		return err
+	}
+	c.op.Lock()
+	defer c.op.Unlock()
+	c.mu.Lock()
+	s, removing := c.rec.State, c.removing || c.gone
+	c.mu.Unlock()
+	switch {
+	case removing:
+		return kind(errdefs.ErrConflict, "container is marked for removal and cannot be started")
+	case s.Paused:
+		return kind(errdefs.ErrConflict, "cannot start a paused container, try unpause instead")
+	case s.Restarting:
+		c.cancelRestart()
+	case s.Running:
+		return kind(errdefs.ErrNotModified, "container %s is already running", c.id)
+	}
+	c.change(func(r *record) { r.ManuallyStopped, r.RestartCount = false, 0 })
+	c.backoff.reset()
+	return cs.start(ctx, c)
+}
+
+// start begins a run. The caller holds c.op and the container does not run.
+func (cs *Containers) start(ctx context.Context, c *ctr) error {
+	// A client that goes away must not leave half a start; the shim bounds its own calls.
+	ctx = context.WithoutCancel(ctx)
+	rec := c.snapshot()
+	client, err := cs.spawn(ctx, rec)
+	if err == nil {
+		err = cs.connectAndGo(ctx, c, rec, client)
+	}
+	if err != nil {
+		return cs.startFailed(c, err)
+	}
+	return nil
+}
+
+// spawn makes the shim with the created, parked container.
+func (cs *Containers) spawn(ctx context.Context, rec record) (*shim.Client, error) {
+	var (
+		g      errgroup.Group
+		rootfs []mount.Mount
+		s      *specs.Spec
+	)
+	g.Go(func() error {
+		return cs.writeHostFiles(rec)
+	})
+	g.Go(func() (err error) {
+		dirs, err := cs.e.snapshots.Dirs(ctx, snapshotKey(rec.ID))
+		if err != nil {
+			return err
+		}
+		s, err = cs.spec(rec, append(spec.Layers{dirs.Upper}, dirs.Lower...))
+		return err
+	})
+	g.Go(func() error {
+		ms, err := cs.e.snapshots.Mounts(ctx, snapshotKey(rec.ID))
+		for _, m := range ms {
+			rootfs = append(rootfs, mount.Mount{Type: m.Type, Source: m.Source, Options: m.Options})
+		}
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	log, err := logConfig(rec.HostConfig, cs.logPath(rec.ID))
+	if err != nil {
+		return nil, err
+	}
+	return shim.Start(ctx, cs.e.self, shim.Config{
+		ID: rec.ID, Dir: cs.shimDir(rec.ID), RuntimeRoot: cs.runtimeRoot(),
+		Spec: s, Rootfs: rootfs, MountPoint: cs.mountPoint(rec.ID),
+		Log: log, ExitPath: cs.exitPath(rec.ID),
+		Tty: rec.Config.Tty, OpenStdin: rec.Config.OpenStdin, StdinOnce: rec.Config.StdinOnce,
+		ConsoleSize: rec.HostConfig.ConsoleSize,
+	})
+}
+
+func (cs *Containers) mountPoint(id string) string { return filepath.Join(cs.e.mountRoot(), id) }
+
+// spec builds the OCI spec, resolving "container:X" modes.
+func (cs *Containers) spec(rec record, root spec.Root) (*specs.Spec, error) {
+	hc := rec.HostConfig
+	in := spec.Input{
+		ID: rec.ID, Rootfs: cs.mountPoint(rec.ID), Root: root, Config: rec.Config, HostConfig: hc,
+		Path: rec.Path, Args: rec.Args, Hostname: rec.Config.Hostname,
+		CgroupParent: cs.e.cgroups.parent, CgroupV2: cs.e.cgroups.unified,
+		Volumes: rec.Mounts, Files: cs.hostFiles(rec.ID),
+	}
+	for _, join := range []struct {
+		ref  string
+		name string
+		dst  *string
+	}{
+		{hc.NetworkMode.ConnectedContainer(), "net", &in.NetNS},
+		{hc.PidMode.Container(), "pid", &in.PIDNS},
+		{hc.IpcMode.Container(), "ipc", &in.IPCNS},
+	} {
+		if join.ref == "" {
+			continue
+		}
+		other, err := cs.get(join.ref)
+		if err != nil {
+			return nil, err
+		}
+		orec := other.snapshot()
+		if !orec.State.Running || orec.State.Pid == 0 {
+			return nil, kind(errdefs.ErrConflict, "cannot join %s namespace of a non running container: %s", join.name, orec.ID)
+		}
+		*join.dst = fmt.Sprintf("/proc/%d/ns/%s", orec.State.Pid, join.name)
+		if join.name == "net" {
+			in.Files, in.Hostname = cs.hostFiles(other.id), orec.Config.Hostname
+		}
+	}
+	return spec.Build(in)
+}
+
+// connectAndGo attaches the network and the waiting clients to a parked
+// container and lets it go. On an error the shim and the network are gone.
+func (cs *Containers) connectAndGo(ctx context.Context, c *ctr, rec record, client *shim.Client) (err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, cs.abandon(ctx, c.id))
+		}
+	}()
+	if err := cs.connect(ctx, rec, client); err != nil {
+		return err
+	}
+	// Clients that attached before the start: connected now, they miss nothing.
+	c.mu.Lock()
+	queue := c.attaches
+	c.attaches = nil
+	c.mu.Unlock()
+	for _, q := range queue {
+		if err := cs.serve(c, client, q); err != nil {
+			cs.e.log.Warn("a client that waited for the start is gone", "id", c.id, "err", err)
+		}
+		q.conn.Close()
+	}
+	if err := client.Start(); err != nil {
+		return err
+	}
+	r := &run{Client: client, done: make(chan struct{})}
+	started := time.Now().UTC()
+	c.mu.Lock()
+	c.run = r
+	c.rec.State = state{Running: true, Pid: client.PID(), StartedAt: started, FinishedAt: c.rec.State.FinishedAt}
+	rec = c.rec
+	c.mu.Unlock()
+	cs.emit(rec, events.ActionStart)
+	cs.e.work.Add(1)
+	go func() {
+		defer cs.e.work.Done()
+		cs.follow(c, r)
+	}()
+	if rec.HostConfig.AutoRemove {
+		// Its shim tells that it runs, and nothing will bring it back: no need to write that down.
+		return nil
+	}
+	if err := cs.save(rec); err != nil {
+		// The container runs and the shim knows it; the next change writes the record again.
+		cs.e.log.Error("recording the start of a container", "id", c.id, "err", err)
+	}
+	return nil
+}
+
+// connect gives the parked container its network and its hosts file.
+func (cs *Containers) connect(ctx context.Context, rec record, client *shim.Client) error {
+	mode := rec.HostConfig.NetworkMode
+	switch {
+	case mode.IsContainer():
+		return nil
+	case mode.IsHost():
+		return cs.writeHosts(rec, netip.Addr{}, netip.Addr{})
+	}
+	netns, err := client.NetNS()
+	if err != nil {
+		return err
+	}
+	defer netns.Close()
+	if mode.IsNone() || rec.Config.NetworkDisabled {
+		if err := network.Loopback(netns); err != nil {
+			return err
+		}
+		return cs.writeHosts(rec, netip.Addr{}, netip.Addr{})
+	}
+	as, err := attachSpec(rec)
+	if err != nil {
+		return err
+	}
+	ep, err := cs.e.network.Attach(ctx, as, netns)
+	if err != nil {
+		return err
+	}
+	cs.e.Events.Publish(events.NetworkEventType, events.ActionConnect, ep.NetworkID, map[string]string{
+		"container": rec.ID, "name": ep.NetworkName, "type": "bridge",
+	})
+	return cs.writeHosts(rec, ep.IP, ep.Gateway)
+}
+
+// attachSpec is what the client asked of the container's network.
+func attachSpec(rec record) (network.AttachSpec, error) {
+	as := network.AttachSpec{ContainerID: rec.ID, Network: rec.HostConfig.NetworkMode.NetworkName()}
+	if rec.Networking != nil {
+		if es := rec.Networking.EndpointsConfig[as.Network]; es != nil {
+			as.Aliases, as.MAC = es.Aliases, net.HardwareAddr(es.MacAddress)
+			if es.IPAMConfig != nil {
+				as.IP = es.IPAMConfig.IPv4Address
+			}
+		}
+	}
+	ports, err := portBindings(rec)
+	as.Ports = ports
+	return as, err
+}
+
+// abandon takes away a container whose start did not work.
+func (cs *Containers) abandon(ctx context.Context, id string) error {
+	err := shim.Reap(ctx, cs.shimDir(id), cs.runtimeRoot(), id)
+	os.Remove(cs.mountPoint(id)) // fails when there is none, or when a mount is left, which Reap tells
+	return errors.Join(err, cs.e.network.Detach(ctx, id))
+}
+
+// startFailed records why, in docker's words and codes, and drops the waiting clients.
+func (cs *Containers) startFailed(c *ctr, cause error) error {
+	rec := c.snapshot()
+	err, code := startError(rec.Path, cause)
+	rec = c.change(func(r *record) {
+		r.State = state{ExitCode: code, Error: err.Error(), StartedAt: r.State.StartedAt, FinishedAt: r.State.FinishedAt}
+		if r.State.StartedAt.IsZero() {
+			r.State.FinishedAt = time.Time{}
+		}
+	})
+	c.dropAttaches()
+	if serr := cs.save(rec); serr != nil {
+		cs.e.log.Error("recording a start that did not work", "id", c.id, "err", serr)
+	}
+	c.answer(api.WaitResponse{StatusCode: int64(code)}, api.WaitConditionNextExit)
+	cs.emit(rec, events.ActionDie, "exitCode", fmt.Sprint(code))
+	if rec.HostConfig.AutoRemove {
+		if rerr := cs.remove(context.WithoutCancel(cs.e.ctx), c, true); rerr != nil {
+			cs.e.log.Error("removing a container that did not start", "id", c.id, "err", rerr)
+		}
+	}
+	return err
+}
+
+// startError gives an error of the runtime the text by which docker's CLI
+// tells 127 (missing) from 126 (not executable).
+func startError(path string, err error) (error, int) {
+	const prefix = "failed to create task for container: failed to create shim task: OCI runtime create failed: unable to start container process: "
+	switch {
+	case commandMissing(err):
+		why := "executable file not found in $PATH"
+		if strings.Contains(path, "/") {
+			why = "stat " + path + ": no such file or directory"
+		}
+		return kind(errdefs.ErrInvalidArgument, prefix+"exec: %q: %s: unknown", path, why), 127
+	case commandNotExecutable(err):
+		why := "permission denied"
+		if errors.Is(err, unix.EISDIR) || strings.Contains(err.Error(), "is a directory") {
+			why = "is a directory"
+		}
+		return kind(errdefs.ErrInvalidArgument, prefix+"exec: %q: %s: unknown", path, why), 126
+	}
+	return fmt.Errorf("failed to start container: %w", err), 128
+}
