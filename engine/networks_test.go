@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"encoding/json"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"berth/engine/filter"
+	engnet "berth/engine/network"
+
+	"github.com/containerd/errdefs"
+)
+
+// networkRecords keeps records in memory.
+type networkRecords map[string][]byte
+
+func (r networkRecords) Put(key string, v any) (err error) {
+	r[key], err = json.Marshal(v)
+	return err
+}
+
+func (r networkRecords) Delete(key string) error {
+	delete(r, key)
+	return nil
+}
+
+func (r networkRecords) ForEach(fn func(key string, value []byte) error) error {
+	for key, value := range r {
+		if err := fn(key, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestNetworksThatEveryEngineHas(t *testing.T) {
+	manager, err := engnet.Open(engnet.Config{
+		State: t.TempDir(), Networks: networkRecords{}, Endpoints: networkRecords{}, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := NewNetworks(manager, func(string) string { return "" })
+	names := func(f filter.Args) string {
+		t.Helper()
+		list, err := n.List(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, one := range list {
+			all = append(all, one.Name)
+		}
+		return strings.Join(all, " ")
+	}
+	for want, f := range map[string]filter.Args{
+		"bridge host none": {},
+		"bridge":           {"driver": {"bridge"}},
+		"host none":        {"name": {"^h", "none"}},
+		"":                 {"type": {"custom"}},
+	} {
+		if got := names(f); got != want {
+			t.Errorf("%v: got %q, want %q", f, got, want)
+		}
+	}
+	if got := names(filter.Args{"dangling": {"true"}}); got != "" {
+		t.Errorf("what every engine has is never dangling, got %q", got)
+	}
+	for _, bad := range []filter.Args{{"colour": {"red"}}, {"type": {"odd"}}, {"dangling": {"maybe"}}} {
+		if _, err := n.List(t.Context(), bad); !errdefs.IsInvalidArgument(err) {
+			t.Errorf("%v: got %v", bad, err)
+		}
+	}
+	host, err := n.Inspect(t.Context(), "host")
+	if err != nil || host.Driver != "host" || host.Scope != "local" || len(host.ID) != 64 {
+		t.Errorf("got %+v, %v", host, err)
+	}
+	if again, err := n.Inspect(t.Context(), host.ID[:12]); err != nil || again.Name != "host" {
+		t.Errorf("by the beginning of its ID: %+v, %v", again, err)
+	}
+	bridge, err := n.Inspect(t.Context(), "bridge")
+	if err != nil || len(bridge.IPAM.Config) != 1 || !bridge.IPAM.Config[0].Subnet.IsValid() || bridge.Options["com.docker.network.bridge.name"] == "" {
+		t.Errorf("got %+v, %v", bridge, err)
+	}
+	for _, ref := range []string{"", "nope", strings.Repeat("0", 65)} {
+		if _, err := n.Inspect(t.Context(), ref); !errdefs.IsNotFound(err) {
+			t.Errorf("%q: got %v", ref, err)
+		}
+	}
+}
