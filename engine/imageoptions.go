@@ -46,7 +46,7 @@ type Layer struct {
 	Created                  time.Time
 	Empty                    bool // changed the configuration only
 	Added, Modified, Deleted int
-	Wasted                   int64 // bytes that later layers hide
+	Wasted                   int64 // bytes of lower layers that this one hides
 }
 
 // DiskUsage is what the engine keeps on disk.

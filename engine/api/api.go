@@ -16,6 +16,21 @@ type parts struct {
 	networks   networkHandlers
 	events     eventHandlers
 	system     systemHandlers
+	berth      berthHandlers
+}
+
+// New returns the handler of the whole API over e. Errors of handlers are logged at debug level, their bugs at error.
+func New(e *engine.Engine, log *slog.Logger) http.Handler {
+	return newHandler(parts{
+		containers: containerHandlers{e.Containers, e.Containers, e.Containers},
+		execs:      execHandlers{e.Containers},
+		images:     imageHandlers{e.Images, e.Images},
+		volumes:    volumeHandlers{e.Volumes},
+		networks:   networkHandlers{e.Networks},
+		events:     eventHandlers{e.Events},
+		system:     systemHandlers{e},
+		berth:      berthHandlers{e.Images, e.Containers},
+	}, log)
 }
 
 func newHandler(p parts, log *slog.Logger) http.Handler {
@@ -27,6 +42,7 @@ func newHandler(p parts, log *slog.Logger) http.Handler {
 	p.networks.routes(rt)
 	p.events.routes(rt)
 	p.system.routes(rt)
+	p.berth.routes(rt)
 	absentRoutes(rt)
 	return &api{next: rt.serve, log: log, server: "berth/" + engine.ThisBuild().Version + " (linux)"}
 }

@@ -52,7 +52,7 @@ type Layer struct {
 	Added    int `json:"Added"`
 	Modified int `json:"Modified"`
 	Deleted  int `json:"Deleted"`
-	// Wasted is the number of bytes of this layer that a later layer replaces or deletes: nobody can see them.
+	// Wasted is the number of bytes of files of lower layers that this one replaces or deletes: nobody can see them.
 	Wasted int64 `json:"Wasted"`
 }
 

@@ -1,0 +1,141 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"iter"
+	"net/http"
+	"strconv"
+
+	"berth/engine"
+	"berth/engine/api/berthapi"
+	"berth/store/diff"
+)
+
+// layerReader shows what is inside images.
+type layerReader interface {
+	Layers(ctx context.Context, ref string) ([]engine.Layer, error)
+	LayerEntries(ctx context.Context, ref string, layer int, union bool) (iter.Seq2[diff.UnionEntry, error], error)
+	File(ctx context.Context, ref string, layer int, path string) (io.ReadCloser, int64, error)
+}
+
+// liveReader shows what is inside containers.
+type liveReader interface {
+	LiveDiff(ctx context.Context, ref string) ([]diff.Change, error)
+	File(ctx context.Context, ref, path string) (io.ReadCloser, int64, error)
+}
+
+// berthHandlers answer /berth/…; the types are those of berthapi.
+type berthHandlers struct {
+	layers layerReader
+	live   liveReader
+}
+
+func (b *berthHandlers) routes(rt *router) {
+	rt.on("GET /berth/images/{ref}/layers", marked(b.listLayers))
+	rt.on("GET /berth/images/{ref}/layers/{n}/entries", marked(b.entries))
+	rt.on("GET /berth/images/{ref}/layers/{n}/file", marked(b.layerFile))
+	rt.on("GET /berth/containers/{id}/changes", marked(b.changes))
+	rt.on("GET /berth/containers/{id}/file", marked(b.containerFile))
+	rt.on("GET /berth/", marked(func(http.ResponseWriter, *http.Request) error { return pageNotFound }))
+}
+
+func (b *berthHandlers) listLayers(w http.ResponseWriter, r *http.Request) error {
+	layers, err := b.layers.Layers(r.Context(), r.PathValue("ref"))
+	if err != nil {
+		return err
+	}
+	answer := make([]berthapi.Layer, len(layers))
+	for i, l := range layers {
+		answer[i] = berthapi.Layer(l)
+	}
+	return writeJSON(w, http.StatusOK, answer)
+}
+
+func (b *berthHandlers) entries(w http.ResponseWriter, r *http.Request) error {
+	n, err := layerOf(r)
+	if err != nil {
+		return err
+	}
+	entries, err := b.layers.LayerEntries(r.Context(), r.PathValue("ref"), n, flag(r.URL.Query(), "union"))
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/jsonl")
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	for e, err := range entries {
+		if err != nil {
+			return err
+		}
+		if err := enc.Encode(berthapi.Entry{
+			Path: e.Path, Kind: kindOf[e.Kind], Type: berthapi.TypeOf(e.FileMode()), Mode: e.Mode,
+			UID: e.UID, GID: e.GID, Size: e.Size, Link: e.Link, Digest: e.Digest.String(), ModTime: e.ModTime,
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *berthHandlers) layerFile(w http.ResponseWriter, r *http.Request) error {
+	n, err := layerOf(r)
+	if err != nil {
+		return err
+	}
+	file, size, err := b.layers.File(r.Context(), r.PathValue("ref"), n, r.URL.Query().Get("path"))
+	if err != nil {
+		return err
+	}
+	return sendFile(w, file, size)
+}
+
+func (b *berthHandlers) changes(w http.ResponseWriter, r *http.Request) error {
+	changes, err := b.live.LiveDiff(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	answer := berthapi.Changes{Changes: make([]berthapi.Change, len(changes))}
+	for i, c := range changes {
+		answer.Changes[i] = berthapi.Change{
+			Path: c.Path, Kind: berthapi.ChangeKind(c.Kind), Mode: c.Mode, UID: c.UID, GID: c.GID, Size: c.Size, ModTime: c.ModTime, Link: c.Link,
+		}
+		if c.Kind == diff.Added || c.Kind == diff.Modified {
+			answer.Size += c.Size
+		}
+	}
+	return writeJSON(w, http.StatusOK, answer)
+}
+
+// kindOf names what a layer did to a path.
+var kindOf = map[diff.Kind]berthapi.Kind{
+	diff.Added: berthapi.Added, diff.Modified: berthapi.Modified, diff.Metadata: berthapi.Metadata, diff.Deleted: berthapi.Deleted,
+}
+
+func (b *berthHandlers) containerFile(w http.ResponseWriter, r *http.Request) error {
+	file, size, err := b.live.File(r.Context(), r.PathValue("id"), r.URL.Query().Get("path"))
+	if err != nil {
+		return err
+	}
+	return sendFile(w, file, size)
+}
+
+// layerOf reads the {n} of a path.
+func layerOf(r *http.Request) (int, error) {
+	n, err := strconv.Atoi(r.PathValue("n"))
+	if err != nil || n < 0 {
+		return 0, invalid("%q is not the number of a layer", r.PathValue("n"))
+	}
+	return n, nil
+}
+
+// sendFile sends at most size bytes of file, and closes it. The length is announced, so a file that shrinks meanwhile
+// is a cut reply, not a short file.
+func sendFile(w http.ResponseWriter, file io.ReadCloser, size int64) error {
+	defer file.Close()
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
+	_, err := io.CopyN(w, file, size)
+	return err
+}

@@ -1,0 +1,114 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"berth/store/image"
+
+	"github.com/containerd/errdefs"
+	"github.com/distribution/reference"
+	"github.com/moby/moby/api/types/events"
+)
+
+// Load stores the images of an archive (of docker save, or an OCI layout; compressed or not) and returns them. All of
+// them are stored, or none. A bad archive is of kind InvalidArgument.
+func (is *Images) Load(ctx context.Context, r io.Reader) ([]LoadedImage, error) {
+	images, err := is.images.Load(ctx, r)
+	if err != nil {
+		return nil, fmt.Errorf("loading images: %w", err)
+	}
+	var loaded []LoadedImage
+	for _, got := range images {
+		is.emit(events.ActionLoad, got.Image, got.Image.ID.String())
+		for _, name := range got.Names {
+			loaded = append(loaded, LoadedImage{ID: got.Image.ID.String(), Ref: name})
+		}
+		if len(got.Names) == 0 {
+			loaded = append(loaded, LoadedImage{ID: got.Image.ID.String()})
+		}
+	}
+	return loaded, nil
+}
+
+// Save writes an archive of the images that refs mean, which docker load and OCI tools read. A reference that means
+// none is found before anything is written.
+func (is *Images) Save(ctx context.Context, w io.Writer, refs []string) error {
+	var images []image.Image
+	for _, ref := range refs {
+		img, err := is.resolve(ctx, ref)
+		if err != nil {
+			return err
+		}
+		images = append(images, img)
+	}
+	if err := is.images.Save(ctx, w, refs); err != nil {
+		return fmt.Errorf("saving images: %w", err)
+	}
+	for _, img := range images {
+		is.emit(events.ActionSave, img, img.ID.String())
+	}
+	return nil
+}
+
+// Import makes an image of one layer from the archive of a root file system, and returns its ID.
+func (is *Images) Import(ctx context.Context, r io.Reader, o ImportOptions) (string, error) {
+	name := ""
+	if o.Repo != "" {
+		var err error
+		if name, err = nameOf(o.Repo, o.Tag); err != nil {
+			return "", err
+		}
+	}
+	n := image.NewImage{Name: name, Changes: o.Changes, Comment: o.Message}
+	if n.Comment == "" {
+		n.Comment = "Imported from -"
+	}
+	if p := o.Platform; p != nil {
+		if p.OS != "linux" {
+			return "", kind(errdefs.ErrInvalidArgument, "cannot import an image for %s: this engine runs linux", p.OS)
+		}
+		n.Architecture = p.Architecture
+	}
+	img, err := is.images.Import(ctx, r, n)
+	if err != nil {
+		return "", fmt.Errorf("importing an image: %w", err)
+	}
+	is.emit(events.ActionImport, img, img.ID.String())
+	return img.ID.String(), nil
+}
+
+// Tag gives the image ref the name repo:tag ("latest" if tag is empty), which another image may lose by that.
+func (is *Images) Tag(ctx context.Context, ref, repo, tag string) error {
+	name, err := nameOf(repo, tag)
+	if err != nil {
+		return err
+	}
+	img, err := is.resolve(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if err := is.images.Tag(ctx, img.ID.String(), name); err != nil {
+		return fmt.Errorf("tagging image %s: %w", ref, err)
+	}
+	is.emit(events.ActionTag, img, name)
+	return nil
+}
+
+// nameOf joins and checks a repository and a tag. The name is the familiar one.
+func nameOf(repo, tag string) (string, error) {
+	named, err := reference.ParseNormalizedNamed(repo)
+	if err != nil {
+		return "", kind(errdefs.ErrInvalidArgument, "invalid reference format: %q: %v", repo, err)
+	}
+	if _, ok := named.(reference.Digested); ok {
+		return "", kind(errdefs.ErrInvalidArgument, "refusing to create a tag with a digest reference")
+	}
+	if tag != "" {
+		if named, err = reference.WithTag(reference.TrimNamed(named), tag); err != nil {
+			return "", kind(errdefs.ErrInvalidArgument, "%q is not a tag: %v", tag, err)
+		}
+	}
+	return reference.FamiliarString(reference.TagNameOnly(named)), nil
+}

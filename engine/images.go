@@ -1,0 +1,275 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"berth/engine/events"
+	"berth/store"
+	"berth/store/image"
+	"berth/store/snapshot"
+
+	"github.com/containerd/errdefs"
+	"github.com/distribution/reference"
+	apievents "github.com/moby/moby/api/types/events"
+	apiimage "github.com/moby/moby/api/types/image"
+)
+
+// Images are the images of an engine, in Docker's terms.
+//
+// A reference (ref) is a name with a tag ("latest" if it has none) or a digest, an image's ID, or a unique beginning of
+// one. Errors are of the kinds NotFound ("No such image: …"), InvalidArgument and Conflict.
+//
+// It holds no lock: what must not change between a decision and its effect is one transaction of the store.
+type Images struct {
+	images    *image.Store
+	snapshots snapshot.Snapshotter
+	events    *events.Bus
+	// containers lists who uses images.
+	containers func() []ImageUser
+}
+
+// ImageUser is a container that was made from an image.
+type ImageUser struct {
+	ContainerID string
+	ImageID     string
+	Running     bool
+}
+
+// NewImages shows the images of s. Containers tells, each time it is called, which containers there are.
+func NewImages(s *store.Store, bus *events.Bus, containers func() []ImageUser) *Images {
+	return &Images{images: s.Images, snapshots: s.Snapshots, events: bus, containers: containers}
+}
+
+// resolve finds an image, with docker's words if there is none.
+func (is *Images) resolve(ctx context.Context, ref string) (image.Image, error) {
+	img, err := is.images.Resolve(ctx, ref)
+	switch {
+	case errdefs.IsNotFound(err):
+		return img, kind(errdefs.ErrNotFound, "No such image: %s", familiar(ref))
+	case err != nil:
+		return img, fmt.Errorf("finding image %s: %w", ref, err)
+	}
+	return img, nil
+}
+
+// used groups the users of images by the image's ID.
+func (is *Images) used() map[string][]ImageUser {
+	used := map[string][]ImageUser{}
+	for _, u := range is.containers() {
+		used[u.ImageID] = append(used[u.ImageID], u)
+	}
+	return used
+}
+
+// List returns the images that pass the filters, newest first. Filters: before, dangling, label, label!, reference,
+// since, until.
+func (is *Images) List(ctx context.Context, o ImageListOptions) ([]apiimage.Summary, error) {
+	keep, err := is.filter(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	all, err := is.images.List(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing images: %w", err)
+	}
+	used := is.used()
+	sharers := map[string]int{}
+	if o.SharedSize {
+		for _, img := range all {
+			for _, l := range img.Layers {
+				sharers[l.ChainID.String()]++
+			}
+		}
+	}
+	summaries := []apiimage.Summary{}
+	for _, img := range all {
+		if !keep(img) {
+			continue
+		}
+		s := apiimage.Summary{
+			ID: img.ID.String(), RepoTags: orEmpty(img.RepoTags), RepoDigests: orEmpty(img.RepoDigests),
+			Created: createdAt(img).Unix(), Labels: img.Config.Config.Labels,
+			Size: img.Size, SharedSize: -1, Containers: int64(len(used[img.ID.String()])),
+		}
+		if o.SharedSize {
+			s.SharedSize = 0
+			for _, l := range img.Layers {
+				if sharers[l.ChainID.String()] > 1 {
+					s.SharedSize += l.Size
+				}
+			}
+		}
+		summaries = append(summaries, s)
+	}
+	slices.SortStableFunc(summaries, func(a, b apiimage.Summary) int { return int(b.Created - a.Created) })
+	return summaries, nil
+}
+
+// filter compiles the filters of a listing.
+func (is *Images) filter(ctx context.Context, o ImageListOptions) (func(image.Image) bool, error) {
+	f := o.Filters
+	if err := f.Validate("before", "dangling", "label", "label!", "reference", "since", "until"); err != nil {
+		return nil, err
+	}
+	dangling, err := f.Bool("dangling", false)
+	if err != nil {
+		return nil, err
+	}
+	until, err := untilOf(f)
+	if err != nil {
+		return nil, err
+	}
+	var before, since time.Time
+	for _, bound := range []struct {
+		key  string
+		into *time.Time
+	}{{"before", &before}, {"since", &since}} {
+		for _, ref := range f[bound.key] {
+			img, err := is.resolve(ctx, ref)
+			if err != nil {
+				return nil, err
+			}
+			*bound.into = createdAt(img)
+		}
+	}
+	for _, pattern := range f["reference"] {
+		if _, err := reference.FamiliarMatch(pattern, anyName); err != nil {
+			return nil, kind(errdefs.ErrInvalidArgument, "invalid filter 'reference=%s': %v", pattern, err)
+		}
+	}
+	return func(img image.Image) bool {
+		created := createdAt(img)
+		return (!f.Has("dangling") || dangling == (len(img.RepoTags) == 0)) &&
+			(before.IsZero() || created.Before(before)) && (since.IsZero() || created.After(since)) &&
+			(until.IsZero() || created.Before(until)) &&
+			f.Labels(img.Config.Config.Labels) && (!f.Has("reference") || slices.ContainsFunc(img.RepoTags, matcher(f["reference"])))
+	}, nil
+}
+
+// anyName is a valid name, for trying patterns.
+var anyName, _ = reference.WithName("docker.io/library/any")
+
+// matcher tells whether a tag matches one of the patterns ("busybox", "*/app:1.*").
+func matcher(patterns []string) func(string) bool {
+	return func(tag string) bool {
+		named, err := reference.ParseNormalizedNamed(tag)
+		return err == nil && slices.ContainsFunc(patterns, func(pattern string) bool {
+			if ok, _ := reference.FamiliarMatch(pattern, named); ok {
+				return true
+			}
+			ok, _ := reference.FamiliarMatch(pattern, reference.TrimNamed(named))
+			return ok
+		})
+	}
+}
+
+// Inspect returns all that is known of an image.
+func (is *Images) Inspect(ctx context.Context, ref string) (apiimage.InspectResponse, error) {
+	img, err := is.resolve(ctx, ref)
+	if err != nil {
+		return apiimage.InspectResponse{}, err
+	}
+	config := img.Config.Config
+	full := apiimage.InspectResponse{
+		ID: img.ID.String(), RepoTags: orEmpty(img.RepoTags), RepoDigests: orEmpty(img.RepoDigests),
+		Author: img.Config.Author, Config: &config,
+		Architecture: img.Config.Architecture, Variant: img.Config.Variant, Os: img.Config.OS, OsVersion: img.Config.OSVersion,
+		Size: img.Size, RootFS: apiimage.RootFS{Type: "layers"},
+		Metadata: apiimage.Metadata{LastTagTime: img.LastTagged},
+	}
+	if created := createdAt(img); !created.IsZero() {
+		full.Created = created.Format(time.RFC3339Nano)
+	}
+	if n := len(img.Config.History); n > 0 {
+		full.Comment = img.Config.History[n-1].Comment
+	}
+	for _, l := range img.Layers {
+		full.RootFS.Layers = append(full.RootFS.Layers, l.DiffID.String())
+	}
+	return full, nil
+}
+
+// History returns the steps that made an image, newest first. Only the newest has an ID, that of the image.
+func (is *Images) History(ctx context.Context, ref string) ([]apiimage.HistoryResponseItem, error) {
+	img, err := is.resolve(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	var steps []apiimage.HistoryResponseItem
+	for _, h := range img.History {
+		item := apiimage.HistoryResponseItem{ID: "<missing>", CreatedBy: h.CreatedBy, Comment: h.Comment, Created: h.Created.Unix()}
+		if h.Layer >= 0 {
+			item.Size = img.Layers[h.Layer].Size
+		}
+		steps = append(steps, item)
+	}
+	slices.Reverse(steps)
+	if len(steps) > 0 {
+		steps[0].ID, steps[0].Tags = img.ID.String(), img.RepoTags
+	}
+	return steps, nil
+}
+
+// createdAt is when the image was made; zero if it does not say.
+func createdAt(img image.Image) time.Time {
+	if img.Config.Created == nil {
+		return time.Time{}
+	}
+	return *img.Config.Created
+}
+
+// orEmpty makes an empty list of none: docker's clients expect one.
+func orEmpty(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+// emit publishes what happened to an image, with its labels.
+func (is *Images) emit(action apievents.Action, img image.Image, name string) {
+	attrs := maps.Clone(img.Config.Config.Labels)
+	if attrs == nil {
+		attrs = map[string]string{}
+	}
+	attrs["name"] = name
+	is.events.Publish(apievents.ImageEventType, action, img.ID.String(), attrs)
+}
+
+// usage tells what the layers of all images take, each layer counted once.
+func (is *Images) usage(ctx context.Context, used *apiimage.DiskUsage) (err error) {
+	if used.Items, err = is.List(ctx, ImageListOptions{SharedSize: true}); err != nil {
+		return err
+	}
+	all, err := is.images.List(ctx)
+	if err != nil {
+		return fmt.Errorf("listing images: %w", err)
+	}
+	users := is.used()
+	inUse, seen := map[string]bool{}, map[string]bool{}
+	for _, img := range all {
+		used.TotalCount++
+		if len(users[img.ID.String()]) > 0 {
+			used.ActiveCount++
+			for _, l := range img.Layers {
+				inUse[l.ChainID.String()] = true
+			}
+		}
+	}
+	for _, img := range all {
+		for _, l := range img.Layers {
+			if chain := l.ChainID.String(); !seen[chain] {
+				seen[chain] = true
+				used.TotalSize += l.Size
+				if !inUse[chain] {
+					used.Reclaimable += l.Size
+				}
+			}
+		}
+	}
+	return nil
+}
