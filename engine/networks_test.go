@@ -12,20 +12,20 @@ import (
 	"github.com/containerd/errdefs"
 )
 
-// networkRecords keeps records in memory.
-type networkRecords map[string][]byte
+// memoryRecords keeps records in memory.
+type memoryRecords map[string][]byte
 
-func (r networkRecords) Put(key string, v any) (err error) {
+func (r memoryRecords) Put(key string, v any) (err error) {
 	r[key], err = json.Marshal(v)
 	return err
 }
 
-func (r networkRecords) Delete(key string) error {
+func (r memoryRecords) Delete(key string) error {
 	delete(r, key)
 	return nil
 }
 
-func (r networkRecords) ForEach(fn func(key string, value []byte) error) error {
+func (r memoryRecords) ForEach(fn func(key string, value []byte) error) error {
 	for key, value := range r {
 		if err := fn(key, value); err != nil {
 			return err
@@ -36,7 +36,7 @@ func (r networkRecords) ForEach(fn func(key string, value []byte) error) error {
 
 func TestNetworksThatEveryEngineHas(t *testing.T) {
 	manager, err := engnet.Open(engnet.Config{
-		State: t.TempDir(), Networks: networkRecords{}, Endpoints: networkRecords{}, Log: slog.New(slog.DiscardHandler),
+		State: t.TempDir(), Networks: memoryRecords{}, Endpoints: memoryRecords{}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
