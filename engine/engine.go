@@ -35,6 +35,7 @@ type Config struct {
 // Engine is one container engine. It is safe for concurrent use.
 type Engine struct {
 	Containers *Containers
+	Images     *Images
 	Networks   *Networks
 	Volumes    *Volumes
 	Events     *events.Bus
@@ -87,6 +88,7 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	}
 	e.Volumes = &Volumes{e: e}
 	e.Containers = &Containers{e: e, byID: make(map[string]*ctr), names: make(map[string]string), execs: make(map[string]*exec)}
+	e.Images = NewImages(e.store, e.Events, e.Containers.imageUsers)
 	e.Networks = NewNetworks(e.network, e.Containers.nameOf)
 	if err := e.Volumes.load(); err != nil {
 		return nil, fmt.Errorf("read volumes: %w", err)

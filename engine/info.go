@@ -13,11 +13,6 @@ import (
 	"github.com/moby/moby/api/types/volume"
 )
 
-// newImages shows the engine's images.
-func newImages(e *Engine) (*Images, error) {
-	return NewImages(e.store, e.Events, e.Containers.imageUsers), nil
-}
-
 // imageUsers lists the containers by the images that they were made from.
 func (cs *Containers) imageUsers() []ImageUser {
 	var users []ImageUser
