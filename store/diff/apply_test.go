@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -304,5 +305,21 @@ func TestApplyBadStreams(t *testing.T) {
 			}
 			wantEmpty(t, d)
 		})
+	}
+}
+
+var old = time.Unix(1000, 0)
+
+// listing renders an archive for error messages.
+func listing(t testing.TB, data []byte) string {
+	t.Helper()
+	var b strings.Builder
+	r := tar.NewReader(bytes.NewReader(data))
+	for {
+		h, err := r.Next()
+		if err != nil {
+			return b.String()
+		}
+		fmt.Fprintf(&b, "%q %c %o %d:%d %d %s %s %q\n", h.Name, h.Typeflag, h.Mode, h.Uid, h.Gid, h.Size, h.Linkname, h.ModTime.UTC().Format(time.RFC3339), h.PAXRecords)
 	}
 }

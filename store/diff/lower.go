@@ -194,30 +194,38 @@ func readNames(fd int) ([]string, error) {
 // name itself is not followed if it is a link.
 func listXattrs(dir int, name string) (map[string]string, error) {
 	path := procPath(dir, name)
-	size, err := unix.Llistxattr(path, nil)
-	if size <= 0 || err != nil {
-		return nil, ignoreUnsupported(err)
-	}
-	buf := make([]byte, size)
-	if size, err = unix.Llistxattr(path, buf); err != nil {
+	list, err := sized(func(b []byte) (int, error) { return unix.Llistxattr(path, b) })
+	if len(list) == 0 || err != nil {
 		return nil, ignoreUnsupported(err)
 	}
 	out := make(map[string]string)
-	for key := range strings.SplitSeq(strings.TrimRight(string(buf[:size]), "\x00"), "\x00") {
+	for key := range strings.SplitSeq(strings.TrimRight(string(list), "\x00"), "\x00") {
 		if !layerXattr(key) {
 			continue
 		}
-		n, err := unix.Lgetxattr(path, key, nil)
-		if err != nil {
+		v, err := sized(func(b []byte) (int, error) { return unix.Lgetxattr(path, key, b) })
+		if errors.Is(err, unix.ENODATA) {
 			continue // removed meanwhile
 		}
-		v := make([]byte, n)
-		if n, err = unix.Lgetxattr(path, key, v); err != nil {
-			continue
+		if err != nil {
+			return nil, err
 		}
-		out[key] = string(v[:n])
+		out[key] = string(v)
 	}
 	return out, nil
+}
+
+// sized calls a system call that fills a buffer, with a small one and, if
+// that does not do, with the largest that the kernel ever needs for extended
+// attributes. Asking for the size first would race with changes.
+func sized(call func([]byte) (int, error)) ([]byte, error) {
+	b := make([]byte, 512)
+	n, err := call(b)
+	if errors.Is(err, unix.ERANGE) {
+		b = make([]byte, 64<<10) // XATTR_LIST_MAX, XATTR_SIZE_MAX
+		n, err = call(b)
+	}
+	return b[:max(n, 0)], err
 }
 
 // layerXattr tells which attributes are part of a layer: those of users and

@@ -81,6 +81,9 @@ type tarWalk struct {
 // end with a slash).
 func (t *tarWalk) dir(path string, fd int) error {
 	names, err := readNames(fd)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // removed since it was opened
+	}
 	if err != nil {
 		return err
 	}
