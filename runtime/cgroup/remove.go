@@ -1,0 +1,103 @@
+package cgroup
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// removeWait is how long Remove waits for processes that are dead but not yet
+// out of their cgroup.
+const removeWait = 5 * time.Second
+
+// Kill kills every process in the cgroups, those that are born meanwhile
+// included.
+func (m *Manager) Kill() error {
+	if m.Unified {
+		err := os.WriteFile(path.Join(m.Paths[""], "cgroup.kill"), []byte("1"), 0)
+		if err == nil || errors.Is(err, os.ErrNotExist) && !exists(m.Paths[""]) {
+			return nil
+		}
+	}
+	// Without cgroup.kill (before Linux 5.14, and v1): again until none is left.
+	// A frozen process dies only when thawed, so it is thawed after the signal.
+	for deadline := time.Now().Add(removeWait); ; {
+		pids, err := m.Pids()
+		if err != nil {
+			return err
+		}
+		if len(pids) == 0 {
+			return nil
+		}
+		for _, pid := range pids {
+			if err := unix.Kill(pid, unix.SIGKILL); err != nil && err != unix.ESRCH {
+				return fmt.Errorf("kill process %d: %w", pid, err)
+			}
+		}
+		if m.Frozen() {
+			if err := m.Freeze(false); err != nil {
+				return err
+			}
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("kill the processes of the cgroup: %d are left", len(pids))
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// Remove removes the directories with all below them. Processes must be dead,
+// or be dying.
+func (m *Manager) Remove() error {
+	deadline := time.Now().Add(removeWait)
+	done := map[string]bool{}
+	for _, dir := range m.Paths {
+		if done[dir] {
+			continue
+		}
+		done[dir] = true
+		if err := remove(dir, deadline); err != nil {
+			return fmt.Errorf("remove the cgroup %s: %w", dir, err)
+		}
+	}
+	return nil
+}
+
+func remove(dir string, deadline time.Time) error {
+	for wait := 50 * time.Microsecond; ; wait = min(2*wait, 10*time.Millisecond) {
+		err := unix.Rmdir(dir)
+		if err == nil || err == unix.ENOENT {
+			return nil
+		}
+		if err != unix.EBUSY && err != unix.EINTR {
+			return err
+		}
+		// The container may have made cgroups of its own below.
+		if err := removeChildren(dir, deadline); err != nil {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(wait)
+	}
+}
+
+func removeChildren(dir string, deadline time.Time) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			if err := remove(path.Join(dir, e.Name()), deadline); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

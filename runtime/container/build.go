@@ -1,0 +1,186 @@
+package container
+
+import (
+	"fmt"
+	"os"
+
+	"berth/runtime/nsenter"
+	"berth/runtime/rootfs"
+	"berth/runtime/sync"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// build runs on the builder thread.
+func (b *build) build() error {
+	if err := b.ns.Enter(); err != nil {
+		return err
+	}
+	if err := b.identify(); err != nil {
+		return err
+	}
+	if err := <-b.cgroups; err != nil {
+		return err
+	}
+	b.prog.Enter(&b.proc)
+	if err := b.fork(); err != nil {
+		return err
+	}
+	root, err := rootfs.Open(rootfs.Config{Spec: b.spec, Bundle: b.o.Bundle, NoPivot: b.o.NoPivot, Cgroups: b.cgroupMounts()})
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	// Opened while /proc is the host's.
+	fds, err := os.Open("/proc/thread-self/fd")
+	if err != nil {
+		return err
+	}
+	defer fds.Close()
+	terminal, err := b.mount(root, fds)
+	if err != nil {
+		return err
+	}
+	if terminal != nil {
+		defer terminal.Close()
+	}
+	if b.proc.Paths, b.proc.Env, err = resolve(b.spec.Process); err != nil {
+		return err
+	}
+	return b.park(terminal)
+}
+
+// identify gives the new namespaces their names and numbers.
+func (b *build) identify() error {
+	if b.spec.Hostname != "" {
+		if err := unix.Sethostname([]byte(b.spec.Hostname)); err != nil {
+			return fmt.Errorf("hostname: set it to %s: %w", b.spec.Hostname, err)
+		}
+	}
+	if b.spec.Domainname != "" {
+		if err := unix.Setdomainname([]byte(b.spec.Domainname)); err != nil {
+			return fmt.Errorf("domainname: set it to %s: %w", b.spec.Domainname, err)
+		}
+	}
+	if b.ns.New(specs.NetworkNamespace) {
+		if err := nsenter.LoopbackUp(); err != nil {
+			return err
+		}
+	}
+	return applySysctl(b.spec.Linux.Sysctl)
+}
+
+func (b *build) fork() error {
+	cgroup := -1
+	if b.cgroupDir != nil {
+		cgroup = int(b.cgroupDir.Fd())
+	}
+	pid, pidfd, err := nsenter.Fork(b.prog, b.ns.CloneFlags(), cgroup)
+	if err != nil {
+		return err
+	}
+	b.c.init = &Process{pid: pid, pidfd: pidfd}
+	// Init's ends are init's alone, so that its death shows as end of file.
+	unix.Close(b.peer)
+	unix.Close(b.listener)
+	b.peer, b.listener = -1, -1
+	b.forked <- nil
+	return nil
+}
+
+func (b *build) cgroupMounts() rootfs.Cgroups {
+	return rootfs.Cgroups{
+		Unified:     b.c.cg.Unified,
+		Namespace:   b.ns.Own(specs.CgroupNamespace),
+		Hierarchies: b.c.cg.Hierarchies(),
+		Enter: func() error {
+			if !b.ns.New(specs.CgroupNamespace) {
+				return nil // joined by path already
+			}
+			return nsenter.EnterCgroup(b.c.init.pidfd)
+		},
+	}
+}
+
+// mount builds the file system and ends up in it. It returns the slave of the
+// terminal, if there is one.
+func (b *build) mount(root *rootfs.Rootfs, fds *os.File) (terminal *os.File, err error) {
+	proc, err := b.made()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		for _, f := range proc {
+			f.Close()
+		}
+		if err != nil && terminal != nil {
+			terminal.Close()
+		}
+	}()
+	if err := root.Mounts(proc); err != nil {
+		return nil, err
+	}
+	if err := root.Devices(); err != nil {
+		return nil, err
+	}
+	if b.spec.Process.Terminal {
+		var master *os.File
+		if master, terminal, err = root.Console(b.spec.Process, fds); err != nil {
+			return nil, err
+		}
+		err = sendTerminal(b.o.ConsoleSocket, master)
+		master.Close()
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := root.MakeDir(b.spec.Process.Cwd); err != nil {
+		return terminal, fmt.Errorf("process.cwd: %w", err)
+	}
+	if err := root.Finish(); err != nil {
+		return terminal, err
+	}
+	if err := root.Protect(); err != nil {
+		return terminal, err
+	}
+	return terminal, root.Pivot()
+}
+
+// made waits for init to have joined its cgroups and to hand over its mounts.
+func (b *build) made() ([]*os.File, error) {
+	fds := make([]int, len(b.proc.Proc))
+	if err := receive(b.conn, sync.Made, fds, b.describe); err != nil {
+		return nil, err
+	}
+	files := make([]*os.File, len(fds))
+	for i, fd := range fds {
+		files[i] = os.NewFile(uintptr(fd), "proc")
+	}
+	return files, nil
+}
+
+// park lets init go on to the start socket.
+func (b *build) park(terminal *os.File) error {
+	b.prog.Become(&b.proc)
+	if err := <-b.limited; err != nil {
+		return err
+	}
+	fd := -1
+	if terminal != nil {
+		fd = int(terminal.Fd())
+	}
+	if err := sync.SendBuilt(b.conn, fd); err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
+	return receive(b.conn, sync.Ready, nil, b.describe)
+}
+
+// sendTerminal sends the master of a terminal to the console socket, with its
+// name as the message, as runc does.
+func sendTerminal(socket, master *os.File) error {
+	err := unix.Sendmsg(int(socket.Fd()), []byte(master.Name()), unix.UnixRights(int(master.Fd())), nil, unix.MSG_NOSIGNAL)
+	if err != nil {
+		return fmt.Errorf("send the terminal to the console socket: %w", err)
+	}
+	return nil
+}

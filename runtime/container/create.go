@@ -1,0 +1,328 @@
+package container
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"berth/runtime/caps"
+	"berth/runtime/cgroup"
+	"berth/runtime/initproc"
+	"berth/runtime/nsenter"
+	"berth/runtime/rootfs"
+	"berth/runtime/seccomp"
+	"berth/runtime/sync"
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// Create makes a container and parks its init right before the command.
+//
+// Three work at it at once: the caller, which makes and limits the cgroups; the
+// builder thread, in the new namespaces, which builds the root file system; and
+// init, which the builder forks early (package sync draws it).
+func Create(ctx context.Context, o Options) (_ *Container, err error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	b, err := newBuild(o)
+	if err != nil {
+		return nil, err
+	}
+	defer b.close()
+	dir, lock, err := makeStateDir(o.StateRoot, o.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close()
+	b.c.dir = dir
+	defer func() {
+		if err != nil {
+			b.rollback()
+		}
+	}()
+	// From here on a kill of the runtime leaves something, and state.json says
+	// what, before it is made.
+	if err := dir.write(&b.c.rec); err != nil {
+		return nil, err
+	}
+	if err := b.listen(); err != nil {
+		return nil, err
+	}
+	if err := b.run(ctx); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(dir.path(startSocket+".tmp"), dir.path(startSocket)); err != nil {
+		return nil, fmt.Errorf("create container %s: %w", o.ID, err)
+	}
+	return b.c, nil
+}
+
+// build is one Create under way.
+type build struct {
+	o    Options
+	spec *specs.Spec
+	c    *Container
+	ns   nsenter.Namespaces
+	proc initproc.Process
+	prog *initproc.Program
+
+	conn, peer, listener int // -1 when closed
+	null                 *os.File
+	joins                map[string]*os.File
+	cgroupDir            *os.File
+
+	cgroups chan error // the cgroups are made
+	forked  chan error // init exists
+	limited chan error // the limits are set
+}
+
+// newBuild checks everything that can be checked before anything is made.
+func newBuild(o Options) (*build, error) {
+	b := &build{o: o, spec: o.Spec, conn: -1, peer: -1, listener: -1,
+		cgroups: make(chan error, 1), forked: make(chan error, 1), limited: make(chan error, 1)}
+	var err error
+	if b.spec == nil {
+		if b.spec, err = LoadSpec(o.Bundle); err != nil {
+			return nil, err
+		}
+	}
+	if b.ns, err = validate(b.spec); err != nil {
+		return nil, err
+	}
+	if b.spec.Process.Terminal && o.ConsoleSocket == nil {
+		return nil, fmt.Errorf("process.terminal: a console socket is needed to send the terminal to: %w", errdefs.ErrInvalidArgument)
+	}
+	root, err := rootfs.Path(b.spec, o.Bundle)
+	if err != nil {
+		return nil, err
+	}
+	cg, err := cgroup.New(b.spec.Linux.CgroupsPath, o.ID, b.spec.Linux.Resources)
+	if err != nil {
+		return nil, err
+	}
+	if cg.Occupied() {
+		return nil, fmt.Errorf("linux.cgroupsPath: the cgroup has processes in it already: %w", errdefs.ErrAlreadyExists)
+	}
+	if err := b.process(); err != nil {
+		return nil, err
+	}
+	b.c = &Container{cg: cg, rec: record{
+		Version: specs.Version, ID: o.ID, Bundle: o.Bundle, Rootfs: root, Created: time.Now().UTC(), Owner: os.Geteuid(),
+		Annotations: b.spec.Annotations, Cgroups: cg.Paths, SharedPID: !b.ns.New(specs.PIDNamespace),
+		Command: b.spec.Process.Args[0], Keyring: b.proc.Keyring, FilterFlags: b.proc.Seccomp.Flags,
+		Capabilities: b.spec.Process.Capabilities, Rlimits: b.spec.Process.Rlimits, Hooks: b.spec.Hooks,
+	}}
+	return b, nil
+}
+
+// process fills in what init needs to know, as far as it is known before the
+// root file system stands.
+func (b *build) process() error {
+	sets, warnings, err := caps.Parse(b.spec.Process.Capabilities)
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		b.o.Warn(w)
+	}
+	filter, err := seccomp.Compile(b.spec.Linux.Seccomp)
+	if err != nil {
+		return err
+	}
+	b.proc = initproc.Process{Spec: b.spec.Process, Caps: sets, Seccomp: filter, CgroupNS: b.ns.New(specs.CgroupNamespace)}
+	if !b.o.NoNewKeyring {
+		b.proc.Keyring = "_ses." + b.o.ID
+	}
+	if b.proc.Proc, err = rootfs.ProcMounts(b.spec); err != nil {
+		return err
+	}
+	b.prog, err = initproc.New(initproc.Size(b.spec.Process, len(filter.Code)))
+	return err
+}
+
+// listen makes the two connections of package sync and saves the filter for
+// later execs.
+func (b *build) listen() error {
+	low := 3 + len(b.o.ExtraFiles)
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("make the build connection: %w", err)
+	}
+	b.conn = pair[0]
+	if b.peer, err = above(pair[1], low); err != nil {
+		return err
+	}
+	l, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("make the start socket: %w", err)
+	}
+	if b.listener, err = above(l, low); err != nil {
+		return err
+	}
+	dir, err := b.c.dir.open()
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if err := unix.Bind(b.listener, address(dir, startSocket+".tmp")); err != nil {
+		return fmt.Errorf("bind the start socket: %w", err)
+	}
+	if err := unix.Listen(b.listener, 1); err != nil {
+		return fmt.Errorf("listen on the start socket: %w", err)
+	}
+	b.proc.Sync, b.proc.Listen = b.peer, b.listener
+	if len(b.proc.Seccomp.Code) > 0 {
+		if err := os.WriteFile(b.c.dir.path(filterFile), b.proc.Seccomp.Code, 0o600); err != nil {
+			return fmt.Errorf("save the seccomp filter: %w", err)
+		}
+	}
+	b.null, err = b.proc.SetFiles(b.o.Stdin, b.o.Stdout, b.o.Stderr, b.o.ExtraFiles)
+	return err
+}
+
+// above moves a descriptor to a number that init's command does not get.
+func above(fd, low int) (int, error) {
+	if fd >= low {
+		return fd, nil
+	}
+	defer unix.Close(fd)
+	moved, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, low)
+	if err != nil {
+		return -1, fmt.Errorf("move a descriptor: %w", err)
+	}
+	return moved, nil
+}
+
+// run does the work, in the caller and on the builder.
+func (b *build) run(ctx context.Context) error {
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("become undumpable: %w", err)
+	}
+	built := make(chan error, 1)
+	go func() {
+		err := nsenter.Builder(b.build)
+		select {
+		case b.forked <- err: // unless it was told before
+		default:
+		}
+		built <- err
+	}()
+	err := b.makeCgroups()
+	b.cgroups <- err
+	if err == nil {
+		err = b.c.cg.Limit()
+	}
+	if ferr := <-b.forked; err == nil && ferr == nil {
+		err = b.adopt()
+	}
+	b.limited <- err
+	// The builder knows better what went wrong: without cgroups it stops, too.
+	if berr := <-built; berr != nil {
+		return berr
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	return err
+}
+
+func (b *build) makeCgroups() (err error) {
+	if err := b.c.cg.Create(); err != nil {
+		return err
+	}
+	if b.c.cg.Unified {
+		b.cgroupDir, err = b.c.cg.Dir()
+		return err
+	}
+	if b.joins, err = b.c.cg.Join(); err != nil {
+		return err
+	}
+	for name, f := range b.joins {
+		b.proc.Cgroups = append(b.proc.Cgroups, initproc.Joinable{Controller: name, FD: int(f.Fd())})
+	}
+	return nil
+}
+
+// adopt writes down that init exists, and gives it what only its parent can.
+func (b *build) adopt() error {
+	rec := &b.c.rec
+	rec.PID = b.c.init.pid
+	_, started, err := processStat(rec.PID)
+	if err != nil {
+		return fmt.Errorf("find init: %w", err)
+	}
+	rec.Started = started
+	if err := b.c.dir.write(rec); err != nil {
+		return err
+	}
+	return setOOMScore(rec.PID, b.spec.Process.OOMScoreAdj)
+}
+
+func setOOMScore(pid int, score *int) error {
+	if score == nil {
+		return nil
+	}
+	err := os.WriteFile("/proc/"+strconv.Itoa(pid)+"/oom_score_adj", []byte(strconv.Itoa(*score)), 0)
+	if err != nil {
+		return fmt.Errorf("process.oomScoreAdj: set it to %d: %w", *score, err)
+	}
+	return nil
+}
+
+// rollback removes everything that a failed Create has made.
+func (b *build) rollback() {
+	if b.c.init != nil {
+		b.c.init.kill()
+	}
+	if err := b.c.destroy(); err != nil {
+		b.o.Warn("roll back: " + err.Error())
+	}
+}
+
+// close lets go of what only the build needed.
+func (b *build) close() {
+	for _, fd := range []int{b.conn, b.peer, b.listener} {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+	for _, f := range b.joins {
+		f.Close()
+	}
+	if b.cgroupDir != nil {
+		b.cgroupDir.Close()
+	}
+	if b.null != nil {
+		b.null.Close()
+	}
+	b.prog.Free()
+}
+
+// describe turns a failure of init into an error.
+func (b *build) describe(m sync.Message) error { return describe(b.prog, b.spec.Process.Args[0], m) }
+
+func describe(prog *initproc.Program, command string, m sync.Message) error {
+	if m.Kind == sync.Refused {
+		return commandError(command, command, m.Errno)
+	}
+	return prog.Describe(m.Step, m.Errno)
+}
+
+// receive waits for the message want of init, with descriptors.
+func receive(conn int, want int32, fds []int, describe func(sync.Message) error) error {
+	m, err := sync.Receive(conn, fds)
+	if err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
+	if m.Kind == sync.Failed || m.Kind == sync.Refused {
+		return describe(m)
+	}
+	if m.Kind != want {
+		return fmt.Errorf("init: message %d instead of %d", m.Kind, want)
+	}
+	return nil
+}

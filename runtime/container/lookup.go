@@ -1,0 +1,123 @@
+package container
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// resolve completes what depends on the container's files: where the command is,
+// and HOME. It runs on a thread whose root is the container's.
+func resolve(p *specs.Process) (paths, env []string, err error) {
+	if paths, err = candidates(p); err != nil {
+		return nil, nil, err
+	}
+	env = p.Env
+	if lookupEnv(env, "HOME") == "" {
+		env = append(env[:len(env):len(env)], "HOME="+home(p.User.UID))
+	}
+	return paths, env, nil
+}
+
+// candidates lists the files that the command may be, most wanted first. At
+// least the first is there and executable by somebody; which one can really be
+// run shows when init tries, with the rights of its user.
+func candidates(p *specs.Process) ([]string, error) {
+	name := p.Args[0]
+	if strings.Contains(name, "/") {
+		at := name
+		if !path.IsAbs(at) {
+			at = path.Join(p.Cwd, at)
+		}
+		if err := executable(at); err != nil {
+			return nil, commandError(name, at, err)
+		}
+		return []string{at}, nil
+	}
+	var list []string
+	var refused error
+	for _, dir := range strings.Split(lookupEnv(p.Env, "PATH"), ":") {
+		if dir == "" {
+			dir = "."
+		}
+		if !path.IsAbs(dir) {
+			dir = path.Join(p.Cwd, dir)
+		}
+		at := path.Join(dir, name)
+		switch err := executable(at); {
+		case err == nil:
+			list = append(list, at)
+		case !errors.Is(err, fs.ErrNotExist) && refused == nil:
+			refused = commandError(name, at, err)
+		}
+	}
+	if len(list) > 0 {
+		return list, nil
+	}
+	if refused != nil && errors.Is(refused, ErrNotExecutable) {
+		return nil, refused
+	}
+	return nil, &CommandError{Name: name, Reason: "executable file not found in $PATH", Kind: ErrNotFound}
+}
+
+func executable(at string) error {
+	var st unix.Stat_t
+	if err := unix.Stat(at, &st); err != nil {
+		return err
+	}
+	switch {
+	case st.Mode&unix.S_IFMT == unix.S_IFDIR:
+		return unix.EISDIR
+	case st.Mode&unix.S_IFMT != unix.S_IFREG, st.Mode&0o111 == 0:
+		return unix.EACCES
+	}
+	return nil
+}
+
+func commandError(name, at string, err error) error {
+	e := &CommandError{Name: name, Reason: "stat " + at + ": " + err.Error(), Kind: ErrNotFound}
+	switch {
+	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
+		e.Reason, e.Kind = "permission denied", ErrNotExecutable
+	case errors.Is(err, unix.EISDIR):
+		e.Reason, e.Kind = "is a directory", ErrNotExecutable
+	case errors.Is(err, unix.ENOEXEC):
+		e.Reason, e.Kind = "exec format error", ErrNotExecutable
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP):
+	default:
+		e.Reason, e.Kind = err.Error(), ErrNotExecutable
+	}
+	return e
+}
+
+func lookupEnv(env []string, name string) string {
+	value := ""
+	for _, e := range env {
+		if v, ok := strings.CutPrefix(e, name+"="); ok {
+			value = v // the last one counts, as in a shell
+		}
+	}
+	return value
+}
+
+// home finds the home directory of a user in the container's /etc/passwd.
+func home(uid uint32) string {
+	b, err := os.ReadFile("/etc/passwd")
+	if err != nil {
+		return "/"
+	}
+	want := strconv.FormatUint(uint64(uid), 10)
+	for line := range strings.Lines(string(b)) {
+		f := strings.Split(strings.TrimSpace(line), ":")
+		if len(f) >= 6 && f[2] == want && f[5] != "" {
+			return f[5]
+		}
+	}
+	return "/"
+}

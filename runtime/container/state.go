@@ -1,0 +1,173 @@
+package container
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	stateFile    = "state.json"
+	startSocket  = "start"
+	filterFile   = "seccomp"
+	lockFile     = "lock"
+	stateDirMode = 0o711
+)
+
+// record is what state.json holds.
+type record struct {
+	Version     string            `json:"ociVersion"`
+	ID          string            `json:"id"`
+	PID         int               `json:"pid"`     // 0 until init exists
+	Started     uint64            `json:"started"` // start time of PID in clock ticks since boot
+	Bundle      string            `json:"bundle"`
+	Rootfs      string            `json:"rootfs"`
+	Created     time.Time         `json:"created"`
+	Owner       int               `json:"owner"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+	Cgroups     map[string]string `json:"cgroups"`
+	SharedPID   bool              `json:"sharedPID,omitempty"`
+	Keyring     string            `json:"keyring,omitempty"`
+	FilterFlags uint              `json:"filterFlags,omitempty"`
+	Command     string            `json:"command"` // process.args[0], for errors of Start
+	// Capabilities and Rlimits are what an exec gets that asks for none.
+	Capabilities *specs.LinuxCapabilities `json:"capabilities,omitempty"`
+	Rlimits      []specs.POSIXRlimit      `json:"rlimits,omitempty"`
+	Hooks        *specs.Hooks             `json:"hooks,omitempty"`
+}
+
+// stateDir is the directory of one container.
+type stateDir string
+
+// makeStateDir claims the ID. The directory is locked until the file is closed.
+func makeStateDir(root, id string) (stateDir, *os.File, error) {
+	if err := os.MkdirAll(root, stateDirMode); err != nil {
+		return "", nil, fmt.Errorf("make the state root: %w", err)
+	}
+	dir := stateDir(filepath.Join(root, id))
+	if err := os.Mkdir(string(dir), stateDirMode); err != nil {
+		if errors.Is(err, os.ErrExist) {
+			return "", nil, fmt.Errorf("container with given ID already exists: %s: %w", id, errdefs.ErrAlreadyExists)
+		}
+		return "", nil, fmt.Errorf("make the state directory: %w", err)
+	}
+	lock, err := dir.lock(unix.LOCK_EX)
+	if err != nil {
+		os.RemoveAll(string(dir))
+		return "", nil, err
+	}
+	return dir, lock, nil
+}
+
+func (d stateDir) path(name string) string { return filepath.Join(string(d), name) }
+
+func (d stateDir) has(name string) bool {
+	return unix.Access(d.path(name), unix.F_OK) == nil
+}
+
+func (d stateDir) lock(how int) (*os.File, error) {
+	f, err := os.OpenFile(d.path(lockFile), os.O_RDWR|os.O_CREATE|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("container %s does not exist: %w", filepath.Base(string(d)), errdefs.ErrNotFound)
+		}
+		return nil, fmt.Errorf("lock the state: %w", err)
+	}
+	for {
+		err = unix.Flock(int(f.Fd()), how)
+		if err != unix.EINTR {
+			break
+		}
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock the state: %w", err)
+	}
+	return f, nil
+}
+
+// locked tells whether another process is changing the container.
+func (d stateDir) locked() bool {
+	f, err := d.lock(unix.LOCK_SH | unix.LOCK_NB)
+	if err != nil {
+		return errors.Is(err, unix.EWOULDBLOCK)
+	}
+	f.Close()
+	return false
+}
+
+func (d stateDir) withLock(f func() error) error {
+	l, err := d.lock(unix.LOCK_EX)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	return f()
+}
+
+func (d stateDir) read() (record, error) {
+	var r record
+	b, err := os.ReadFile(d.path(stateFile))
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(b, &r); err != nil {
+		return r, fmt.Errorf("read the state of container %s: %w: %w", filepath.Base(string(d)), err, errdefs.ErrDataLoss)
+	}
+	return r, nil
+}
+
+// write replaces state.json as a whole.
+func (d stateDir) write(r *record) error {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("write the state: %w", err)
+	}
+	tmp := d.path(stateFile + ".tmp")
+	if err := os.WriteFile(tmp, b, 0o600); err != nil {
+		return fmt.Errorf("write the state: %w", err)
+	}
+	if err := os.Rename(tmp, d.path(stateFile)); err != nil {
+		return fmt.Errorf("write the state: %w", err)
+	}
+	return nil
+}
+
+// address is a name for a socket in the directory that fits sockaddr_un however
+// long the path is. dir must stay open while it is used.
+func address(dir *os.File, name string) *unix.SockaddrUnix {
+	return &unix.SockaddrUnix{Name: "/proc/thread-self/fd/" + strconv.Itoa(int(dir.Fd())) + "/" + name}
+}
+
+func (d stateDir) open() (*os.File, error) {
+	return os.OpenFile(string(d), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+}
+
+// processStat reads the state and the start time of a process.
+func processStat(pid int) (state byte, started uint64, err error) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0, 0, err
+	}
+	// The name, in parentheses, may hold anything; the fields after it are
+	// counted from the third, the state (proc_pid_stat(5)).
+	i := strings.LastIndexByte(string(b), ')')
+	if i < 0 {
+		return 0, 0, fmt.Errorf("process %d: malformed stat", pid)
+	}
+	fields := strings.Fields(string(b[i+1:]))
+	if len(fields) < 20 {
+		return 0, 0, fmt.Errorf("process %d: malformed stat", pid)
+	}
+	started, err = strconv.ParseUint(fields[19], 10, 64)
+	return fields[0][0], started, err
+}

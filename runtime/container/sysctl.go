@@ -1,0 +1,66 @@
+package container
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"berth/runtime/nsenter"
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+var ipcSysctls = map[string]bool{
+	"kernel.msgmax": true, "kernel.msgmnb": true, "kernel.msgmni": true, "kernel.sem": true, "kernel.shmall": true,
+	"kernel.shmmax": true, "kernel.shmmni": true, "kernel.shm_rmid_forced": true,
+}
+
+// validateSysctl lets through only what belongs to one of the container's own
+// namespaces; everything else would change the host.
+func validateSysctl(spec *specs.Spec, ns nsenter.Namespaces) error {
+	for name := range spec.Linux.Sysctl {
+		// A slash is as good as a dot, so that a name may hold a dot.
+		key := strings.ReplaceAll(name, "/", ".")
+		var need specs.LinuxNamespaceType
+		switch {
+		case strings.Contains(key, ".."):
+			return fmt.Errorf("linux.sysctl: %q is no name: %w", name, errdefs.ErrInvalidArgument)
+		case ipcSysctls[key], strings.HasPrefix(key, "fs.mqueue."):
+			need = specs.IPCNamespace
+		case strings.HasPrefix(key, "net."):
+			need = specs.NetworkNamespace
+		case key == "kernel.domainname":
+			need = specs.UTSNamespace
+		case key == "kernel.hostname":
+			return fmt.Errorf("linux.sysctl: %s: use hostname instead: %w", name, errdefs.ErrInvalidArgument)
+		default:
+			return fmt.Errorf("linux.sysctl: %s is not in a separate kernel namespace: %w", name, errdefs.ErrInvalidArgument)
+		}
+		if !ns.Own(need) {
+			return fmt.Errorf("linux.sysctl: %s needs a private %s namespace: %w", name, need, errdefs.ErrInvalidArgument)
+		}
+	}
+	return nil
+}
+
+// applySysctl writes the sysctls from a thread in the container's namespaces
+// that still sees the host's /proc.
+func applySysctl(sysctl map[string]string) error {
+	for name, value := range sysctl {
+		p := "/proc/sys/" + name
+		if !strings.Contains(name, "/") {
+			p = "/proc/sys/" + strings.ReplaceAll(name, ".", "/")
+		}
+		f, err := os.OpenFile(p, os.O_WRONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+		if err != nil {
+			return fmt.Errorf("linux.sysctl: %s: %w", name, err)
+		}
+		_, err = f.WriteString(value)
+		f.Close()
+		if err != nil {
+			return fmt.Errorf("linux.sysctl: set %s to %q: %w", name, value, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,298 @@
+package rootfs
+
+import (
+	"fmt"
+	"os"
+	"path"
+
+	"berth/runtime/initproc"
+	"berth/runtime/mount"
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// ProcMounts lists the proc file systems that init has to mount, in the order
+// of the spec.
+func ProcMounts(spec *specs.Spec) ([]initproc.ProcMount, error) {
+	var list []initproc.ProcMount
+	for _, m := range spec.Mounts {
+		if m.Type != "proc" {
+			continue
+		}
+		o, err := mount.ParseOptions(m.Options)
+		if err != nil {
+			return nil, fmt.Errorf("mounts: %s: %w", m.Destination, err)
+		}
+		if !o.Bind {
+			list = append(list, initproc.ProcMount{Data: o.Data, Attrs: o.Set})
+		}
+	}
+	return list, nil
+}
+
+// Mounts makes the mounts of the spec. proc are the detached mounts that init
+// made for ProcMounts.
+func (r *Rootfs) Mounts(proc []*os.File) error {
+	for _, m := range r.cfg.Spec.Mounts {
+		var tree *os.File
+		o, err := mount.ParseOptions(m.Options)
+		if err != nil {
+			return fmt.Errorf("mounts: %s: %w", m.Destination, err)
+		}
+		if m.Type == "proc" && !o.Bind {
+			tree, proc = proc[0], proc[1:]
+		}
+		if err := r.mount(m, o, tree); err != nil {
+			return fmt.Errorf("mounts: %s on %s: %w", describe(m, o), m.Destination, err)
+		}
+	}
+	return nil
+}
+
+func describe(m specs.Mount, o mount.Options) string {
+	if isBind(m, o) {
+		return "bind " + m.Source
+	}
+	return m.Type
+}
+
+func isBind(m specs.Mount, o mount.Options) bool { return o.Bind || m.Type == "bind" }
+
+// mount makes one mount; tree is it when it is made already.
+func (r *Rootfs) mount(m specs.Mount, o mount.Options, tree *os.File) error {
+	dest := path.Clean("/" + m.Destination)
+	if len(m.UIDMappings)+len(m.GIDMappings) > 0 || o.IDMap {
+		return fmt.Errorf("ID-mapped mounts: %w", errdefs.ErrNotImplemented)
+	}
+	if o.Remount {
+		return r.remount(dest, o)
+	}
+	if dest == "/dev" && o.Set&unix.MOUNT_ATTR_RDONLY != 0 {
+		// The devices are still to be made in it.
+		o.Set &^= unix.MOUNT_ATTR_RDONLY
+		r.readOnly = append(r.readOnly, dest)
+	}
+	if m.Type == "cgroup" || m.Type == "cgroup2" {
+		if !isBind(m, o) {
+			return r.cgroups(dest, o)
+		}
+	}
+	var err error
+	switch {
+	case tree != nil:
+	case isBind(m, o):
+		tree, err = r.bind(m, o)
+	default:
+		tree, err = mount.New(m.Type, m.Source, o)
+	}
+	if err != nil {
+		return err
+	}
+	defer tree.Close()
+	target, err := r.target(dest, tree, m, o)
+	if err != nil {
+		return err
+	}
+	defer target.Close()
+	if o.CopyUp {
+		if err := copyUp(target, tree); err != nil {
+			return err
+		}
+	}
+	if err := mount.Attach(tree, target); err != nil {
+		return err
+	}
+	// Propagation can only be given to what is attached, and the attributes of a
+	// new superblock's mount were given when it was made.
+	o.Set, o.Clear = 0, 0
+	return mount.SetAttr(tree, o)
+}
+
+// bind makes a detached copy of the source of a bind mount, with its own
+// attributes but, unless told otherwise, those that the source's mount has.
+func (r *Rootfs) bind(m specs.Mount, o mount.Options) (*os.File, error) {
+	src := m.Source
+	if !path.IsAbs(src) {
+		src = path.Join(r.cfg.Bundle, src)
+	}
+	tree, err := mount.Clone(unix.AT_FDCWD, src, o.Recursive)
+	if err != nil {
+		return nil, err
+	}
+	o.Propagation, o.RecSet, o.RecClear = nil, 0, 0
+	if err := mount.SetAttr(tree, o); err != nil {
+		tree.Close()
+		return nil, err
+	}
+	return tree, nil
+}
+
+// target opens where the mount goes, made if missing, and refuses the places
+// where a mount would disarm the container's own protections.
+func (r *Rootfs) target(dest string, tree *os.File, m specs.Mount, o mount.Options) (*os.File, error) {
+	if dest == "/" {
+		return nil, fmt.Errorf("the root itself cannot be mounted over: %w", errdefs.ErrInvalidArgument)
+	}
+	if m.Type == "proc" || m.Type == "sysfs" {
+		if err := r.ordinary(dest); err != nil {
+			return nil, err
+		}
+	}
+	dir, err := isType(tree, unix.S_IFDIR)
+	if err != nil {
+		return nil, err
+	}
+	var target *os.File
+	if dir {
+		target, err = makeDir(r.root, dest, 0o755)
+	} else {
+		target, err = makeFile(r.root, dest)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := checkProc(dest, target, tree, m, o); err != nil {
+		target.Close()
+		return nil, err
+	}
+	return target, nil
+}
+
+// ordinary refuses to mount proc and sysfs onto anything but a directory at
+// that very place: with a link, the masked paths would end up elsewhere
+// (CVE-2019-16884).
+func (r *Rootfs) ordinary(dest string) error {
+	parent, err := open(r.root, path.Dir(dest), unix.O_PATH)
+	if err != nil {
+		return nil // missing, so it will be made
+	}
+	defer parent.Close()
+	var st unix.Stat_t
+	err = unix.Fstatat(int(parent.Fd()), path.Base(dest), &st, unix.AT_SYMLINK_NOFOLLOW)
+	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		return fmt.Errorf("must be an ordinary directory: %w", errdefs.ErrInvalidArgument)
+	}
+	return nil
+}
+
+// procFiles may be covered: lxcfs and the like show the container's own numbers
+// there, and none of them controls anything.
+var procFiles = map[string]bool{
+	"/proc/cpuinfo": true, "/proc/diskstats": true, "/proc/meminfo": true, "/proc/stat": true, "/proc/swaps": true,
+	"/proc/uptime": true, "/proc/loadavg": true, "/proc/slabinfo": true, "/proc/net/dev": true,
+	"/proc/sys/kernel/ns_last_pid": true, "/proc/sys/crypto/fips_enabled": true,
+}
+
+// checkProc refuses mounts into /proc, which is where the runtime and security
+// modules take their orders from.
+func checkProc(dest string, target, tree *os.File, m specs.Mount, o mount.Options) error {
+	if dest == "/proc" {
+		proc, err := onFS(tree, unix.PROC_SUPER_MAGIC)
+		if err == nil && !proc {
+			err = fmt.Errorf("only a proc file system can be mounted there: %w", errdefs.ErrInvalidArgument)
+		}
+		return err
+	}
+	inProc, err := onFS(target, unix.PROC_SUPER_MAGIC)
+	if err != nil || !inProc && !below(dest, "/proc") {
+		return err
+	}
+	if procFiles[dest] && isBind(m, o) {
+		return nil
+	}
+	return fmt.Errorf("not allowed inside /proc: %w", errdefs.ErrInvalidArgument)
+}
+
+// remount changes the attributes of what is mounted at dest.
+func (r *Rootfs) remount(dest string, o mount.Options) error {
+	f, err := open(r.root, dest, unix.O_PATH)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return mount.SetAttr(f, o)
+}
+
+// cgroups mounts the container's cgroups.
+func (r *Rootfs) cgroups(dest string, o mount.Options) error {
+	c := r.cfg.Cgroups
+	target, err := makeDir(r.root, dest, 0o755)
+	if err != nil {
+		return err
+	}
+	defer target.Close()
+	if c.Namespace {
+		if err := c.Enter(); err != nil {
+			return err
+		}
+	}
+	if c.Unified {
+		tree, err := r.hierarchy(c.Hierarchies[0], o)
+		if err != nil {
+			return err
+		}
+		defer tree.Close()
+		return mount.Attach(tree, target)
+	}
+	// cgroup v1: a directory for each hierarchy, in a small tmpfs.
+	dir, err := mount.New("tmpfs", "tmpfs", mount.Options{Set: o.Set &^ unix.MOUNT_ATTR_RDONLY, Data: []string{"mode=755"}})
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if err := mount.Attach(dir, target); err != nil {
+		return err
+	}
+	for _, h := range c.Hierarchies {
+		if err := r.hierarchyIn(dir, h, o); err != nil {
+			return fmt.Errorf("hierarchy %s: %w", h.Name, err)
+		}
+	}
+	return mount.SetAttr(dir, mount.Options{Set: o.Set & unix.MOUNT_ATTR_RDONLY, Propagation: o.Propagation})
+}
+
+func (r *Rootfs) hierarchyIn(dir *os.File, h Hierarchy, o mount.Options) error {
+	tree, err := r.hierarchy(h, o)
+	if err != nil {
+		return err
+	}
+	defer tree.Close()
+	sub, err := makeDir(dir, h.Name, 0o755)
+	if err != nil {
+		return err
+	}
+	defer sub.Close()
+	if err := mount.Attach(tree, sub); err != nil {
+		return err
+	}
+	for _, c := range h.Controllers {
+		// What is found as cpu,cpuacct is also looked for as cpu.
+		if c != h.Name && len(h.Controllers) > 1 {
+			if err := unix.Symlinkat(h.Name, int(dir.Fd()), c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// hierarchy gives a detached mount of one hierarchy that shows no more of it
+// than the container's own cgroup.
+func (r *Rootfs) hierarchy(h Hierarchy, o mount.Options) (*os.File, error) {
+	if r.cfg.Cgroups.Namespace {
+		if r.cfg.Cgroups.Unified {
+			return mount.New("cgroup2", "cgroup2", mount.Options{Set: o.Set})
+		}
+		return mount.New("cgroup", "cgroup", mount.Options{Set: o.Set, Data: h.Controllers})
+	}
+	tree, err := mount.Clone(unix.AT_FDCWD, h.Path, true)
+	if err != nil {
+		return nil, err
+	}
+	if err := mount.SetAttr(tree, mount.Options{Set: o.Set, Clear: o.Clear}); err != nil {
+		tree.Close()
+		return nil, err
+	}
+	return tree, nil
+}
