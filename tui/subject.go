@@ -139,6 +139,9 @@ func (m *model) showInspect(id string, json []byte) {
 	}
 	m.inspectID = id
 	m.inspector.SetSource(doc)
+	if q := m.inspector.Query(); q != nil {
+		m.inspector.Search(q)
+	}
 }
 
 // inspected is the ID that the Inspect tab should show.

@@ -149,7 +149,7 @@ func (m *model) keyLine(width int) string {
 		room -= len(bd.Keys[0]) + len(bd.Short) + 3
 	}
 	for _, bd := range m.keys.In(m.scopes()...) {
-		if bd.Short == "" || bd.Action == keymap.Help || bd.Action == keymap.Palette {
+		if idle := m.current0() && (bd.Scope == keymap.Containers || bd.Scope == keymap.Images); idle || bd.Short == "" || bd.Action == keymap.Help || bd.Action == keymap.Palette {
 			continue
 		}
 		if text.Width(b.String())+text.Width(keymap.Pretty(bd.Keys[0]))+len(bd.Short)+3 > room {

@@ -89,9 +89,9 @@ func (m *model) emptyDetail(width int) []string {
 		return nil
 	}
 	if m.panel == images {
-		return m.teach(width, "images are layers of files; with one selected:", "D", "browses its layers", "R", "runs it", "t", "gives it another name", "d", "removes it")
+		return m.teach(width, "images are layers of files", "D", "browses its layers", "R", "runs it", "t", "gives it another name", "d", "removes it")
 	}
-	return m.teach(width, "a container is a process in a file system of its own", "R", "runs an image", "3", "goes to the images", "?", "shows all keys", ":", "finds an action by name")
+	return m.teach(width, "a container: a process with its own files", "R", "runs an image", "3", "goes to the images", "?", "shows all keys", ":", "finds an action by name")
 }
 
 func (m *model) drawLogs(w, h int) []string {
@@ -99,8 +99,7 @@ func (m *model) drawLogs(w, h int) []string {
 	if !ok || m.logs.Container != c.ID {
 		return nil
 	}
-	empty := m.teach(w, "it has written nothing yet", "E", "opens a shell in it", "i", "")
-	empty = empty[:len(empty)-1]
+	empty := m.teach(w, "it has written nothing yet", "E", "opens a shell in it")
 	if !c.Running() {
 		empty = m.teach(w, "it has written nothing", "S", "starts it")
 	}
@@ -148,8 +147,15 @@ func (m *model) drawStrip(width, height int) []string {
 	}
 	cpu := text.FitLeft(fmt.Sprintf("%.0f%%", u.cpu), 4)
 	if height < 3 {
-		line := " CPU " + th.Good.Render(spark(u.cpus, 8, 10)) + " " + cpu + "  MEM " + size(u.last.Memory) + limit
-		line += "  NET ↓" + size(u.last.RX) + " ↑" + size(u.last.TX) + fmt.Sprintf("  pids %d", u.last.Pids)
+		line := ""
+		for _, part := range []string{
+			" CPU " + th.Good.Render(spark(u.cpus, 8, 10)) + " " + cpu, "  MEM " + size(u.last.Memory) + limit,
+			"  NET ↓" + size(u.last.RX) + " ↑" + size(u.last.TX), fmt.Sprintf("  pids %d", u.last.Pids),
+		} {
+			if text.Width(line)+text.Width(part) <= width {
+				line += part
+			}
+		}
 		return text.Block([]string{line}, width, height)
 	}
 	graph := max(min((width-2)/3, historyLen), 8)

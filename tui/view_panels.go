@@ -143,17 +143,11 @@ func (m *model) glyph(c state.Container) string {
 func (m *model) containerRow(c state.Container, width int) string {
 	right := m.containerFacts(c, width)
 	room := width - 4 - text.Width(right)
-	name := c.Name
-	if c.Project != "" {
-		name = strings.TrimPrefix(name, c.Project+"-")
-		if text.Width(name)+text.Width(c.Project)+1 <= room {
-			name += " " + m.theme.Dim.Render(c.Project)
-		}
-	}
+	name := text.Fit(c.Name, room)
 	if c.Running() {
-		name = m.theme.Strong.Render(text.Fit(c.Name, min(text.Width(c.Name), max(room, 0)))) + strings.TrimPrefix(name, c.Name)
+		name = m.theme.Strong.Render(name)
 	}
-	return " " + m.glyph(c) + " " + text.Fit(name, room) + " " + right
+	return " " + m.glyph(c) + " " + name + " " + right
 }
 
 func (m *model) containerFacts(c state.Container, width int) string {

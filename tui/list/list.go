@@ -189,8 +189,16 @@ func (l *List[T]) Marked(row T) bool {
 	return slices.ContainsFunc(l.span(), func(r T) bool { return l.id(r) == id })
 }
 
-// Marks counts the marked rows.
-func (l *List[T]) Marks() int { return len(l.marks) }
+// Marks counts the rows that are marked or in the range.
+func (l *List[T]) Marks() int {
+	n := len(l.marks)
+	for _, r := range l.span() {
+		if !l.marks[l.id(r)] {
+			n++
+		}
+	}
+	return n
+}
 
 // Chosen is what verbs act on: the marked rows and the range, in order, or the
 // row under the cursor when nothing is marked.

@@ -244,6 +244,27 @@ func (r *Robot) Wait(what string, cond func(screen string) bool) {
 	}
 }
 
+// Quiet waits until the program has written nothing for a while.
+func (r *Robot) Quiet(d time.Duration) {
+	r.t.Helper()
+	deadline := time.Now().Add(Patience)
+	for {
+		r.mu.Lock()
+		changed := r.changed
+		r.mu.Unlock()
+		select {
+		case <-changed:
+		case <-r.exited:
+			return
+		case <-time.After(d):
+			return
+		}
+		if time.Now().After(deadline) {
+			r.t.Fatalf("the program writes all the time; the screen is\n%s", r.Screen())
+		}
+	}
+}
+
 // WaitExit waits for the end of the program and returns its exit code.
 func (r *Robot) WaitExit() int {
 	r.t.Helper()

@@ -1,0 +1,379 @@
+package tui
+
+import (
+	"embed"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
+	"github.com/moby/moby/api/types/image"
+)
+
+//go:embed testdata/*.json testdata/web.log
+var recorded embed.FS
+
+// engine is an Engine API in memory, with recorded data, on a unix socket. Its
+// verbs change the state and emit events as an engine does.
+type engine struct {
+	t      *testing.T
+	socket string
+	server *http.Server
+
+	mu         sync.Mutex
+	containers []container.Summary
+	images     []image.Summary
+	subs       map[chan events.Message]bool
+	looks      map[string]uint64 // stats answered, by container
+	maxLooks   uint64            // 0: no end
+	requests   []string
+	follow     map[string]chan string // more lines of a log
+	nth        int
+}
+
+// newEngine starts an engine with the recorded containers and images.
+func newEngine(t *testing.T) *engine {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "tui")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	e := &engine{t: t, socket: filepath.Join(dir, "e.sock"), subs: map[chan events.Message]bool{}, looks: map[string]uint64{}, follow: map[string]chan string{}}
+	load(t, "containers.json", &e.containers)
+	load(t, "images.json", &e.images)
+	e.listen()
+	t.Cleanup(func() { e.server.Close() })
+	return e
+}
+
+func load(t *testing.T, name string, into any) []byte {
+	t.Helper()
+	b, err := recorded.ReadFile("testdata/" + name)
+	if err == nil && into != nil {
+		err = json.Unmarshal(b, into)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// empty is an engine without anything.
+func (e *engine) empty() *engine {
+	e.containers, e.images = nil, nil
+	return e
+}
+
+// listen serves the socket; also again after stop.
+func (e *engine) listen() {
+	l, err := net.Listen("unix", e.socket)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	e.server = &http.Server{Handler: e.routes()}
+	go e.server.Serve(l)
+}
+
+func (e *engine) stop() { e.server.Close() }
+
+func (e *engine) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /_ping", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Api-Version", "1.47") })
+	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, map[string]any{"Platform": map[string]string{"Name": "berth"}, "Version": "0.1.0", "ApiVersion": "1.47"})
+	})
+	mux.HandleFunc("GET /events", e.serveEvents)
+	mux.HandleFunc("GET /containers/json", e.serveList)
+	mux.HandleFunc("GET /images/json", func(w http.ResponseWriter, _ *http.Request) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		reply(w, e.images)
+	})
+	mux.HandleFunc("GET /containers/{id}/json", e.serveInspect)
+	mux.HandleFunc("GET /images/{rest...}", func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/history") {
+			reply(w, []any{})
+			return
+		}
+		w.Write(load(e.t, "image.json", nil))
+	})
+	mux.HandleFunc("GET /containers/{id}/logs", e.serveLogs)
+	mux.HandleFunc("GET /containers/{id}/stats", e.serveStats)
+	mux.HandleFunc("GET /containers/{id}/changes", func(w http.ResponseWriter, _ *http.Request) { reply(w, []any{}) })
+	mux.HandleFunc("POST /containers/create", e.serveCreate)
+	mux.HandleFunc("POST /containers/{id}/{verb}", e.serveVerb)
+	mux.HandleFunc("DELETE /containers/{id}", e.serveRemove)
+	mux.HandleFunc("POST /images/{name}/tag", e.serveTag)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if parts := strings.SplitN(r.URL.Path, "/", 3); len(parts) == 3 && strings.HasPrefix(parts[1], "v1.") {
+			r.URL.Path = "/" + parts[2]
+			r.URL.RawPath = ""
+		}
+		e.mu.Lock()
+		e.requests = append(e.requests, r.Method+" "+r.URL.RequestURI())
+		e.mu.Unlock()
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func reply(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(v)
+}
+
+func refuse(w http.ResponseWriter, code int, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	json.NewEncoder(w).Encode(map[string]string{"message": message})
+}
+
+func (e *engine) serveEvents(w http.ResponseWriter, r *http.Request) {
+	ch := make(chan events.Message, 1000)
+	e.mu.Lock()
+	e.subs[ch] = true
+	e.mu.Unlock()
+	defer func() { e.mu.Lock(); delete(e.subs, ch); e.mu.Unlock() }()
+	w.WriteHeader(http.StatusOK)
+	w.(http.Flusher).Flush()
+	for {
+		select {
+		case m := <-ch:
+			json.NewEncoder(w).Encode(m)
+			w.(http.Flusher).Flush()
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// emit sends an event to all who follow; the lock is held.
+func (e *engine) emit(typ events.Type, action events.Action, id string) {
+	for ch := range e.subs {
+		ch <- events.Message{Type: typ, Action: action, Actor: events.Actor{ID: id}, Time: time.Now().Unix()}
+	}
+}
+
+func (e *engine) serveList(w http.ResponseWriter, r *http.Request) {
+	var f map[string]map[string]bool
+	json.Unmarshal([]byte(r.URL.Query().Get("filters")), &f)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := []container.Summary{}
+	for _, c := range e.containers {
+		if f["id"] == nil || f["id"][c.ID] {
+			out = append(out, c)
+		}
+	}
+	reply(w, out)
+}
+
+// find looks a container up by ID or name; the lock is held.
+func (e *engine) find(ref string) *container.Summary {
+	for i := range e.containers {
+		if c := &e.containers[i]; c.ID == ref || c.Names[0] == "/"+ref {
+			return c
+		}
+	}
+	return nil
+}
+
+// edit changes a container and emits an event.
+func (e *engine) edit(ref string, action events.Action, change func(c *container.Summary)) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c := e.find(ref)
+	if c == nil {
+		return false
+	}
+	change(c)
+	e.emit(events.ContainerEventType, action, c.ID)
+	return true
+}
+
+func (e *engine) serveInspect(w http.ResponseWriter, r *http.Request) {
+	e.mu.Lock()
+	c := e.find(r.PathValue("id"))
+	e.mu.Unlock()
+	if c == nil {
+		refuse(w, http.StatusNotFound, "No such container: "+r.PathValue("id"))
+		return
+	}
+	var info map[string]any
+	load(e.t, "container.json", &info)
+	info["Id"], info["Name"] = c.ID, c.Names[0]
+	state := info["State"].(map[string]any)
+	state["Status"], state["Paused"], state["Running"] = c.State, c.State == container.StatePaused, c.State == container.StateRunning
+	reply(w, info)
+}
+
+func (e *engine) serveLogs(w http.ResponseWriter, r *http.Request) {
+	e.mu.Lock()
+	c := e.find(r.PathValue("id"))
+	more := make(chan string, 1000)
+	if c != nil {
+		e.follow[c.Names[0]] = more
+	}
+	e.mu.Unlock()
+	w.WriteHeader(http.StatusOK)
+	if c != nil && c.Names[0] == "/web" {
+		for line := range strings.Lines(string(load(e.t, "web.log", nil))) {
+			writeFrame(w, line)
+		}
+	}
+	w.(http.Flusher).Flush()
+	if c == nil || c.State == container.StateExited || c.State == container.StateCreated {
+		return
+	}
+	for {
+		select {
+		case line := <-more:
+			writeFrame(w, line)
+			w.(http.Flusher).Flush()
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// writeFrame writes one line in the stream format; "2|" in front makes it stderr.
+func writeFrame(w http.ResponseWriter, line string) {
+	head := make([]byte, 8)
+	head[0] = 1
+	if rest, ok := strings.CutPrefix(line, "2|"); ok {
+		head[0], line = 2, rest
+	}
+	binary.BigEndian.PutUint32(head[4:], uint32(len(line)))
+	w.Write(append(head, line...))
+}
+
+// print adds a line to a log that is followed.
+func (e *engine) print(name, line string) {
+	e.mu.Lock()
+	ch := e.follow["/"+name]
+	e.mu.Unlock()
+	if ch == nil {
+		e.t.Fatalf("nobody follows the log of %s", name)
+	}
+	ch <- "2026-11-23T10:00:00.000000000Z " + line + "\n"
+}
+
+// serveStats gives every container a steady load: the n-th name in the list
+// uses n·6 % of a CPU and n·3 MB.
+func (e *engine) serveStats(w http.ResponseWriter, r *http.Request) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	id := r.PathValue("id")
+	e.looks[id]++
+	n := e.looks[id]
+	if e.maxLooks > 0 && n > e.maxLooks {
+		refuse(w, http.StatusInternalServerError, "enough")
+		return
+	}
+	weight := uint64(0)
+	for i, c := range e.containers {
+		if c.ID == id {
+			weight = uint64(i + 1)
+		}
+	}
+	var s container.StatsResponse
+	load(e.t, "stats.json", &s)
+	s.CPUStats.CPUUsage.TotalUsage = n * weight * 60e6
+	s.CPUStats.SystemUsage = n * 2e9
+	s.CPUStats.OnlineCPUs = 2
+	s.MemoryStats.Usage, s.MemoryStats.Stats = weight*3e6, nil
+	s.MemoryStats.Limit = 8e9
+	s.Read = time.Unix(int64(n), 0)
+	reply(w, s)
+}
+
+func (e *engine) serveCreate(w http.ResponseWriter, r *http.Request) {
+	var body struct{ Image string }
+	json.NewDecoder(r.Body).Decode(&body)
+	name := r.URL.Query().Get("name")
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.find(name) != nil {
+		refuse(w, http.StatusConflict, "Conflict. The container name \"/"+name+"\" is already in use")
+		return
+	}
+	e.nth++
+	c := container.Summary{ID: fmt.Sprintf("%064x", e.nth), Names: []string{"/" + name}, Image: body.Image, State: container.StateCreated, Status: "Created"}
+	e.containers = append(e.containers, c)
+	e.emit(events.ContainerEventType, events.ActionCreate, c.ID)
+	w.WriteHeader(http.StatusCreated)
+	reply(w, map[string]any{"Id": c.ID, "Warnings": []string{}})
+}
+
+func (e *engine) serveVerb(w http.ResponseWriter, r *http.Request) {
+	states := map[string]struct {
+		state  container.ContainerState
+		status string
+		action events.Action
+	}{
+		"start": {container.StateRunning, "Up 1 second", events.ActionStart}, "stop": {container.StateExited, "Exited (0) 1 second ago", events.ActionDie},
+		"restart": {container.StateRunning, "Up 1 second", events.ActionRestart}, "kill": {container.StateExited, "Exited (137) 1 second ago", events.ActionDie},
+		"pause": {container.StatePaused, "Up (Paused)", events.ActionPause}, "unpause": {container.StateRunning, "Up", events.ActionUnPause},
+	}
+	to, ok := states[r.PathValue("verb")]
+	if !ok {
+		refuse(w, http.StatusNotFound, "page not found")
+		return
+	}
+	if !e.edit(r.PathValue("id"), to.action, func(c *container.Summary) { c.State, c.Status = to.state, to.status }) {
+		refuse(w, http.StatusNotFound, "No such container: "+r.PathValue("id"))
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (e *engine) serveRemove(w http.ResponseWriter, r *http.Request) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i, c := range e.containers {
+		if c.ID == r.PathValue("id") {
+			if c.State == container.StateRunning && r.URL.Query().Get("force") == "" {
+				refuse(w, http.StatusConflict, "You cannot remove a running container")
+				return
+			}
+			e.containers = append(e.containers[:i:i], e.containers[i+1:]...)
+			e.emit(events.ContainerEventType, events.ActionDestroy, c.ID)
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+	}
+	refuse(w, http.StatusNotFound, "No such container")
+}
+
+func (e *engine) serveTag(w http.ResponseWriter, r *http.Request) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range e.images {
+		if img := &e.images[i]; img.RepoTags[0] == r.PathValue("name") {
+			img.RepoTags = append(img.RepoTags, r.URL.Query().Get("repo")+":"+r.URL.Query().Get("tag"))
+		}
+	}
+	e.emit(events.ImageEventType, events.ActionTag, r.PathValue("name"))
+	w.WriteHeader(http.StatusCreated)
+}
+
+// asked tells whether a request that begins so has come.
+func (e *engine) asked(prefix string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, r := range e.requests {
+		if strings.HasPrefix(r, prefix) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,81 @@
+package tui
+
+import (
+	"strings"
+	"testing"
+
+	"berth/tui/text"
+)
+
+// The screens people see first, at the sizes they have. `go test ./tui -update`
+// writes them anew; look at the difference before committing it.
+func TestGoldenScreens(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		w, h int
+		keys []string
+		wait []string
+	}{
+		{"logs-80x24", 80, 24, []string{"G", "g", "j", "j", "j"}, []string{"web  Logs", "60 lines"}},
+		{"logs-120x36", 120, 36, []string{"j", "j", "j"}, []string{"web stats", "60 lines"}},
+		{"logs-200x50", 200, 50, []string{"j", "j", "j"}, []string{"web stats", "60 lines"}},
+		{"list-60x20", 60, 20, nil, []string{"exit 137"}},
+		{"detail-60x20", 60, 20, []string{"j", "j", "j", "enter"}, []string{"web  Logs", "60 lines"}},
+		{"inspect-120x36", 120, 36, []string{"j", "j", "j", "]", "]", "]", "enter", "/", "I", "m", "a", "g", "e", "enter"}, []string{"web ▸ inspect", "hit 1/", "web stats", "/Image ─"}},
+		{"images-80x24", 80, 24, []string{"3", "]"}, []string{"RepoTags"}},
+		{"help-120x36", 120, 36, []string{"?"}, []string{"all keys", "EVERYWHERE"}},
+		{"palette-80x24", 80, 24, []string{":", "s", "t", "o"}, []string{"─ palette ─", ": sto", "stop             stop"}},
+		{"remove-80x24", 80, 24, []string{"j", "j", "j", "d"}, []string{"remove web?", "60 lines"}},
+		{"run-120x36", 120, 36, []string{"3", "R", "w", "2", "tab", "tab", "tab", "8", ":", "x"}, []string{"run an image", "-p 8:x"}},
+		{"filter-80x24", 80, 24, []string{"/", "!", "r", "u", "n"}, []string{"6/12", "/!run"}},
+		{"marks-80x24", 80, 24, []string{"j", "space", "j", "v", "j", "j"}, []string{"4 marked", "shop-api-1  Logs", "follow ●"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			e := newEngine(t)
+			e.maxLooks = 2
+			r := start(t, e, c.w, c.h)
+			r.WaitFor("CPU 192%")
+			r.Press(c.keys...)
+			r.WaitFor(c.wait...)
+			golden(t, c.name, r)
+		})
+	}
+}
+
+func TestGoldenEmpty(t *testing.T) {
+	r := start(t, newEngine(t).empty(), 80, 24)
+	r.WaitFor("no containers yet", "no images yet")
+	golden(t, "empty-80x24", r)
+}
+
+// Every line of every screen is exactly as wide as the terminal, whatever the
+// size, the focus and the overlay; nothing panics on the way.
+func TestResizeStorm(t *testing.T) {
+	m := offline(t, 80, 24)
+	views := [][]string{nil, {"enter"}, {"+"}, {"3"}, {"]", "]", "]"}, {"?"}, {":"}, {"R"}, {"d"}, {"/", "w"}, {"@"}, {"D"}, {"E"}, {"space", "v", "j"}, {"m"}, {"t"}}
+	for _, keys := range views {
+		press(m, keys...)
+		for w := 0; w <= 220; w += 1 + w/9 {
+			for h := 0; h <= 70; h += 1 + h/7 {
+				m.width, m.height = w, h
+				m.resizePanes()
+				lines := m.lines()
+				if w > 0 && h > 0 && len(lines) != h {
+					t.Fatalf("after %v: %d lines at %d×%d", keys, len(lines), w, h)
+				}
+				for i, l := range lines {
+					if got := text.Width(l); got != w {
+						t.Fatalf("after %v: line %d of %d×%d is %d wide: %q", keys, i, w, h, got, l)
+					}
+					if strings.Contains(l, "\x1b[2J") || strings.Contains(l, "\x1b]") {
+						t.Fatalf("an escape sequence came through: %q", l)
+					}
+				}
+			}
+		}
+		m.width, m.height = 80, 24
+		m.shell.Blur()
+		press(m, "esc", "esc", "2")
+	}
+}

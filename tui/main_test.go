@@ -1,0 +1,126 @@
+package tui
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/moby/moby/client"
+
+	"berth/tui/feed"
+	"berth/tui/tuitest"
+)
+
+var update = flag.Bool("update", false, "write the golden screens anew")
+
+// engineEnv makes the test binary a console on the engine named by it, so that
+// robots drive the real program in a process and a terminal of its own.
+const engineEnv = "BERTH_TUI_TEST_ENGINE"
+
+func TestMain(m *testing.M) {
+	if socket := os.Getenv(engineEnv); socket != "" {
+		os.Exit(console(socket))
+	}
+	os.Exit(m.Run())
+}
+
+func console(socket string) int {
+	c, err := client.New(client.WithHost("unix://" + socket))
+	if err == nil {
+		err = Run(context.Background(), Options{Client: c, Host: "local"})
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// start runs the console on an engine, in a terminal.
+func start(t *testing.T, e *engine, width, height int) *tuitest.Robot {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), engineEnv+"="+e.socket, "TZ=UTC", "NO_COLOR=")
+	return tuitest.Start(t, cmd, width, height)
+}
+
+// golden waits until the screen is the one that is kept.
+func golden(t *testing.T, name string, r *tuitest.Robot) {
+	t.Helper()
+	path := filepath.Join("testdata", "golden", name+".txt")
+	if *update {
+		r.Quiet(500 * time.Millisecond)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(r.Screen()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v (go test ./tui -update writes it)", err)
+	}
+	r.Wait("the screen of "+path+"\n"+string(want), func(screen string) bool { return screen == string(want) })
+}
+
+// offline is a model without a terminal and without an engine, for what needs neither.
+func offline(t *testing.T, width, height int) *model {
+	t.Helper()
+	c, err := client.New(client.WithHost("unix:///nowhere.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := Options{Client: c}.validate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := newModel(o, feed.New(t.Context(), c))
+	send(m, tea.WindowSizeMsg{Width: width, Height: height})
+	var cs feed.Containers
+	load(t, "containers.json", &cs.List)
+	var is feed.Images
+	load(t, "images.json", &is.List)
+	send(m, cs, is)
+	return m
+}
+
+func send(m *model, msgs ...tea.Msg) {
+	for _, msg := range msgs {
+		m.Update(msg)
+	}
+}
+
+// press sends keys to a model: names as in the key map.
+func press(m *model, keys ...string) {
+	codes := map[string]rune{"enter": tea.KeyEnter, "esc": tea.KeyEscape, "tab": tea.KeyTab, "space": tea.KeySpace, "up": tea.KeyUp, "down": tea.KeyDown,
+		"left": tea.KeyLeft, "right": tea.KeyRight, "home": tea.KeyHome, "end": tea.KeyEnd, "pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "delete": tea.KeyDelete}
+	for _, k := range keys {
+		var key tea.Key
+		rest := k
+		if r, ok := strings.CutPrefix(rest, "ctrl+"); ok {
+			key.Mod, rest = tea.ModCtrl, r
+		}
+		if r, ok := strings.CutPrefix(rest, "shift+"); ok {
+			key.Mod |= tea.ModShift
+			rest = r
+		}
+		if c, ok := codes[rest]; ok {
+			key.Code = c
+		} else {
+			key.Code = []rune(rest)[0]
+			if key.Mod == 0 {
+				key.Text = rest
+			}
+		}
+		send(m, tea.KeyPressMsg(key))
+	}
+}
