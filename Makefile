@@ -6,8 +6,8 @@ SHELL       := /bin/bash
 export CGO_ENABLED ?= 0
 
 GO          ?= go
-VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-LDFLAGS     := -s -w -X main.version=$(VERSION)
+VERSION     ?= $(shell git describe --tags --match 'v*' --dirty 2>/dev/null || echo "0.0.0-dev+$$(git rev-parse --short HEAD 2>/dev/null || echo unknown)")
+LDFLAGS     := -s -w -X berth/engine.version=$(patsubst v%,%,$(VERSION))
 FUZZTIME    ?= 30s
 # Integration tests start containers; more packages at a time than processors only slows them down.
 TESTP       ?= $(shell nproc)

@@ -18,6 +18,9 @@ import (
 	"net/netip"
 )
 
+// version is set by the linker (-X berth/engine.version=1.2.3) where a release is made.
+var version string
+
 // Build says which berth this is.
 type Build struct {
 	Version string // "1.2.3", or what the Go toolchain made of an untagged commit
@@ -33,7 +36,9 @@ func ThisBuild() Build {
 	if !ok {
 		return b
 	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
+	if version != "" {
+		b.Version = version
+	} else if v := info.Main.Version; v != "" && v != "(devel)" {
 		b.Version = strings.TrimPrefix(v, "v")
 	}
 	for _, s := range info.Settings {

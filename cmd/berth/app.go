@@ -6,29 +6,17 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"strings"
 
 	"github.com/moby/moby/client"
 
 	"berth/cmd/berth/connect"
 	"berth/cmd/berth/session"
+	"berth/engine"
 )
 
-// version is set by the linker (-X main.version=…).
-var version = ""
-
-// berthVersion is the version of this binary, or what the Go toolchain knows
-// of it.
-func berthVersion() string {
-	if version != "" {
-		return version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "devel"
-}
+// berthVersion is the version of this binary.
+func berthVersion() string { return engine.ThisBuild().Version }
 
 // app is what every verb gets: the streams of the process and the way to the
 // engine.

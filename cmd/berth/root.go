@@ -61,6 +61,7 @@ var verbs = []verb{
 	{"events", groupEngine, newEvents},
 	{"info", groupEngine, newInfo},
 	{"version", groupEngine, newVersion},
+	{"serve", groupEngine, newServe},
 }
 
 // newRoot builds the tree for these arguments: all of it, or only the verb that
@@ -78,7 +79,7 @@ The verbs and their flags are docker's.`,
 		SilenceUsage:  true,
 		Version:       berthVersion(),
 		Args:          cobra.NoArgs,
-		RunE:          showHelp,
+		RunE:          a.console,
 	}
 	root.SetIn(a.in)
 	root.SetOut(a.out)

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"berth/cmd/berth/connect"
+	"berth/cmd/berth/session"
+	"berth/tui"
+)
+
+// settle is how long the console waits, when it ends, for the server to notice
+// that the console's own connections are closed.
+const settle = 200 * time.Millisecond
+
+// console opens the console on the engine that the flags name; the local one
+// runs in this process unless another has it.
+func (a *app) console(c *cobra.Command, _ []string) error {
+	ctx := c.Context()
+	if !session.IsTerminal(a.in) || !session.IsTerminal(a.outFile()) {
+		return errors.New("the console needs a terminal; 'berth --help' lists what works without one")
+	}
+	if err := a.conf.Fill(); err != nil {
+		return err
+	}
+	o := connect.Options{Version: berthVersion(), NoStart: true}
+	cl, err := connect.Connect(ctx, a.conf, o)
+	if err == nil {
+		defer cl.Close()
+		return a.show(ctx, cl)
+	}
+	if !errors.Is(err, connect.ErrNoEngine) {
+		return err
+	}
+	d, closeLog, err := a.embed(ctx)
+	if errors.Is(err, errBusy) {
+		// Another process is just starting one: use that.
+		o.NoStart = false
+		if cl, err = connect.Connect(ctx, a.conf, o); err != nil {
+			return err
+		}
+		defer cl.Close()
+		return a.show(ctx, cl)
+	}
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+	if cl, err = connect.Connect(ctx, a.conf, o); err != nil {
+		return errors.Join(err, d.stop(ctx))
+	}
+	err = a.show(ctx, cl)
+	cl.Close()
+	return errors.Join(err, leave(context.WithoutCancel(ctx), d))
+}
+
+// embed runs the engine in this process, with its log in the state directory:
+// the terminal belongs to the console.
+func (a *app) embed(ctx context.Context) (d *daemon, closeLog func() error, err error) {
+	if err := requirements(); err != nil {
+		return nil, nil, err
+	}
+	if err := os.MkdirAll(a.conf.State, 0o711); err != nil {
+		return nil, nil, fmt.Errorf("making the state directory: %w", err)
+	}
+	f, err := os.OpenFile(a.conf.LogPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening the engine's log: %w", err)
+	}
+	local := a.conf
+	local.Host = ""
+	d, err = openDaemon(ctx, daemonConfig{Config: local, log: slog.New(slog.NewTextHandler(f, nil))})
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return d, f.Close, nil
+}
+
+// show runs the console on a client.
+func (a *app) show(ctx context.Context, cl *connect.Client) error {
+	host := "local"
+	if !a.conf.Local() {
+		host = a.conf.Host
+	}
+	return tui.Run(ctx, tui.Options{Client: cl.Client, Host: host, Input: a.in, Output: a.outFile(), Environ: a.environ})
+}
+
+// leave ends the engine of a console that ends: on the spot when nobody needs
+// it, else by handing it over to a process in the background.
+func leave(ctx context.Context, d *daemon) error {
+	ctx, cancel := context.WithTimeout(ctx, stopPatience)
+	defer cancel()
+	until := time.Now().Add(settle)
+	for {
+		running, err := d.engine.busy(ctx)
+		if err != nil {
+			return errors.Join(err, d.stop(ctx))
+		}
+		clients := d.server.Clients() > 0
+		switch {
+		case running || clients && time.Now().After(until):
+			if err := d.handOver(ctx); err != nil {
+				return fmt.Errorf("the containers run on, but handing the engine over did not work: %w", err)
+			}
+			return nil
+		case !clients:
+			return d.stop(ctx)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}

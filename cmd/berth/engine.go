@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"berth/cmd/berth/connect"
+	"berth/engine"
+	"berth/engine/api"
+
+	cerrdefs "github.com/containerd/errdefs"
+)
+
+// errBusy is returned when another process runs an engine on the same root.
+var errBusy = errors.New("another engine has this root")
+
+// engineHandle is all that this package does with an engine.
+type engineHandle struct {
+	engine  *engine.Engine
+	handler http.Handler
+}
+
+// openEngine opens the engine of c and puts the API before it.
+func openEngine(ctx context.Context, c connect.Config, log *slog.Logger) (*engineHandle, error) {
+	e, err := engine.Open(ctx, engine.Config{Root: c.Root, State: c.State, Log: log})
+	if err != nil {
+		if cerrdefs.IsUnavailable(err) {
+			return nil, errors.Join(errBusy, err)
+		}
+		return nil, err
+	}
+	return &engineHandle{engine: e, handler: api.New(e, log)}, nil
+}
+
+// busy says whether a container runs, or is to be started again.
+func (h *engineHandle) busy(ctx context.Context) (bool, error) {
+	running, err := h.engine.Containers.List(ctx, engine.ListOptions{})
+	return len(running) > 0, err
+}
+
+// close lets the root go and leaves the containers running.
+func (h *engineHandle) close(ctx context.Context) error { return h.engine.Close(ctx) }

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"berth/cmd/berth/connect"
+)
+
+// stopPatience bounds the graceful end of an engine: requests that are not
+// answered by then are cut.
+const stopPatience = 10 * time.Second
+
+// serveOptions are the flags of serve.
+type serveOptions struct {
+	hosts       []string
+	insecureTCP bool
+	idle        time.Duration
+	listenFDs   []int
+	readyFD     int
+	logLevel    string
+}
+
+func newServe(a *app) *cobra.Command {
+	var o serveOptions
+	c := &cobra.Command{
+		Use:   "serve [flags]",
+		Short: "Run the engine without a console",
+		Long: `Run the engine without a console, until SIGTERM or SIGINT. Containers go on running
+when it ends, and the next engine takes them over.
+
+It always listens on berth.sock in the state directory; -H adds more.`,
+		Args: args(0, 0, "serve takes no arguments"),
+		RunE: func(c *cobra.Command, _ []string) error { return a.serve(c.Context(), o) },
+	}
+	fs := c.Flags()
+	fs.StringArrayVarP(&o.hosts, "host", "H", nil, "listen here too (unix://PATH, tcp://ADDRESS:PORT)")
+	fs.BoolVar(&o.insecureTCP, "insecure-tcp", false, "allow tcp:// without TLS: whoever reaches the port is root on this machine")
+	fs.DurationVar(&o.idle, "idle-timeout", 0, "leave after this time without containers and clients (0: never)")
+	fs.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	fs.IntSliceVar(&o.listenFDs, "listen-fd", nil, "inherited listening sockets")
+	fs.IntVar(&o.readyFD, "ready-fd", 0, "inherited pipe that gets a byte when the engine listens")
+	for _, hidden := range []string{"listen-fd", "ready-fd"} {
+		_ = fs.MarkHidden(hidden) // fails for an unknown flag only
+	}
+	return c
+}
+
+// serve runs an engine until a signal, or until nobody needs it.
+func (a *app) serve(ctx context.Context, o serveOptions) error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
+		return fmt.Errorf("--log-level %s: must be debug, info, warn or error", o.logLevel)
+	}
+	a.conf.Host = ""
+	if err := a.conf.Fill(); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	// The engine outlives the terminal it was started from.
+	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+
+	log := slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
+	d, err := openDaemon(ctx, daemonConfig{
+		Config: a.conf, hosts: o.hosts, insecureTCP: o.insecureTCP, inherited: o.listenFDs, log: log,
+	})
+	if err != nil {
+		if errors.Is(err, errBusy) {
+			return &statusError{connect.ExitBusy, err}
+		}
+		return err
+	}
+	if o.readyFD > 0 {
+		ready := os.NewFile(uintptr(o.readyFD), "ready")
+		_, err := ready.Write([]byte{'\n'})
+		if err := errors.Join(err, ready.Close()); err != nil {
+			log.Warn("whoever started this engine does not wait for it any more", "error", err)
+		}
+	}
+	log.Info("the engine listens", "hosts", d.addresses(), "root", a.conf.Root, "version", berthVersion())
+
+	select {
+	case <-ctx.Done():
+		log.Info("the engine ends; containers go on")
+	case <-d.idle(ctx, o.idle):
+		log.Info("the engine leaves: no containers and no clients", "after", o.idle)
+	case err = <-d.failed:
+		log.Error("the engine ends", "error", err)
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
+	defer cancel()
+	return errors.Join(err, d.stop(ending))
+}
