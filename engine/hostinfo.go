@@ -56,12 +56,25 @@ func ThisBuild() Build {
 	return b
 }
 
+// KernelVersion is the release of the running kernel ("6.1.0-18-amd64").
+func KernelVersion() (string, error) {
+	uts, err := uname()
+	return unix.ByteSliceToString(uts.Release[:]), err
+}
+
+func uname() (uts unix.Utsname, err error) {
+	if err = unix.Uname(&uts); err != nil {
+		err = fmt.Errorf("asking for the kernel's name: %w", err)
+	}
+	return uts, err
+}
+
 // hostInfo is what GET /info says of the machine and of what this engine can do on any machine; the caller adds the
 // counts and names of its own.
 func hostInfo() (system.Info, error) {
-	var uts unix.Utsname
-	if err := unix.Uname(&uts); err != nil {
-		return system.Info{}, fmt.Errorf("asking for the kernel's name: %w", err)
+	uts, err := uname()
+	if err != nil {
+		return system.Info{}, err
 	}
 	var mem unix.Sysinfo_t
 	if err := unix.Sysinfo(&mem); err != nil {

@@ -195,15 +195,20 @@ type fixture struct {
 	http       *http.Client
 }
 
-func serve(t *testing.T) *fixture {
+func serve(t *testing.T) *fixture { return serveParts(t, func(*parts) {}) }
+
+// serveParts serves the parts that more adds as well.
+func serveParts(t *testing.T, more func(*parts)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, containers: &containers{exit: make(chan container.WaitResponse, 1)}, images: &images{}, bus: events.NewBus()}
 	quietly := slog.New(slog.DiscardHandler)
-	f.server = NewServer(newHandler(parts{
+	p := parts{
 		containers: containerHandlers{f.containers, f.containers, f.containers},
 		images:     imageHandlers{f.images, f.images},
 		events:     eventHandlers{f.bus},
-	}, quietly), quietly)
+	}
+	more(&p)
+	f.server = NewServer(newHandler(p, quietly), quietly)
 	f.socket = filepath.Join(t.TempDir(), "s")
 	l, err := net.Listen("unix", f.socket)
 	if err != nil {

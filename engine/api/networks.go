@@ -22,7 +22,8 @@ func (n *networkHandlers) routes(rt *router) {
 	rt.on("GET /networks", n.list)
 	rt.on("GET /networks/{id}", n.inspect)
 	rt.on("POST /networks/prune", n.prune)
-	for _, pattern := range []string{"POST /networks/create", "POST /networks/{id}/connect", "POST /networks/{id}/disconnect", "DELETE /networks/{id}"} {
+	rt.on("DELETE /networks/{id}", n.remove)
+	for _, pattern := range []string{"POST /networks/create", "POST /networks/{id}/connect", "POST /networks/{id}/disconnect"} {
 		rt.on(pattern, missing("this engine has only the networks bridge, host and none; it does not make, change or remove networks yet"))
 	}
 }
@@ -48,6 +49,15 @@ func (n *networkHandlers) inspect(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	return writeJSON(w, http.StatusOK, found)
+}
+
+// remove refuses: every network there is, is one that every engine has.
+func (n *networkHandlers) remove(_ http.ResponseWriter, r *http.Request) error {
+	found, err := n.networks.Inspect(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return &statusError{http.StatusForbidden, found.Name + " is a pre-defined network and cannot be removed"}
 }
 
 // prune removes no network: those that the engine always has are never pruned, and there are no others.

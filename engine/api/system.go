@@ -50,21 +50,21 @@ func (s *systemHandlers) ping(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-func (s *systemHandlers) version(w http.ResponseWriter, r *http.Request) error {
-	info, err := s.about.Info(r.Context())
+func (s *systemHandlers) version(w http.ResponseWriter, _ *http.Request) error {
+	kernel, err := engine.KernelVersion()
 	if err != nil {
 		return err
 	}
 	b := engine.ThisBuild()
 	details := map[string]string{
 		"ApiVersion": newest.String(), "MinAPIVersion": oldest.String(), "GitCommit": b.Commit, "BuildTime": b.Time,
-		"GoVersion": b.Go, "Os": runtime.GOOS, "Arch": runtime.GOARCH, "KernelVersion": info.KernelVersion, "Experimental": "false",
+		"GoVersion": b.Go, "Os": runtime.GOOS, "Arch": runtime.GOARCH, "KernelVersion": kernel, "Experimental": "false",
 	}
 	return writeJSON(w, http.StatusOK, system.VersionResponse{
 		Platform:   system.PlatformInfo{Name: "berth"},
 		Components: []system.ComponentVersion{{Name: "Engine", Version: b.Version, Details: details}},
 		Version:    b.Version, APIVersion: newest.String(), MinAPIVersion: oldest.String(),
-		GitCommit: b.Commit, BuildTime: b.Time, GoVersion: b.Go, Os: runtime.GOOS, Arch: runtime.GOARCH, KernelVersion: info.KernelVersion,
+		GitCommit: b.Commit, BuildTime: b.Time, GoVersion: b.Go, Os: runtime.GOOS, Arch: runtime.GOARCH, KernelVersion: kernel,
 	})
 }
 
