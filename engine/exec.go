@@ -186,18 +186,10 @@ func (cs *Containers) spawnExec(rec record, client *shim.Client, x *exec, opts E
 	return client.Exec(xc, conn)
 }
 
-// execError gives an error of the runtime docker's words and exit code.
-func execError(path string, err error) (error, int) {
-	const prefix = "OCI runtime exec failed: exec failed: unable to start container process: "
-	switch {
-	case commandMissing(err):
-		why := "executable file not found in $PATH"
-		if strings.Contains(path, "/") {
-			why = "stat " + path + ": no such file or directory"
-		}
-		return kind(errdefs.ErrInvalidArgument, prefix+"exec: %q: %s: unknown", path, why), 127
-	case commandNotExecutable(err):
-		return kind(errdefs.ErrInvalidArgument, prefix+"exec: %q: permission denied: unknown", path), 126
+// execError is the error of an exec in docker's words, and its exit code.
+func execError(command string, err error) (error, int) {
+	if worded, code, ok := commandError("OCI runtime exec failed: exec failed: unable to start container process", command, err); ok {
+		return worded, code
 	}
 	return fmt.Errorf("exec failed: %w", err), 126
 }

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"berth/engine/network"
@@ -21,7 +20,6 @@ import (
 	"github.com/moby/moby/api/types/events"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 )
 
 // Start starts a container that does not run; NotModified if it does.
@@ -280,23 +278,11 @@ func (cs *Containers) startFailed(c *ctr, cause error) error {
 	return err
 }
 
-// startError gives an error of the runtime the text by which docker's CLI
-// tells 127 (missing) from 126 (not executable).
-func startError(path string, err error) (error, int) {
-	const prefix = "failed to create task for container: failed to create shim task: OCI runtime create failed: unable to start container process: "
-	switch {
-	case commandMissing(err):
-		why := "executable file not found in $PATH"
-		if strings.Contains(path, "/") {
-			why = "stat " + path + ": no such file or directory"
-		}
-		return kind(errdefs.ErrInvalidArgument, prefix+"exec: %q: %s: unknown", path, why), 127
-	case commandNotExecutable(err):
-		why := "permission denied"
-		if errors.Is(err, unix.EISDIR) || strings.Contains(err.Error(), "is a directory") {
-			why = "is a directory"
-		}
-		return kind(errdefs.ErrInvalidArgument, prefix+"exec: %q: %s: unknown", path, why), 126
+// startError is the error of a start in docker's words, and the exit code that goes with it.
+func startError(command string, err error) (error, int) {
+	const prefix = "failed to create task for container: failed to create shim task: OCI runtime create failed: unable to start container process"
+	if worded, code, ok := commandError(prefix, command, err); ok {
+		return worded, code
 	}
 	return fmt.Errorf("failed to start container: %w", err), 128
 }

@@ -182,8 +182,15 @@ func (r *reader) drain(ctx context.Context) error {
 			return err
 		}
 		next, err := r.successor()
-		if err != nil || next == nil {
+		if err != nil {
 			return err
+		}
+		if next == nil {
+			again, err := r.rewind()
+			if err != nil || !again {
+				return err
+			}
+			continue
 		}
 		// It was renamed after our last read at the earliest: read what came in between.
 		if err := r.drainFile(ctx); err != nil {
@@ -204,7 +211,7 @@ func (r *reader) successor() (*os.File, error) {
 	}
 	cur, err := os.Stat(r.path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && os.SameFile(mine, cur) {
-		return nil, r.rewind(mine)
+		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read log: %w", err)
@@ -230,18 +237,22 @@ func (r *reader) successor() (*os.File, error) {
 	return files[0], nil
 }
 
-// rewind begins again when the file was emptied in place (max-file=1).
-func (r *reader) rewind(info fs.FileInfo) error {
+// rewind goes back to the beginning if the file was emptied in place (max-file=1).
+func (r *reader) rewind() (bool, error) {
+	info, err := r.file.Stat()
+	if err != nil {
+		return false, fmt.Errorf("read log: %w", err)
+	}
 	at, err := r.file.Seek(0, io.SeekCurrent)
 	if err != nil {
-		return fmt.Errorf("read log: %w", err)
+		return false, fmt.Errorf("read log: %w", err)
 	}
 	if info.Size() >= at {
-		return nil
+		return false, nil
 	}
 	r.buf = r.buf[:0]
 	if _, err := r.file.Seek(0, io.SeekStart); err != nil {
-		return fmt.Errorf("read log: %w", err)
+		return false, fmt.Errorf("read log: %w", err)
 	}
-	return nil
+	return true, nil
 }
