@@ -36,6 +36,16 @@ func open(root *os.File, name string, flags int) (*os.File, error) {
 	return nil, &os.PathError{Op: "open", Path: name, Err: unix.EAGAIN}
 }
 
+// OpenIn opens (O_PATH) a name below the directory root as open does.
+func OpenIn(root, name string) (*os.File, error) {
+	dir, err := os.OpenFile(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	return open(dir, name, unix.O_PATH)
+}
+
 // makeDir opens the directory name below root and makes what is missing of it.
 func makeDir(root *os.File, name string, mode uint32) (*os.File, error) {
 	return make_(root, name, maxLinks, func(parent *os.File, base string) error {

@@ -1,0 +1,248 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"berth/runtime/caps"
+	"berth/runtime/initproc"
+	"berth/runtime/nsenter"
+	"berth/runtime/rootfs"
+	"berth/runtime/sync"
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// ExecOptions say what Exec runs.
+type ExecOptions struct {
+	Process *specs.Process
+	// As those of Options.
+	Stdin, Stdout, Stderr, ConsoleSocket *os.File
+	ExtraFiles                           []*os.File
+	Warn                                 func(message string)
+}
+
+// Exec runs a further process in a running or created container. It returns
+// when its execve has happened. Errors of the kinds ErrNotFound and
+// ErrNotExecutable say that the command itself cannot be run.
+//
+// Capabilities and limits that the process does not name are the container's.
+func (c *Container) Exec(ctx context.Context, o ExecOptions) (*Process, error) {
+	e, err := c.newExec(o)
+	if err != nil {
+		return nil, err
+	}
+	defer e.close()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("become undumpable: %w", err)
+	}
+	err = nsenter.Builder(func() error {
+		if err := e.fork(); err != nil {
+			return err
+		}
+		// Still on the builder: the child dies with the thread that forked it.
+		return e.follow()
+	})
+	if err != nil {
+		if e.child != nil {
+			e.child.kill()
+		}
+		return nil, fmt.Errorf("exec in container %s: %w", c.rec.ID, err)
+	}
+	return e.child, nil
+}
+
+// execution is one Exec under way.
+type execution struct {
+	o          ExecOptions
+	spec       specs.Process
+	proc       initproc.Process
+	prog       *initproc.Program
+	conn, peer int
+	closers    []io.Closer
+
+	pidfd, cgroupDir *os.File
+	child            *Process
+}
+
+func (c *Container) newExec(o ExecOptions) (e *execution, err error) {
+	if err := validateProcess(o.Process); err != nil {
+		return nil, err
+	}
+	if o.Process.Terminal && o.ConsoleSocket == nil {
+		return nil, fmt.Errorf("process.terminal: a console socket is needed to send the terminal to: %w", errdefs.ErrInvalidArgument)
+	}
+	switch s := c.status(); s {
+	case specs.StateRunning, specs.StateCreated:
+	default:
+		return nil, fmt.Errorf("exec in container %s: it is %s: %w", c.rec.ID, s, errdefs.ErrFailedPrecondition)
+	}
+	e = &execution{o: o, spec: *o.Process, conn: -1, peer: -1}
+	defer func() {
+		if err != nil {
+			e.close()
+		}
+	}()
+	if e.spec.Capabilities == nil {
+		e.spec.Capabilities = c.rec.Capabilities
+	}
+	if e.spec.Rlimits == nil {
+		e.spec.Rlimits = c.rec.Rlimits
+	}
+	e.proc = initproc.Process{Spec: &e.spec, Listen: -1, Keyring: c.rec.Keyring, Await: e.spec.OOMScoreAdj != nil}
+	var warnings []string
+	if e.proc.Caps, warnings, err = caps.Parse(e.spec.Capabilities); err != nil {
+		return nil, err
+	}
+	for _, w := range warnings {
+		if o.Warn != nil {
+			o.Warn(w)
+		}
+	}
+	code, err := os.ReadFile(c.dir.path(filterFile))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("read the seccomp filter: %w", err)
+	}
+	e.proc.Seccomp = initproc.Filter{Code: code, Flags: c.rec.FilterFlags}
+	return e, e.open(c)
+}
+
+// open opens all that the builder needs and could not open from within.
+func (e *execution) open(c *Container) (err error) {
+	if e.pidfd, err = c.pidfd(); err != nil {
+		return err
+	}
+	e.closers = append(e.closers, e.pidfd)
+	if c.cg.Unified {
+		if e.cgroupDir, err = c.cg.Dir(); err != nil {
+			return err
+		}
+		e.closers = append(e.closers, e.cgroupDir)
+	}
+	joins, err := c.cg.Join()
+	if err != nil {
+		return err
+	}
+	for name, f := range joins {
+		e.closers = append(e.closers, f)
+		e.proc.Cgroups = append(e.proc.Cgroups, initproc.Joinable{Controller: name, FD: int(f.Fd())})
+	}
+	null, err := e.proc.SetFiles(e.o.Stdin, e.o.Stdout, e.o.Stderr, e.o.ExtraFiles)
+	if err != nil {
+		return err
+	}
+	if null != nil {
+		e.closers = append(e.closers, null)
+	}
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("make the build connection: %w", err)
+	}
+	e.conn = pair[0]
+	if e.peer, err = above(pair[1], 3+len(e.o.ExtraFiles)); err != nil {
+		return err
+	}
+	e.proc.Sync = e.peer
+	e.prog, err = initproc.New(initproc.Size(&e.spec, len(e.proc.Seccomp.Code)))
+	return err
+}
+
+// fork runs on a builder thread: it goes into the container and forks there.
+func (e *execution) fork() error {
+	fds, err := os.Open("/proc/thread-self/fd")
+	if err != nil {
+		return err
+	}
+	defer fds.Close()
+	if err := nsenter.EnterProcess(e.pidfd); err != nil {
+		return err
+	}
+	if e.proc.Paths, e.proc.Env, err = resolve(&e.spec); err != nil {
+		return err
+	}
+	if e.spec.Terminal {
+		slave, err := e.terminal(fds)
+		if err != nil {
+			return err
+		}
+		defer slave.Close()
+		if e.proc.Terminal, err = above(int(slave.Fd()), 3+len(e.o.ExtraFiles)); err != nil {
+			return err
+		}
+	}
+	e.prog.Enter(&e.proc)
+	e.prog.Become(&e.proc)
+	cgroup := -1
+	if e.cgroupDir != nil {
+		cgroup = int(e.cgroupDir.Fd())
+	}
+	pid, pidfd, err := nsenter.Fork(e.prog, 0, cgroup)
+	if err != nil {
+		return err
+	}
+	e.child = &Process{pid: pid, pidfd: pidfd}
+	unix.Close(e.peer)
+	e.peer = -1
+	return nil
+}
+
+// terminal makes a pseudo-terminal in the container's devpts and sends its
+// master away.
+func (e *execution) terminal(fds *os.File) (slave *os.File, err error) {
+	ptmx, err := rootfs.OpenIn("/", "/dev/pts/ptmx")
+	if err != nil {
+		return nil, fmt.Errorf("process.terminal: no devpts in the container: %w", err)
+	}
+	defer ptmx.Close()
+	master, slave, err := rootfs.OpenPTY(ptmx, fds, &e.spec)
+	if err != nil {
+		return nil, err
+	}
+	defer master.Close()
+	if err := sendTerminal(e.o.ConsoleSocket, master); err != nil {
+		slave.Close()
+		return nil, err
+	}
+	return slave, nil
+}
+
+// follow sees the child to its execve.
+func (e *execution) follow() error {
+	describe := func(m sync.Message) error { return describe(e.prog, e.spec.Args[0], m) }
+	if e.proc.Await {
+		if err := setOOMScore(e.child.pid, e.spec.OOMScoreAdj); err != nil {
+			return err
+		}
+		if err := sync.SendBuilt(e.conn, -1); err != nil && !errors.Is(err, io.EOF) {
+			return err // end of file: the child has left a message
+		}
+	}
+	if err := receive(e.conn, sync.Ready, nil, describe); err != nil {
+		return err
+	}
+	if err := receive(e.conn, 0, nil, describe); !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
+}
+
+func (e *execution) close() {
+	for _, c := range e.closers {
+		c.Close()
+	}
+	for _, fd := range []int{e.conn, e.peer} {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+	if e.prog != nil {
+		e.prog.Free()
+	}
+}
