@@ -4,12 +4,12 @@
 //
 // Terms: a Subject is what is browsed (an image, or a container on an image); a
 // row of the left list is a layer, the last one the container's writable layer
-// ("live"); the tree on the right shows the files of the chosen row, or the
-// union of all layers up to it. Waste is content that a later layer hides.
+// ("live"); the tree shows the files of the chosen row, or the union of all
+// layers up to it. Waste is content that a later layer hides.
 //
 // Everything is fetched by commands; Update and View never wait. Names of
-// files and their contents come from strangers: they are drawn through clean,
-// which leaves no control character alive.
+// files and their contents come from strangers: they are drawn through
+// text.Clean, which leaves no control character alive.
 package layers
 
 import (
@@ -20,6 +20,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"berth/engine/api/berthapi"
+	"berth/tui/theme"
 )
 
 // Berth is what berth's engine answers beyond docker's (*berthapi.Client).
@@ -32,7 +33,7 @@ type Berth interface {
 }
 
 // Docker is what every engine answers (*client.Client); it serves the live
-// difference against an engine that is not berth's.
+// difference and the list of layers against an engine that is not berth's.
 type Docker interface {
 	ContainerDiff(ctx context.Context, id string, o client.ContainerDiffOptions) (client.ContainerDiffResult, error)
 	ImageHistory(ctx context.Context, id string, o ...client.ImageHistoryOption) (client.ImageHistoryResult, error)
@@ -44,6 +45,8 @@ type Config struct {
 	Docker Docker
 	// ExtractDir is where ctrl+e puts files; "" means the working directory.
 	ExtractDir string
+	// Theme is the meaning of colours; the zero value means the default.
+	Theme theme.Theme
 }
 
 // Subject is what the browser shows: an image, or a container and the image

@@ -1,0 +1,213 @@
+package layers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"reflect"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+
+	"berth/engine/api/berthapi"
+	"berth/tui/layers/tree"
+)
+
+// place is a row of the left list, and whether the union up to it is meant.
+type place struct {
+	layer int // berthapi.Layer.Index; live for the writable layer
+	union bool
+}
+
+// live is the place of the writable layer.
+const live = -1
+
+// Messages of the browser to itself. gen is the number of the Show they belong
+// to; those of an earlier one are dropped.
+type (
+	layersMsg struct {
+		gen    int
+		layers []berthapi.Layer
+		reason string // why there are no files of layers
+		err    error
+	}
+	treeMsg struct {
+		gen   int
+		seq   int // of the fetch: one that was cancelled reports nothing
+		place place
+		tree  *tree.Tree
+		err   error
+	}
+	liveMsg struct {
+		gen     int
+		changes berthapi.Changes
+		bare    bool // from docker's own route: no sizes and modes
+		same    bool // nothing changed since the last time
+		tree    *tree.Tree
+		took    time.Duration
+		at      time.Time
+		err     error
+	}
+	pollMsg struct{ gen int }
+)
+
+// loadLayers fetches the list of layers; from docker's history when the engine
+// is not berth's.
+func (m *Model) loadLayers() tea.Cmd {
+	gen, ctx, cfg, image := m.gen, m.ctx, m.cfg, m.subject.Image
+	return func() tea.Msg {
+		layers, err := cfg.Berth.Layers(ctx, image)
+		if !errors.Is(err, berthapi.ErrUnsupported) {
+			return layersMsg{gen: gen, layers: layers, err: err}
+		}
+		history, err := cfg.Docker.ImageHistory(ctx, image)
+		if err != nil {
+			return layersMsg{gen: gen, err: err}
+		}
+		for i := len(history.Items) - 1; i >= 0; i-- {
+			h := history.Items[i]
+			layers = append(layers, berthapi.Layer{
+				Index: len(layers), Size: h.Size, CreatedBy: h.CreatedBy, Comment: h.Comment, Empty: h.Size == 0,
+			})
+		}
+		return layersMsg{gen: gen, layers: layers, reason: "this engine does not tell which files a layer holds; berth's own does"}
+	}
+}
+
+// loadTree fetches the files of a place. Only one place is fetched at a time:
+// another choice cancels the one before.
+func (m *Model) loadTree(p place) tea.Cmd {
+	m.cancelTree()
+	ctx, cancel := context.WithCancel(m.ctx)
+	m.cancelTree = cancel
+	m.loading = p
+	m.treeSeq++
+	seq := m.treeSeq
+	gen, berth, image := m.gen, m.cfg.Berth, m.subject.Image
+	return func() tea.Msg {
+		defer cancel()
+		b := tree.NewBuilder()
+		for e, err := range berth.Entries(ctx, image, p.layer, p.union) {
+			if err != nil {
+				return treeMsg{gen: gen, seq: seq, place: p, err: err}
+			}
+			b.Add(tree.Entry{
+				Path: e.Path, Kind: kindOf(e.Kind), Mode: e.FileMode(), UID: e.UID, GID: e.GID,
+				Size: e.Size, Link: e.Link, Bare: e.Kind == berthapi.Deleted,
+			})
+		}
+		return treeMsg{gen: gen, seq: seq, place: p, tree: b.Tree()}
+	}
+}
+
+func kindOf(k berthapi.Kind) tree.Kind {
+	switch k {
+	case berthapi.Added:
+		return tree.Added
+	case berthapi.Modified:
+		return tree.Modified
+	case berthapi.Metadata:
+		return tree.Metadata
+	case berthapi.Deleted:
+		return tree.Deleted
+	}
+	return tree.Unchanged
+}
+
+// poll fetches the live difference. The list is compared with the one before,
+// so that nothing is built and nothing moves while nothing changes.
+func (m *Model) poll() tea.Cmd {
+	gen, ctx, cfg, id, before := m.gen, m.ctx, m.cfg, m.subject.Container, m.changes
+	known := m.liveTree != nil
+	bare := m.bare
+	return func() tea.Msg {
+		start := time.Now()
+		msg := liveMsg{gen: gen, bare: bare}
+		if !bare {
+			msg.changes, msg.err = cfg.Berth.Changes(ctx, id)
+			if errors.Is(msg.err, berthapi.ErrUnsupported) {
+				msg.bare = true
+			}
+		}
+		if msg.bare {
+			msg.changes, msg.err = dockerChanges(ctx, cfg.Docker, id)
+		}
+		msg.at = time.Now()
+		msg.took = msg.at.Sub(start)
+		if msg.err != nil {
+			return msg
+		}
+		if msg.same = known && reflect.DeepEqual(msg.changes, before); !msg.same {
+			msg.tree = liveTree(msg.changes, msg.bare)
+		}
+		return msg
+	}
+}
+
+// dockerChanges is the difference as docker's API tells it: paths and kinds.
+func dockerChanges(ctx context.Context, docker Docker, id string) (berthapi.Changes, error) {
+	diff, err := docker.ContainerDiff(ctx, id, client.ContainerDiffOptions{})
+	if err != nil {
+		return berthapi.Changes{}, fmt.Errorf("asking what the container changed: %w", err)
+	}
+	var c berthapi.Changes
+	for _, d := range diff.Changes {
+		kind := berthapi.ChangeModified
+		switch d.Kind {
+		case container.ChangeAdd:
+			kind = berthapi.ChangeAdded
+		case container.ChangeDelete:
+			kind = berthapi.ChangeDeleted
+		}
+		c.Changes = append(c.Changes, berthapi.Change{Path: d.Path, Kind: kind})
+	}
+	return c, nil
+}
+
+// liveTree is the tree of a live difference. A directory above a change that is
+// "modified" was only copied up; what happened to it is not worth a mark.
+func liveTree(c berthapi.Changes, bare bool) *tree.Tree {
+	above := map[string]bool{}
+	for _, ch := range c.Changes {
+		above[path.Dir(ch.Path)] = true
+	}
+	b := tree.NewBuilder()
+	for _, ch := range c.Changes {
+		kind := changeKinds[ch.Kind]
+		if kind == tree.Modified && (ch.Mode.IsDir() || bare && above[ch.Path]) {
+			kind = tree.Unchanged
+		}
+		size := ch.Size
+		if !ch.Mode.IsRegular() {
+			size = 0
+		}
+		b.Add(tree.Entry{
+			Path: ch.Path, Kind: kind, Mode: ch.Mode, UID: ch.UID, GID: ch.GID, Size: size, Link: ch.Link,
+			Bare: bare || kind == tree.Deleted,
+		})
+	}
+	return b.Tree()
+}
+
+var changeKinds = map[berthapi.ChangeKind]tree.Kind{
+	berthapi.ChangeAdded: tree.Added, berthapi.ChangeModified: tree.Modified,
+	berthapi.ChangeMetadata: tree.Metadata, berthapi.ChangeDeleted: tree.Deleted,
+}
+
+const (
+	// The live difference is fetched again after pollMin, or after pollCost
+	// times what the last fetch took, so that a large one stays cheap.
+	pollMin  = 450 * time.Millisecond
+	pollMax  = 10 * time.Second
+	pollCost = 20
+)
+
+// schedule asks for the next fetch.
+func (m *Model) schedule(took time.Duration) tea.Cmd {
+	gen := m.gen
+	wait := min(max(pollMin, pollCost*took), pollMax)
+	return tea.Tick(wait, func(time.Time) tea.Msg { return pollMsg{gen} })
+}
