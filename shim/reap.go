@@ -7,6 +7,8 @@ import (
 
 	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
+
+	"berth/runtime/container"
 )
 
 // Reap removes what is left of the container id and its shim: dir is the Config.Dir of the shim and runtimeRoot its Config.RuntimeRoot. A
@@ -14,6 +16,13 @@ import (
 // the caller's to write.
 func Reap(ctx context.Context, dir, runtimeRoot, id string) error {
 	if err := killShim(ctx, dir); err != nil {
+		return fmt.Errorf("reap container %s: %w", id, err)
+	}
+	box, err := container.Load(runtimeRoot, id)
+	if err == nil {
+		err = box.Delete(true)
+	}
+	if err != nil && !errdefs.IsNotFound(err) {
 		return fmt.Errorf("reap container %s: %w", id, err)
 	}
 	if err := os.RemoveAll(dir); err != nil {

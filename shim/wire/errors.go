@@ -5,9 +5,12 @@ import (
 	"fmt"
 
 	"github.com/containerd/errdefs"
+
+	"berth/runtime/container"
 )
 
-// kinds are the error kinds that keep their meaning on the wire. The index is what is sent, so an entry never moves.
+// kinds are the error kinds that keep their meaning on the wire. The index is what is sent, so an entry never moves. An error that is of several
+// is of the last, which is the most special.
 var kinds = []error{
 	1: errdefs.ErrNotFound,
 	2: errdefs.ErrInvalidArgument,
@@ -18,6 +21,9 @@ var kinds = []error{
 	7: errdefs.ErrNotImplemented,
 	8: errdefs.ErrConflict,
 	9: errdefs.ErrResourceExhausted,
+
+	10: container.ErrNotFound,
+	11: container.ErrNotExecutable,
 }
 
 // remoteError is an error that was made on the other side. Its text is the whole text; its kind is found by errors.Is.
@@ -33,7 +39,7 @@ func (e *remoteError) Unwrap() error { return e.kind }
 func EncodeError(err error) []byte {
 	var e encoder
 	kind := uint8(0)
-	for i := 1; i < len(kinds); i++ {
+	for i := len(kinds) - 1; i > 0; i-- {
 		if errors.Is(err, kinds[i]) {
 			kind = uint8(i)
 			break

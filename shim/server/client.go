@@ -1,0 +1,228 @@
+package server
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"berth/shim/jsonlog"
+	"berth/shim/wire"
+)
+
+const (
+	// queueBound is how much output waits for a client before the process has to; docker's is a megabyte.
+	queueBound = 1 << 20
+	// writeStep is the most that is written to a client at once.
+	writeStep = 64 << 10
+	// stall is how long a client may take for one step after the process ended.
+	stall = 10 * time.Second
+	// frameHeader is the size of docker's header: stream, three zeros, length.
+	frameHeader = 8
+)
+
+// client is a connection attached to a process.
+type client struct {
+	proc  *process
+	opts  wire.Attach
+	f     *os.File
+	ended func(wire.End)
+	done  chan struct{} // closed when the connection is
+
+	mu     sync.Mutex
+	cond   sync.Cond // something changed: queue, lifted, closing or over
+	queue  []byte
+	lifted bool
+	last   bool     // nothing more will be queued
+	over   wire.End // why it ended, 0 while it lives
+}
+
+// newClient makes a client of the connection fd, which it takes over. ended is told how it ended.
+func newClient(p *process, opts wire.Attach, fd int, ended func(wire.End)) (*client, error) {
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("take over connection: %w", err)
+	}
+	c := &client{proc: p, opts: opts, f: os.NewFile(uintptr(fd), "client"), ended: ended, done: make(chan struct{})}
+	c.opts.Mux = opts.Mux && !p.tty
+	c.cond.L = &c.mu
+	return c, nil
+}
+
+// run serves the connection. The client is attached to the process's output already.
+func (c *client) run() {
+	go c.copyIn()
+	go func() {
+		c.copyOut()
+		c.proc.out.detach(c)
+		c.mu.Lock()
+		if c.over == 0 {
+			c.over = wire.EndExited
+		}
+		end := c.over
+		c.mu.Unlock()
+		c.close()
+		c.ended(end)
+		close(c.done)
+	}()
+}
+
+// end ends the attachment from the client's side.
+func (c *client) end(why wire.End) {
+	c.mu.Lock()
+	if c.over == 0 {
+		c.over = why
+	}
+	c.cond.Broadcast()
+	c.mu.Unlock()
+	c.f.SetDeadline(time.Unix(1, 0)) // wakes whoever blocks on the connection
+}
+
+// finish ends it once everything queued was written.
+func (c *client) finish() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last = true
+	if c.over == 0 {
+		c.f.SetWriteDeadline(time.Now().Add(stall))
+	}
+	c.cond.Broadcast()
+}
+
+// lift lets the queue grow over its bound.
+func (c *client) lift() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lifted = true
+	c.cond.Broadcast()
+}
+
+// enqueue adds output of stream s and tells whether the queue is full.
+func (c *client) enqueue(s jsonlog.Stream, p []byte) bool {
+	if s == jsonlog.Stdout && !c.opts.Stdout || s == jsonlog.Stderr && !c.opts.Stderr {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over != 0 {
+		return false
+	}
+	if c.opts.Mux {
+		c.queue = append(c.queue, byte(s), 0, 0, 0)
+		c.queue = binary.BigEndian.AppendUint32(c.queue, uint32(len(p)))
+	}
+	c.queue = append(c.queue, p...)
+	c.cond.Broadcast()
+	return len(c.queue) > queueBound && !c.lifted
+}
+
+// waitRoom blocks while the queue is full and the client lives.
+func (c *client) waitRoom() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.queue) > queueBound && !c.lifted && c.over == 0 {
+		c.cond.Wait()
+	}
+}
+
+// copyOut writes the queue to the connection until the last of it, or until the client is gone.
+func (c *client) copyOut() {
+	var spare []byte
+	for {
+		c.mu.Lock()
+		for len(c.queue) == 0 && !c.last && c.over == 0 {
+			if cap(spare) > 0 {
+				spare = nil // quiet: give it back
+			}
+			c.cond.Wait()
+		}
+		if c.over != 0 || len(c.queue) == 0 {
+			c.mu.Unlock()
+			return
+		}
+		batch, last := c.queue, c.last
+		c.queue = spare[:0]
+		c.cond.Broadcast()
+		c.mu.Unlock()
+		for rest := batch; len(rest) > 0; {
+			if last {
+				c.f.SetWriteDeadline(time.Now().Add(stall))
+			}
+			n, err := c.f.Write(rest[:min(len(rest), writeStep)])
+			if err != nil {
+				c.end(wire.EndGone)
+				return
+			}
+			rest = rest[n:]
+		}
+		spare = batch
+	}
+}
+
+// copyIn gives what the client sends to the process, and notices when the client goes away.
+func (c *client) copyIn() {
+	match := matcher{keys: c.opts.DetachKeys}
+	buf := make([]byte, 4<<10)
+	in := c.opts.Pending
+	c.opts.Pending = nil
+	for {
+		if c.opts.Stdin && len(in) > 0 {
+			detached := false
+			if c.proc.tty {
+				in, detached = match.filter(in)
+			}
+			if c.proc.stdin != nil && len(in) > 0 {
+				// An error means that the process closed its stdin; the rest of the input goes nowhere, as on a pipe.
+				c.proc.stdin.Write(in)
+			}
+			if detached {
+				c.end(wire.EndDetached)
+				return
+			}
+		}
+		n, err := c.f.Read(buf)
+		if n <= 0 || err != nil {
+			break
+		}
+		in = buf[:n]
+	}
+	if c.opts.Stdin && !c.proc.tty && c.proc.closeStdinAtEOF && c.proc.stdin != nil {
+		c.proc.stdin.Close()
+	}
+	if c.waitHangup() {
+		c.end(wire.EndGone)
+	}
+}
+
+// waitHangup blocks until the client, who has closed its sending side, has closed the other too. It returns false if the attachment ended before.
+func (c *client) waitHangup() bool {
+	raw, err := c.f.SyscallConn()
+	if err != nil {
+		return false
+	}
+	return raw.Read(func(fd uintptr) bool {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd)}}, 0)
+		return n > 0 || err != nil && err != unix.EINTR
+	}) == nil
+}
+
+// close closes the connection such that the client reads all that was written and then its end: closing a unix socket with unread input would
+// give it ECONNRESET instead.
+func (c *client) close() {
+	raw, err := c.f.SyscallConn()
+	if err == nil {
+		raw.Control(func(fd uintptr) {
+			unix.Shutdown(int(fd), unix.SHUT_RDWR)
+			scratch := make([]byte, 4<<10)
+			for range queueBound / len(scratch) {
+				if n, err := unix.Read(int(fd), scratch); n <= 0 || err != nil {
+					return
+				}
+			}
+		})
+	}
+	c.f.Close()
+}

@@ -1,0 +1,121 @@
+package server
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/containerd/errdefs"
+
+	"berth/shim/jsonlog"
+)
+
+// output takes what a process writes to its log and to its attached clients.
+type output struct {
+	mu      sync.Mutex
+	log     *jsonlog.Writer // nil without one
+	clients []*client
+	lifted  bool // the process ended: clients hold nothing back any more
+	ended   bool // and all was delivered: no client may attach
+}
+
+// write delivers p. It returns when every client has room again, so a client that reads slowly slows the process down once its queue is full.
+func (o *output) write(s jsonlog.Stream, p []byte) {
+	var full []*client
+	o.mu.Lock()
+	o.log.Write(s, p)
+	for _, c := range o.clients {
+		if c.enqueue(s, p) {
+			full = append(full, c)
+		}
+	}
+	o.mu.Unlock()
+	for _, c := range full {
+		c.waitRoom()
+	}
+}
+
+// streamEnded logs what a stream left without an end of line.
+func (o *output) streamEnded(s jsonlog.Stream) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.log.End(s)
+}
+
+// lift lets write go on without waiting for clients: what can still come is what the pipes hold.
+func (o *output) lift() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lifted = true
+	for _, c := range o.clients {
+		c.lift()
+	}
+}
+
+// closeLog ends the log.
+func (o *output) closeLog() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	log := o.log
+	o.log = nil
+	if log == nil {
+		return nil
+	}
+	if err := log.Close(); err != nil {
+		return fmt.Errorf("write container log: %w", err)
+	}
+	return nil
+}
+
+// logState returns the number of lines that were lost and why.
+func (o *output) logState() (dropped uint64, reason string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err := o.log.Err(); err != nil {
+		reason = err.Error()
+	}
+	return o.log.Dropped(), reason
+}
+
+// attach adds c: it gets all that is written from now on.
+func (o *output) attach(c *client) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended {
+		return fmt.Errorf("attach: the process has ended: %w", errdefs.ErrFailedPrecondition)
+	}
+	if o.lifted {
+		c.lift()
+	}
+	o.clients = append(o.clients, c)
+	return nil
+}
+
+// detach removes c.
+func (o *output) detach(c *client) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if i := slices.Index(o.clients, c); i >= 0 {
+		o.clients = slices.Delete(o.clients, i, i+1)
+	}
+}
+
+func (o *output) attached() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.clients)
+}
+
+// end delivers what the clients' queues hold and closes their connections. A client that stops reading is given up.
+func (o *output) end() {
+	o.mu.Lock()
+	o.ended = true
+	clients := slices.Clone(o.clients)
+	o.mu.Unlock()
+	for _, c := range clients {
+		c.finish()
+	}
+	for _, c := range clients {
+		<-c.done
+	}
+}

@@ -1,0 +1,234 @@
+// Package server is the shim: the process that is the parent of one container. It holds the container's terminal or pipes, writes its log,
+// serves the clients attached to it, starts execs, and records how it ended. See package shim for its life and package wire for its protocol.
+//
+// What a session of it must not do: depend on any engine being alive, block on a client, or keep memory it does not need, since there is
+// one shim per container. So it imports no net and no encoder beside the one that the runtime reads its bundle with, uses raw sockets on the
+// runtime's poller, and returns memory to the kernel whenever it falls idle.
+//
+// Goroutines: one waits for the container's end, one reads each output of a process, one accepts, one serves each connection, two serve each
+// attached client, one waits for each exec. Lock order: shim.mu, then output.mu, then client.mu.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"berth/runtime/container"
+	"berth/runtime/mount"
+	"berth/shim/jsonlog"
+	"berth/shim/wire"
+)
+
+// shim is the state of the process.
+type shim struct {
+	cfg    wire.Config
+	listen *os.File
+	box    *container.Container
+	netns  *os.File
+	record *record
+
+	mu      sync.Mutex
+	status  wire.Status
+	init    *process
+	execs   map[string]*process
+	waiters map[*peer]struct{} // nil once the end is on record
+	deleted bool               // the container, by finish
+	inside  int                // requests being answered
+	leaving bool
+	empty   chan struct{} // closed when the last of them is
+	idle    idleTimer
+}
+
+// Main is the shim's process. The engine that starts it waits on the socket wire.ConfigFD.
+func Main() int {
+	// The end of a session or a shutdown of the host must not take the shim away before its container. A handler, unlike ignoring, is not inherited.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2)
+	conn, err := wire.NewConn(wire.ConfigFD)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "berth-shim:", err)
+		return 1
+	}
+	unix.CloseOnExec(wire.ConfigFD)
+	m, err := conn.Recv()
+	if err != nil {
+		if err != io.EOF { // the engine died before it said what to run
+			fmt.Fprintln(os.Stderr, "berth-shim:", err)
+		}
+		return 1
+	}
+	m.CloseFDs()
+	s := &shim{status: wire.StatusCreated, execs: map[string]*process{}, waiters: map[*peer]struct{}{}, empty: make(chan struct{})}
+	if m.Type != wire.TypeCreate {
+		err = fmt.Errorf("first message has type %d", m.Type)
+	} else if s.cfg, err = wire.DecodeConfig(m.Body); err == nil {
+		err = s.create()
+	}
+	if err != nil {
+		s.remove()
+		conn.Send(wire.TypeError, wire.EncodeError(err))
+		return 1
+	}
+	// An engine that is gone by now finds the container parked when it comes back.
+	conn.Send(wire.TypePID, wire.EncodePID(s.init.rt.PID()))
+	conn.Close()
+	go s.accept()
+	s.idle.touch()
+	s.finish()
+	return 0
+}
+
+// create sets everything up to the parked container. What it made is undone by remove.
+func (s *shim) create() (err error) {
+	// Only root may; a rootless shim stays as likely a victim as its engine.
+	os.WriteFile("/proc/self/oom_score_adj", []byte("-999"), 0)
+	if s.listen, err = listen(s.cfg.Dir); err != nil {
+		return err
+	}
+	var log *jsonlog.Writer
+	if s.cfg.Log.Driver == "json-file" {
+		log, err = jsonlog.Open(jsonlog.Options{Path: s.cfg.Log.Path, MaxSize: s.cfg.Log.MaxSize, MaxFiles: s.cfg.Log.MaxFiles, Attrs: s.cfg.Log.Attrs})
+		if err != nil {
+			return err
+		}
+	}
+	if s.record, err = reserveRecord(s.cfg.ExitPath); err != nil {
+		return err
+	}
+	if err := mount.All(s.cfg.Rootfs, s.cfg.MountPoint); err != nil {
+		return fmt.Errorf("mount root filesystem of %s: %w", s.cfg.ID, err)
+	}
+	p, child, err := newProcess(s.cfg.ID, s.cfg.Tty, s.cfg.OpenStdin, log)
+	if err != nil {
+		return err
+	}
+	defer child.close()
+	p.closeStdinAtEOF = s.cfg.StdinOnce
+	s.box, err = container.Create(context.Background(), container.Options{
+		ID: s.cfg.ID, StateRoot: s.cfg.RuntimeRoot, Bundle: s.cfg.Dir,
+		Stdin: child.stdin, Stdout: child.stdout, Stderr: child.stderr, ConsoleSocket: child.console,
+	})
+	if err != nil {
+		p.abandon()
+		return err
+	}
+	p.rt = s.box.Init()
+	s.init = p
+	if err := p.start(s.cfg.ConsoleSize); err != nil {
+		return err
+	}
+	if s.netns, err = os.Open(fmt.Sprintf("/proc/%d/ns/net", p.rt.PID())); err != nil {
+		return fmt.Errorf("open network namespace of %s: %w", s.cfg.ID, err)
+	}
+	return nil
+}
+
+// remove takes away all that create made and that is still there.
+func (s *shim) remove() {
+	if s.box != nil && !s.deleted {
+		if err := s.box.Delete(true); err != nil {
+			fmt.Fprintln(os.Stderr, "berth-shim: delete container:", err)
+		}
+	}
+	if s.record != nil {
+		s.record.discard()
+	}
+	if s.cfg.MountPoint != "" {
+		for unix.Unmount(s.cfg.MountPoint, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW) == nil {
+		}
+		os.Remove(s.cfg.MountPoint)
+	}
+	if s.cfg.Dir != "" {
+		os.RemoveAll(s.cfg.Dir)
+	}
+}
+
+// finish waits for the end of the container and brings everything to its end, in the order that package shim promises.
+func (s *shim) finish() {
+	exit := s.init.wait()
+	s.init.drain(func() { s.box.Kill(unix.SIGKILL, true) })
+	logErr := s.init.out.closeLog()
+
+	if kills, err := s.box.OOMKills(); err == nil {
+		exit.OOMKilled = kills > 0
+	}
+	s.mu.Lock()
+	s.status = wire.StatusStopped
+	exit.StartedAt = s.init.started
+	execs := make([]*process, 0, len(s.execs))
+	for _, x := range s.execs {
+		execs = append(execs, x)
+	}
+	netns, failure := s.netns, s.init.failure
+	s.netns = nil
+	s.mu.Unlock()
+	netns.Close() // with it the kernel takes the container's interfaces away
+	err := s.box.Delete(true)
+	s.deleted = true
+	last := time.After(2 * drainGrace)
+	for _, x := range execs {
+		select {
+		case <-x.done: // its process died with the container
+		case <-last:
+		}
+	}
+	exit.Error = describe(failure, logErr, err)
+	if err := s.record.write(&exit); err != nil {
+		exit.Error = describe(errors.New(exit.Error), err)
+	}
+
+	s.mu.Lock()
+	waiters := s.waiters
+	s.waiters = nil
+	s.init.exit = exit
+	s.mu.Unlock()
+	for w := range waiters {
+		w.send(wire.TypeExit, exit.Encode())
+	}
+	s.init.out.end()
+	for _, x := range execs {
+		x.out.end()
+	}
+	s.leave()
+	s.remove()
+}
+
+// describe joins what went wrong into one line.
+func describe(errs ...error) string {
+	text := ""
+	for _, err := range errs {
+		if err == nil || err.Error() == "" {
+			continue
+		}
+		if text != "" {
+			text += "; "
+		}
+		text += err.Error()
+	}
+	return text
+}
+
+// start lets the container's process go.
+func (s *shim) start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.status != wire.StatusCreated {
+		return s.wrong("start")
+	}
+	now := time.Now().UTC()
+	if err := s.box.Start(); err != nil {
+		s.init.failure = err
+		s.box.Kill(unix.SIGKILL, true)
+		return err
+	}
+	s.init.started = now
+	s.status = wire.StatusRunning
+	return nil
+}
