@@ -10,6 +10,8 @@ package main
 import (
 	"context"
 	"os"
+
+	_ "berth/cmd/berth/early" // the shim
 )
 
 func main() {
