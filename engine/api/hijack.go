@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -23,13 +24,23 @@ type stream struct {
 	file    *os.File
 	pending []byte
 	conn    net.Conn
+	mux     bool // output has docker's frames
 }
 
 // Close gives up this process's hold on the stream. Whoever received the descriptor keeps the stream open.
 func (s *stream) Close() error { return errors.Join(s.file.Close(), s.conn.Close()) }
 
 // fail says err in place of the stream that could not be had; the status line is gone by then.
-func (s *stream) fail(err error) { fmt.Fprintf(s.file, "%s\r\n", messageOf(err)) }
+func (s *stream) fail(err error) {
+	text := messageOf(err) + "\r\n"
+	if s.mux {
+		text = string(binary.BigEndian.AppendUint32([]byte{stderrFrame, 0, 0, 0}, uint32(len(text)))) + text
+	}
+	io.WriteString(s.file, text)
+}
+
+// stderrFrame is the first byte of a frame of stderr.
+const stderrFrame = 2
 
 // hijack takes the connection of r and answers that a raw stream follows: 101 to a client that asked to upgrade, else
 // 200. With tty, or before API 1.42, the type is raw-stream, else multiplexed-stream.
@@ -43,6 +54,7 @@ func hijack(w http.ResponseWriter, r *http.Request, tty bool) (*stream, error) {
 		conn.Close()
 		return nil, err
 	}
+	s.mux = !tty
 	if err := writeStreamHeader(conn, w.Header(), r, tty); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("answering the upgrade to a stream: %w", err)
