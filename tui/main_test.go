@@ -34,13 +34,41 @@ func TestMain(m *testing.M) {
 func console(socket string) int {
 	c, err := client.New(client.WithHost("unix://" + socket))
 	if err == nil {
-		err = Run(context.Background(), Options{Client: c, Host: "local"})
+		err = run(context.Background(), Options{Client: c, Host: "local"}, func(m *model) tea.Model { return faulty{m} })
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return 0
+}
+
+// faulty is the console with keys that break it, one for each place where code runs.
+type faulty struct{ *model }
+
+func (f faulty) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	if k, ok := msg.(tea.KeyPressMsg); ok {
+		switch k.String() {
+		case "f1":
+			panic("in Update")
+		case "f2":
+			return f, func() tea.Msg { panic("in a command") }
+		case "f3":
+			return f, func() tea.Msg { f.feed.Go(func() { panic("in a goroutine") }); return nil }
+		case "f4":
+			f.theme.Good = "panic"
+			return f, nil
+		}
+	}
+	_, cmd := f.model.Update(msg)
+	return f, cmd
+}
+
+func (f faulty) View() tea.View {
+	if f.theme.Good == "panic" {
+		panic("in View")
+	}
+	return f.model.View()
 }
 
 // start runs the console on an engine, in a terminal.

@@ -59,6 +59,11 @@ func (o Options) validate() (Options, error) {
 // process is told to. The terminal is as before when it returns, also after a
 // panic. Containers are not touched by leaving.
 func Run(ctx context.Context, o Options) error {
+	return run(ctx, o, func(m *model) tea.Model { return m })
+}
+
+// run is Run with a model around the model, for tests.
+func run(ctx context.Context, o Options, around func(*model) tea.Model) error {
 	o, err := o.validate()
 	if err != nil {
 		return err
@@ -78,7 +83,7 @@ func Run(ctx context.Context, o Options) error {
 	if o.Environ != nil {
 		opts = append(opts, tea.WithEnvironment(o.Environ))
 	}
-	p := tea.NewProgram(m, opts...)
+	p := tea.NewProgram(around(m), opts...)
 	f.SendTo(func(msg tea.Msg) { p.Send(msg) })
 	defer quitOnHangup(f, p)()
 

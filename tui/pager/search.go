@@ -80,6 +80,7 @@ func (p *Pager) ToggleOnlyHits() bool {
 	p.settle()
 	p.onlyHits = !p.onlyHits
 	p.clamp()
+	p.fill()
 	return true
 }
 
@@ -96,6 +97,14 @@ func (p *Pager) reveal(n int) {
 			break
 		}
 		p.top = m
+	}
+	p.fill()
+}
+
+// fill moves up when there are lines above and blank rows below.
+func (p *Pager) fill() {
+	if top, sub := p.bottom(); p.top > top || p.top == top && p.sub > sub {
+		p.top, p.sub = top, sub
 	}
 }
 

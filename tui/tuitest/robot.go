@@ -36,6 +36,9 @@ import (
 // Patience is how long a robot waits for what it was told to see.
 const Patience = 15 * time.Second
 
+// escapeGap is longer than a program waits for what may follow an escape.
+const escapeGap = 80 * time.Millisecond
+
 // Robot is a program under test and the screen it draws on.
 type Robot struct {
 	t   testing.TB
@@ -139,6 +142,9 @@ func (r *Robot) Press(keys ...string) {
 			r.t.Fatalf("there is no key %q", k)
 		}
 		r.Type(seq)
+		if k == "esc" { // a terminal cannot tell escape and then a letter from alt and the letter but by time
+			time.Sleep(escapeGap)
+		}
 	}
 }
 
@@ -170,6 +176,27 @@ func (r *Robot) Signal(s syscall.Signal) {
 	if err := r.cmd.Process.Signal(s); err != nil {
 		r.t.Fatalf("sending %s: %v", s, err)
 	}
+}
+
+// Child is the same robot for a program that the one started has started:
+// signals go to the first child.
+func (r *Robot) Child(t testing.TB) *Robot {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", r.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	if _, err := fmt.Sscan(string(b), &pid); err != nil {
+		t.Fatalf("%s has no child: %v", r.cmd, err)
+	}
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := *r.cmd
+	cmd.Process = p
+	return &Robot{t: t, cmd: &cmd, pty: r.pty}
 }
 
 // Screen is the text of the screen, a line for each row, blanks at the ends of
