@@ -21,7 +21,7 @@ const (
 	maxName    = 255
 	maxDepth   = 1024
 	maxEntries = 20 << 20
-	maxHoles   = 64 << 30 // bytes of holes in sparse files, which cost no tar bytes
+	maxHoles   = 16 << 30 // bytes of holes in sparse files, which cost no tar bytes
 )
 
 // ApplyOptions tune Apply.
@@ -123,10 +123,24 @@ func (a *applier) entriesOf(ctx context.Context, tr *tar.Reader) error {
 		if len(a.list) >= maxEntries {
 			return refuse("more than %d entries", maxEntries)
 		}
-		if err := a.entry(hdr, tr); err != nil {
+		if err := a.entry(hdr, contextReader{ctx, tr}); err != nil {
 			return fmt.Errorf("entry %q: %w", shorten(hdr.Name), err)
 		}
 	}
+}
+
+// contextReader stops reading when the context ends: a sparse file can be
+// long without the stream being so.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(b []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(b)
 }
 
 func shorten(name string) string {
