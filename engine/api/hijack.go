@@ -2,7 +2,6 @@ package api
 
 import (
 	"bufio"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types"
 	"golang.org/x/sys/unix"
 )
@@ -30,17 +30,15 @@ type stream struct {
 // Close gives up this process's hold on the stream. Whoever received the descriptor keeps the stream open.
 func (s *stream) Close() error { return errors.Join(s.file.Close(), s.conn.Close()) }
 
-// fail says err in place of the stream that could not be had; the status line is gone by then.
+// fail says err in place of the stream that could not be had, on standard output as docker does; the status line is
+// gone by then. A client that has left does not hear it, which changes nothing.
 func (s *stream) fail(err error) {
-	text := messageOf(err) + "\r\n"
+	text := []byte(messageOf(err) + "\r\n")
 	if s.mux {
-		text = string(binary.BigEndian.AppendUint32([]byte{stderrFrame, 0, 0, 0}, uint32(len(text)))) + text
+		text = append(frameHeader(stdcopy.Stdout, len(text)), text...)
 	}
-	io.WriteString(s.file, text)
+	_, _ = s.file.Write(text)
 }
-
-// stderrFrame is the first byte of a frame of stderr.
-const stderrFrame = 2
 
 // hijack takes the connection of r and answers that a raw stream follows: 101 to a client that asked to upgrade, else
 // 200. With tty, or before API 1.42, the type is raw-stream, else multiplexed-stream.

@@ -119,14 +119,19 @@ func (l *lineWriter) WriteEntry(e logs.Entry) error {
 	return l.frame(stream, text, e.Line)
 }
 
-// frame writes one line, behind docker's header {stream, 0, 0, 0, length as 4 bytes} unless the container has a terminal.
+// frame writes one line, behind a header unless the container has a terminal.
 func (l *lineWriter) frame(stream stdcopy.StdType, prefix, line []byte) error {
 	if !l.framed {
 		return l.out.Write(prefix, line)
 	}
+	return l.out.Write(frameHeader(stream, len(prefix)+len(line)), prefix, line)
+}
+
+// frameHeader is docker's header of a frame of size bytes: {stream, 0, 0, 0, size as 4 bytes, big-endian}.
+func frameHeader(stream stdcopy.StdType, size int) []byte {
 	header := [8]byte{0: byte(stream)}
-	binary.BigEndian.PutUint32(header[4:], uint32(len(prefix)+len(line)))
-	return l.out.Write(header[:], prefix, line)
+	binary.BigEndian.PutUint32(header[4:], uint32(size))
+	return header[:]
 }
 
 // fail says err to the reader of the log. That it may not arrive changes nothing.

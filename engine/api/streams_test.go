@@ -203,7 +203,7 @@ func TestAttachErrorsAfterTheUpgradeAreTold(t *testing.T) {
 	if _, err := readHead(in); err != nil {
 		t.Fatal(err)
 	}
-	if text, err := io.ReadAll(in); string(text) != "the container is paused\r\n" || err != nil {
+	if text, err := io.ReadAll(in); string(text) != "\x01\x00\x00\x00\x00\x00\x00\x19the container is paused\r\n" || err != nil {
 		t.Errorf("got %q, %v", text, err)
 	}
 	f.expect("POST", "/containers/nope/attach", "", 404, "message: No such container: nope")
