@@ -217,7 +217,10 @@ func (e *execution) terminal(fds *os.File) (slave *os.File, err error) {
 func (e *execution) follow() error {
 	describe := func(m sync.Message) error { return describe(e.prog, e.spec.Args[0], m) }
 	if e.proc.Await {
-		if err := setOOMScore(e.child.pid, e.spec.OOMScoreAdj); err != nil {
+		// On another thread: the builder's /proc is the container's now.
+		done := make(chan error, 1)
+		go func() { done <- setOOMScore(e.child.pid, e.spec.OOMScoreAdj) }()
+		if err := <-done; err != nil {
 			return err
 		}
 		if err := sync.SendBuilt(e.conn, -1); err != nil && !errors.Is(err, io.EOF) {
