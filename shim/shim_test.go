@@ -101,7 +101,11 @@ func (b *bench) config(script string) shim.Config {
 			Version: specs.Version,
 			Root:    &specs.Root{Path: point},
 			Process: &specs.Process{Args: []string{"/bin/sh", "-c", script}, Cwd: "/", Env: []string{"PATH=/bin"}},
-			Mounts:  []specs.Mount{{Destination: "/proc", Type: "proc", Source: "proc"}},
+			Mounts: []specs.Mount{
+				{Destination: "/proc", Type: "proc", Source: "proc"},
+				{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "mode=755", "size=64k"}},
+				{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: []string{"newinstance", "ptmxmode=0666", "mode=0620"}},
+			},
 			Linux: &specs.Linux{
 				CgroupsPath: "/berth-test/" + id,
 				Namespaces: []specs.LinuxNamespace{{Type: specs.PIDNamespace}, {Type: specs.MountNamespace},
