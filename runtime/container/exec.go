@@ -11,6 +11,7 @@ import (
 	"berth/runtime/initproc"
 	"berth/runtime/nsenter"
 	"berth/runtime/rootfs"
+	"berth/runtime/seccomp"
 	"berth/runtime/sync"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -110,7 +111,7 @@ func (c *Container) newExec(o ExecOptions) (e *execution, err error) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("read the seccomp filter: %w", err)
 	}
-	e.proc.Seccomp = initproc.Filter{Code: code, Flags: c.rec.FilterFlags}
+	e.proc.Seccomp = seccomp.Filter{Code: code, Flags: c.rec.FilterFlags}
 	return e, e.open(c)
 }
 

@@ -6,6 +6,7 @@ import (
 	"sort"
 
 	"berth/runtime/caps"
+	"berth/runtime/seccomp"
 	"berth/runtime/sync"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -27,7 +28,7 @@ type Process struct {
 	Proc     []ProcMount
 	Keyring  string // name of the new session keyring, "" for none
 	Caps     caps.Sets
-	Seccomp  Filter
+	Seccomp  seccomp.Filter
 	// Known once the root file system stands:
 	Paths []string // where the command may be, in the order to try
 	Env   []string
@@ -46,13 +47,6 @@ type Joinable struct {
 type ProcMount struct {
 	Data  []string
 	Attrs uint64
-}
-
-// Filter is a compiled seccomp filter: struct sock_filter in a row, and the
-// flags of seccomp(2).
-type Filter struct {
-	Code  []byte
-	Flags uint
 }
 
 // lowest is the lowest descriptor number that is not one of the command's own.
@@ -173,7 +167,7 @@ func (p *Program) Become(c *Process) {
 		p.Call("set no_new_privs", unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 	} else {
 		// Without no_new_privs a filter needs the rights that are dropped next.
-		p.seccomp(c.Seccomp)
+		p.filter(c.Seccomp)
 	}
 	p.identity(c)
 	p.workingDirectory(s.Cwd)
@@ -187,7 +181,7 @@ func (p *Program) Become(c *Process) {
 	}
 	if s.NoNewPrivileges {
 		// As late as can be: the profile need not allow what init itself calls.
-		p.seccomp(c.Seccomp)
+		p.filter(c.Seccomp)
 	}
 	argv, env := p.Strings(s.Args), p.Strings(c.Env)
 	for i, path := range c.Paths {
@@ -233,7 +227,7 @@ func (p *Program) stdio(c *Process) {
 	p.Call("close the other descriptors at exec", unix.SYS_CLOSE_RANGE, low, int(^uint32(0)), unix.CLOSE_RANGE_CLOEXEC)
 }
 
-func (p *Program) seccomp(f Filter) {
+func (p *Program) filter(f seccomp.Filter) {
 	if len(f.Code) == 0 {
 		return
 	}

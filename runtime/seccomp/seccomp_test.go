@@ -1,0 +1,250 @@
+package seccomp
+
+import (
+	"encoding/binary"
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	profile "github.com/moby/profiles/seccomp"
+)
+
+// call is struct seccomp_data.
+type call struct {
+	nr, arch uint32
+	args     [6]uint64
+}
+
+// simulate runs a filter as the kernel would and counts the instructions.
+func simulate(t *testing.T, prog []unix.SockFilter, c call) (verdict uint32, insns int) {
+	t.Helper()
+	data := binary.NativeEndian.AppendUint32(nil, c.nr)
+	data = binary.NativeEndian.AppendUint32(data, c.arch)
+	data = binary.NativeEndian.AppendUint64(data, 0)
+	for _, a := range c.args {
+		data = binary.NativeEndian.AppendUint64(data, a)
+	}
+	var acc uint32
+	for pc := 0; ; pc++ {
+		insns++
+		if pc >= len(prog) {
+			t.Fatal("the filter runs off its end")
+		}
+		i := prog[pc]
+		jump := func(yes bool) {
+			if yes {
+				pc += int(i.Jt)
+			} else {
+				pc += int(i.Jf)
+			}
+		}
+		switch i.Code {
+		case opLoad:
+			acc = binary.NativeEndian.Uint32(data[i.K:])
+		case opAnd:
+			acc &= i.K
+		case opRet:
+			return i.K, insns
+		case opJump:
+			pc += int(i.K)
+		case opEQ:
+			jump(acc == i.K)
+		case opGE:
+			jump(acc >= i.K)
+		case opGT:
+			jump(acc > i.K)
+		default:
+			t.Fatalf("instruction %#x", i.Code)
+		}
+	}
+}
+
+func holds(t test, args [6]uint64) bool {
+	v := args[t.arg] & t.mask
+	switch t.op {
+	case specs.OpEqualTo:
+		return v == t.value
+	case specs.OpNotEqual:
+		return v != t.value
+	case specs.OpGreaterThan:
+		return v > t.value
+	case specs.OpGreaterEqual:
+		return v >= t.value
+	case specs.OpLessThan:
+		return v < t.value
+	}
+	return v <= t.value
+}
+
+// reference evaluates a profile by its definition, number by number.
+func reference(t *testing.T, s *specs.LinuxSeccomp, listed []arch, c call) uint32 {
+	t.Helper()
+	byDefault, err := verdict(s.DefaultAction, s.DefaultErrnoRet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range listed {
+		x32Call := c.nr >= 1<<30
+		if a.audit != c.arch || a.name == specs.ArchX86_64 && x32Call || a.name == specs.ArchX32 && !x32Call {
+			continue
+		}
+		newest, unconditional, found := a.bit, byDefault, false
+		for _, e := range s.Syscalls {
+			rules, err := parseRule(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range e.Names {
+				nr, ok := a.number(name)
+				if !ok {
+					continue
+				}
+				newest = max(newest, nr)
+				if nr != c.nr {
+					continue
+				}
+				found = true
+				for _, r := range rules {
+					if len(r.tests) == 0 {
+						unconditional = r.action
+						continue
+					}
+					all := true
+					for _, x := range r.tests {
+						all = all && holds(x, c.args)
+					}
+					if all {
+						return r.action
+					}
+				}
+			}
+		}
+		if !found && c.nr > newest && byDefault != unix.SECCOMP_RET_ALLOW && byDefault != unix.SECCOMP_RET_LOG {
+			return unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)
+		}
+		return unconditional
+	}
+	return unix.SECCOMP_RET_KILL_THREAD
+}
+
+// TestAgainstReference compares random profiles with their definition.
+func TestAgainstReference(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	machine := arches("amd64", map[string]table{"amd64": callsAmd64, "386": calls386})
+	actions := []specs.LinuxSeccompAction{specs.ActAllow, specs.ActErrno, specs.ActKill, specs.ActKillProcess, specs.ActLog, specs.ActTrap, specs.ActTrace}
+	ops := []specs.LinuxSeccompOperator{specs.OpNotEqual, specs.OpLessThan, specs.OpLessEqual, specs.OpEqualTo, specs.OpGreaterEqual, specs.OpGreaterThan, specs.OpMaskedEqual}
+	values := []uint64{0, 1, 2, 1 << 31, 1<<32 - 1, 1 << 32, 1<<32 + 1, 1 << 63, ^uint64(0), 0x7e020000}
+	pick := func() uint64 { return values[r.IntN(len(values))] }
+	for range 300 {
+		s := &specs.LinuxSeccomp{DefaultAction: actions[r.IntN(len(actions))], Architectures: []specs.Arch{specs.ArchX86_64}}
+		listed := machine[:1]
+		if r.IntN(2) == 0 {
+			s.Architectures, listed = []specs.Arch{specs.ArchX86, specs.ArchX32, specs.ArchARM}, machine
+		}
+		for range r.IntN(15) {
+			e := specs.LinuxSyscall{Action: actions[r.IntN(len(actions))]}
+			for range 1 + r.IntN(8) {
+				e.Names = append(e.Names, callsAmd64[r.IntN(len(callsAmd64))].name)
+			}
+			for range r.IntN(3) {
+				e.Args = append(e.Args, specs.LinuxSeccompArg{Index: uint(r.IntN(3)), Op: ops[r.IntN(len(ops))], Value: pick(), ValueTwo: pick()})
+			}
+			s.Syscalls = append(s.Syscalls, e)
+		}
+		prog, err := compile(s, machine)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for nr := uint32(0); nr < 600; nr++ {
+			for _, a := range machine {
+				c := call{nr: a.bit | nr, arch: a.audit, args: [6]uint64{pick(), pick(), pick()}}
+				got, _ := simulate(t, prog, c)
+				if want := reference(t, s, listed, c); got != want {
+					t.Fatalf("call %+v: verdict %#x, want %#x, profile %+v", c, got, want, s)
+				}
+			}
+		}
+	}
+}
+
+func dockerProfile(t testing.TB) *specs.LinuxSeccomp {
+	t.Helper()
+	p, err := profile.GetDefaultProfile(&specs.Spec{
+		Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{Bounding: []string{"CAP_CHOWN"}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestDockerProfileIsShallow(t *testing.T) {
+	machine := arches("amd64", map[string]table{"amd64": callsAmd64, "386": calls386})
+	prog, err := compile(dockerProfile(t), machine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range callsAmd64 {
+		if _, n := simulate(t, prog, call{nr: c.number, arch: unix.AUDIT_ARCH_X86_64}); n > 30 {
+			t.Errorf("%s takes %d of %d instructions", c.name, n, len(prog))
+		}
+	}
+	for name, want := range map[string]uint32{
+		"read": unix.SECCOMP_RET_ALLOW, "mount": unix.SECCOMP_RET_ERRNO | 1, "clone3": unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS),
+	} {
+		nr, _ := machine[0].number(name)
+		if got, _ := simulate(t, prog, call{nr: nr, arch: unix.AUDIT_ARCH_X86_64}); got != want {
+			t.Errorf("%s: verdict %#x, want %#x", name, got, want)
+		}
+	}
+	if got, _ := simulate(t, prog, call{arch: unix.AUDIT_ARCH_MIPS}); got != unix.SECCOMP_RET_KILL_THREAD {
+		t.Errorf("foreign architecture: verdict %#x", got)
+	}
+}
+
+func TestBadProfiles(t *testing.T) {
+	errno, big := uint(1), uint(1<<20)
+	ok := specs.LinuxSyscall{Names: []string{"read"}, Action: specs.ActAllow}
+	for text, s := range map[string]*specs.LinuxSeccomp{
+		"defaultAction":        {DefaultAction: "SCMP_ACT_MAYBE"},
+		"takes no errno":       {DefaultAction: specs.ActAllow, DefaultErrnoRet: &errno},
+		"out of range":         {DefaultAction: specs.ActErrno, DefaultErrnoRet: &big},
+		"unknown architecture": {DefaultAction: specs.ActAllow, Architectures: []specs.Arch{"SCMP_ARCH_PDP11"}},
+		"unknown flag":         {DefaultAction: specs.ActAllow, Flags: []specs.LinuxSeccompFlag{"X"}},
+		"no names":             {DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{ok, {Action: specs.ActErrno}}},
+		"unknown operator": {DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{
+			{Names: []string{"read"}, Action: specs.ActErrno, Args: []specs.LinuxSeccompArg{{Op: "SCMP_CMP_ALMOST"}}}}},
+		"argument 6": {DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{
+			{Names: []string{"read"}, Action: specs.ActErrno, Args: []specs.LinuxSeccompArg{{Index: 6, Op: specs.OpEqualTo}}}}},
+	} {
+		_, err := Compile(s)
+		if !errors.Is(err, errdefs.ErrInvalidArgument) || !strings.Contains(err.Error(), text) {
+			t.Errorf("error %v, want an invalid argument with %q", err, text)
+		}
+	}
+	if _, err := Compile(&specs.LinuxSeccomp{DefaultAction: specs.ActNotify}); !errdefs.IsNotImplemented(err) {
+		t.Errorf("notify: %v", err)
+	}
+}
+
+// TestNamesNobodyHas is what makes old kernels run new profiles.
+func TestNamesNobodyHas(t *testing.T) {
+	f, err := Compile(&specs.LinuxSeccomp{DefaultAction: specs.ActAllow,
+		Syscalls: []specs.LinuxSyscall{{Names: []string{"from_the_future", "mount"}, Action: specs.ActErrno}}})
+	if err != nil || len(f.Code)%8 != 0 || len(f.Code) == 0 {
+		t.Errorf("filter of %d bytes, %v", len(f.Code), err)
+	}
+}
+
+func BenchmarkDockerProfile(b *testing.B) {
+	p := dockerProfile(b)
+	for b.Loop() {
+		if _, err := Compile(p); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,3 @@
+package seccomp
+
+var tables = map[string]table{"amd64": callsAmd64, "386": calls386}

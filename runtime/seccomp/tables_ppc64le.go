@@ -1,0 +1,3 @@
+package seccomp
+
+var tables = map[string]table{"ppc64le": callsPpc64le}

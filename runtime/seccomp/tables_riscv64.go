@@ -1,0 +1,3 @@
+package seccomp
+
+var tables = map[string]table{"riscv64": callsRiscv64}

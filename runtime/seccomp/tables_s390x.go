@@ -1,0 +1,3 @@
+package seccomp
+
+var tables = map[string]table{"s390x": callsS390x}
