@@ -126,8 +126,12 @@ func (m *model) performOn(a keymap.Action) (tea.Cmd, bool) {
 	return nil, true
 }
 
-// quit closes the filter first, then leaves.
+// quit closes what covers the lists first, then the filter, then leaves.
 func (m *model) quit() tea.Cmd {
+	if m.zoom {
+		m.detail, m.zoom = false, false
+		return nil
+	}
 	if m.filterText() != "" {
 		m.applyFilter("")
 		return nil

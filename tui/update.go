@@ -35,7 +35,7 @@ func (m *model) handle(msg tea.Msg) tea.Cmd {
 		return m.input(msg)
 	case tea.MouseMsg:
 		if m.shellHasKeys() {
-			return m.shell.Update(msg)
+			return m.shell.Update(m.inPane(msg))
 		}
 	case feed.Panicked:
 		panic(fmt.Sprintf("%v\n%s", msg.Value, msg.Stack))
@@ -72,6 +72,26 @@ func (m *model) handle(msg tea.Msg) tea.Cmd {
 		return tea.Batch(m.shell.Update(msg), m.browser.Update(msg))
 	}
 	return nil
+}
+
+// inPane makes the place of a mouse message relative to the detail.
+func (m *model) inPane(msg tea.MouseMsg) tea.Msg {
+	at := m.screen().Detail.Min
+	switch msg := msg.(type) {
+	case tea.MouseClickMsg:
+		msg.X, msg.Y = msg.X-at.X-1, msg.Y-at.Y-1
+		return msg
+	case tea.MouseReleaseMsg:
+		msg.X, msg.Y = msg.X-at.X-1, msg.Y-at.Y-1
+		return msg
+	case tea.MouseWheelMsg:
+		msg.X, msg.Y = msg.X-at.X-1, msg.Y-at.Y-1
+		return msg
+	case tea.MouseMotionMsg:
+		msg.X, msg.Y = msg.X-at.X-1, msg.Y-at.Y-1
+		return msg
+	}
+	return msg
 }
 
 // fromEngine handles what the feed says of the engine.
@@ -190,6 +210,8 @@ func (m *model) setProfile(p colorprofile.Profile) {
 		m.theme = theme.Mono()
 	}
 	m.logs.SetTheme(m.theme)
+	m.shell.SetTheme(m.theme)
+	m.browser.SetTheme(m.theme)
 }
 
 // resizePanes tells the embedded panes how much room they have.

@@ -159,12 +159,12 @@ func (m *model) drawStrip(width, height int) []string {
 		return text.Block([]string{line}, width, height)
 	}
 	graph := max(min((width-2)/3, historyLen), 8)
-	col := graph + 5 + 22
+	col := graph + 5 + 23
 	one := "CPU " + th.Good.Render(spark(u.cpus, graph, 10)) + " " + cpu
 	if u.last.CPUs > 0 {
 		one += fmt.Sprintf(" of %d CPUs", u.last.CPUs)
 	}
-	two := "MEM " + th.Info.Render(spark(u.mems, graph, 1<<20)) + " " + text.FitLeft(size(u.last.Memory), 4) + limit
+	two := "MEM " + th.Info.Render(spark(u.mems, graph, 1<<20)) + " " + text.FitLeft(size(u.last.Memory), 5) + limit
 	one = text.Fit(one, col) + "NET ↓ " + size(u.last.RX) + " ↑ " + size(u.last.TX)
 	two = text.Fit(two, col) + "I/O r " + size(u.last.Read) + " w " + size(u.last.Written) + fmt.Sprintf("  pids %d", u.last.Pids)
 	return m.boxed(c.Name+" stats", []string{one, two}, width, height)
