@@ -103,6 +103,18 @@ func golden(t *testing.T, name string, r *tuitest.Robot) {
 // offline is a model without a terminal and without an engine, for what needs neither.
 func offline(t *testing.T, width, height int) *model {
 	t.Helper()
+	m := bare(t, width, height)
+	var cs feed.Containers
+	load(t, "containers.json", &cs.List)
+	var is feed.Images
+	load(t, "images.json", &is.List)
+	send(m, cs, is)
+	return m
+}
+
+// bare is offline without containers and images.
+func bare(t testing.TB, width, height int) *model {
+	t.Helper()
 	c, err := client.New(client.WithHost("unix:///nowhere.sock"))
 	if err != nil {
 		t.Fatal(err)
@@ -113,11 +125,6 @@ func offline(t *testing.T, width, height int) *model {
 	}
 	m := newModel(o, feed.New(t.Context(), c))
 	send(m, tea.WindowSizeMsg{Width: width, Height: height})
-	var cs feed.Containers
-	load(t, "containers.json", &cs.List)
-	var is feed.Images
-	load(t, "images.json", &is.List)
-	send(m, cs, is)
 	return m
 }
 
