@@ -1,7 +1,6 @@
 package layers
 
 import (
-	"slices"
 	"time"
 
 	"charm.land/bubbles/v2/key"
@@ -58,7 +57,12 @@ func (m *Model) gotLayers(msg layersMsg) tea.Cmd {
 	if msg.err != nil {
 		return nil
 	}
-	m.layers = slices.DeleteFunc(msg.layers, func(l berthapi.Layer) bool { return l.Empty })
+	m.layers = nil
+	for _, l := range msg.layers {
+		if !l.Empty {
+			m.layers = append(m.layers, l)
+		}
+	}
 	cmd := m.choose(m.rows() - 1) // the top layer, or the live one
 	if m.reason == "" {
 		return tea.Batch(cmd, m.loadWaste())

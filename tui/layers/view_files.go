@@ -117,7 +117,7 @@ func (m *Model) fileRow(r tree.Row, width int, cursor bool) string {
 		name += " → " + text.Clean(info.Link)
 	}
 	bytes := "-"
-	if info.Kind != tree.Deleted && (!info.Bare || info.Dir) && !m.isBare() {
+	if info.Kind != tree.Deleted && (!info.Bare || info.Size > 0) && !m.isBare() {
 		bytes = size(info.Size)
 	}
 	style := kindStyle(info.Kind, th)

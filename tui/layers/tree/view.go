@@ -210,7 +210,8 @@ func (v *View) filter() {
 	above := make([]bool, len(t.nodes))
 	for i := len(t.nodes) - 1; i > 0; i-- {
 		n := &t.nodes[i]
-		own := !v.hidden[n.kind] && (v.match == nil || v.shown[i])
+		// A directory that the layer does not list is there for its files only.
+		own := !v.hidden[n.kind] && (v.match == nil || v.shown[i]) && (n.flags&flagBare == 0 || n.kind != Unchanged)
 		v.shown[i] = own || above[i]
 		if v.shown[i] {
 			above[n.parent] = true
