@@ -90,8 +90,14 @@ func (is *Images) List(ctx context.Context, o ImageListOptions) ([]apiimage.Summ
 		if !keep(img) {
 			continue
 		}
+		tags := img.RepoTags
+		if o.Filters.Has("reference") {
+			// An image is listed under the names that were asked for.
+			matches := matcher(o.Filters["reference"])
+			tags = slices.DeleteFunc(slices.Clone(tags), func(tag string) bool { return !matches(tag) })
+		}
 		s := apiimage.Summary{
-			ID: img.ID.String(), RepoTags: orEmpty(img.RepoTags), RepoDigests: orEmpty(img.RepoDigests),
+			ID: img.ID.String(), RepoTags: orEmpty(tags), RepoDigests: orEmpty(img.RepoDigests),
 			Created: createdAt(img).Unix(), Labels: img.Config.Config.Labels,
 			Size: img.Size, SharedSize: -1, Containers: int64(len(used[img.ID.String()])),
 		}

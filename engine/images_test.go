@@ -229,6 +229,16 @@ func TestListFilters(t *testing.T) {
 			t.Errorf("%v: got %q, %v, want %q", c.filters, got, err, c.want)
 		}
 	}
+	if list, err := f.List(t.Context(), ImageListOptions{Filters: filter.Args{"reference": {"old:2"}}}); err != nil || len(list) != 0 {
+		t.Errorf("no such tag: %v, %v", list, err)
+	}
+	if err := f.Tag(t.Context(), "old:1", "other", "2"); err != nil {
+		t.Fatal(err)
+	}
+	list, err := f.List(t.Context(), ImageListOptions{Filters: filter.Args{"reference": {"oth*"}}})
+	if err != nil || len(list) != 1 || len(list[0].RepoTags) != 1 || list[0].RepoTags[0] != "other:2" {
+		t.Errorf("only the names that match are shown: %+v, %v", list, err)
+	}
 	for _, bad := range []filter.Args{{"colour": {"red"}}, {"reference": {"[]"}}, {"until": {"1", "2"}}, {"dangling": {"x"}}} {
 		if _, err := f.List(t.Context(), ImageListOptions{Filters: bad}); !errdefs.IsInvalidArgument(err) {
 			t.Errorf("%v: got %v", bad, err)

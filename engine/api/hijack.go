@@ -31,14 +31,25 @@ type stream struct {
 func (s *stream) Close() error { return errors.Join(s.file.Close(), s.conn.Close()) }
 
 // fail says err in place of the stream that could not be had, on standard output as docker does; the status line is
-// gone by then. A client that has left does not hear it, which changes nothing.
+// gone by then. What the client still sends is read for a while: a socket closed over unread bytes is reset, and the
+// client would show that instead of err. A client that has left hears nothing, which changes nothing.
 func (s *stream) fail(err error) {
 	text := []byte(messageOf(err) + "\r\n")
 	if s.mux {
 		text = append(frameHeader(stdcopy.Stdout, len(text)), text...)
 	}
 	_, _ = s.file.Write(text)
+	raw, err := s.file.SyscallConn()
+	if err != nil || raw.Control(func(fd uintptr) { unix.Shutdown(int(fd), unix.SHUT_WR) }) != nil {
+		return
+	}
+	if s.file.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
+		_, _ = io.Copy(io.Discard, s.file)
+	}
 }
+
+// lingerTime bounds how long a failed stream is read on.
+const lingerTime = 2 * time.Second
 
 // hijack takes the connection of r and answers that a raw stream follows: 101 to a client that asked to upgrade, else
 // 200. With tty, or before API 1.42, the type is raw-stream, else multiplexed-stream.

@@ -203,6 +203,11 @@ func TestAttachErrorsAfterTheUpgradeAreTold(t *testing.T) {
 	if _, err := readHead(in); err != nil {
 		t.Fatal(err)
 	}
+	// Bytes that nobody reads do not turn the error into "connection reset by peer".
+	go func() {
+		io.WriteString(conn, strings.Repeat("x", 1<<20))
+		conn.(*net.UnixConn).CloseWrite()
+	}()
 	if text, err := io.ReadAll(in); string(text) != "\x01\x00\x00\x00\x00\x00\x00\x19the container is paused\r\n" || err != nil {
 		t.Errorf("got %q, %v", text, err)
 	}
