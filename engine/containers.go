@@ -33,7 +33,7 @@ type Containers struct {
 	mu    sync.RWMutex
 	byID  map[string]*ctr
 	names map[string]string // name → ID
-	execs map[string]*exec
+	execs map[string]*execution
 }
 
 // ctr is a container in memory.

@@ -87,7 +87,7 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 		return nil, err
 	}
 	e.Volumes = &Volumes{e: e}
-	e.Containers = &Containers{e: e, byID: make(map[string]*ctr), names: make(map[string]string), execs: make(map[string]*exec)}
+	e.Containers = &Containers{e: e, byID: make(map[string]*ctr), names: make(map[string]string), execs: make(map[string]*execution)}
 	e.Images = NewImages(e.store, e.Events, e.Containers.imageUsers)
 	e.Networks = NewNetworks(e.network, e.Containers.nameOf)
 	if err := e.Volumes.load(); err != nil {

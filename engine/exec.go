@@ -20,9 +20,9 @@ import (
 // execKept is how long a finished exec can still be inspected.
 const execKept = 5 * time.Minute
 
-// exec is one further process of a container. The maps of Containers guard
+// execution is one further process of a container. The maps of Containers guard
 // its membership; mu guards its fields that change.
-type exec struct {
+type execution struct {
 	id   string
 	c    *ctr
 	opts ExecOptions
@@ -54,7 +54,7 @@ func (cs *Containers) ExecCreate(_ context.Context, ref string, opts ExecOptions
 	if rec.State.Paused {
 		return "", kind(errdefs.ErrConflict, "container %s is paused, unpause the container before exec", c.id)
 	}
-	x := &exec{id: newID(), c: c, opts: opts}
+	x := &execution{id: newID(), c: c, opts: opts}
 	cs.mu.Lock()
 	cs.dropOldExecs()
 	cs.execs[x.id] = x
@@ -90,14 +90,14 @@ func (cs *Containers) forgetExecs(containerID string) {
 }
 
 // emitExec publishes an exec event; create and start carry the command.
-func (cs *Containers) emitExec(rec record, action events.Action, x *exec, extra ...string) {
+func (cs *Containers) emitExec(rec record, action events.Action, x *execution, extra ...string) {
 	if action != events.ActionExecDie && action != events.ActionExecDetach {
 		action += events.Action(": " + strings.Join(x.opts.Cmd, " "))
 	}
 	cs.emit(rec, action, append([]string{"execID", x.id}, extra...)...)
 }
 
-func (cs *Containers) getExec(id string) (*exec, error) {
+func (cs *Containers) getExec(id string) (*execution, error) {
 	cs.mu.RLock()
 	defer cs.mu.RUnlock()
 	if x := cs.execs[id]; x != nil {
@@ -146,7 +146,7 @@ func (cs *Containers) ExecStart(ctx context.Context, id string, opts ExecStartOp
 
 // spawnExec builds the process from the container's configuration, with users
 // looked up in the running container's files.
-func (cs *Containers) spawnExec(rec record, client *shim.Client, x *exec, opts ExecStartOptions) (int, error) {
+func (cs *Containers) spawnExec(rec record, client *shim.Client, x *execution, opts ExecStartOptions) (int, error) {
 	root, err := client.RootFD()
 	if err != nil {
 		return 0, err
@@ -195,7 +195,7 @@ func execError(command string, err error) (error, int) {
 }
 
 // followExec records the end of a started exec.
-func (cs *Containers) followExec(x *exec, r *run) {
+func (cs *Containers) followExec(x *execution, r *run) {
 	cs.e.work.Add(1)
 	go func() {
 		defer cs.e.work.Done()
@@ -273,7 +273,7 @@ func (cs *Containers) execIDs(containerID string) []string {
 // engine. What was typed to start them is not known any more; their process is.
 func (cs *Containers) adoptExecs(c *ctr, r *run, infos []shim.ExecInfo) {
 	for _, info := range infos {
-		x := &exec{id: info.ID, c: c, opts: ExecOptions{Cmd: []string{""}}, started: true, running: info.Running, pid: info.PID}
+		x := &execution{id: info.ID, c: c, opts: ExecOptions{Cmd: []string{""}}, started: true, running: info.Running, pid: info.PID}
 		cs.mu.Lock()
 		cs.execs[x.id] = x
 		cs.mu.Unlock()

@@ -20,6 +20,7 @@ import (
 	"github.com/moby/moby/api/types/events"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 )
 
 // Start starts a container that does not run; NotModified if it does.
@@ -100,13 +101,58 @@ func (cs *Containers) spawn(ctx context.Context, rec record) (*shim.Client, erro
 	if err != nil {
 		return nil, err
 	}
-	return shim.Start(ctx, cs.e.self, shim.Config{
+	cfg := shim.Config{
 		ID: rec.ID, Dir: cs.shimDir(rec.ID), RuntimeRoot: cs.runtimeRoot(),
 		Spec: s, Rootfs: rootfs, MountPoint: cs.mountPoint(rec.ID),
 		Log: log, ExitPath: cs.exitPath(rec.ID),
 		Tty: rec.Config.Tty, OpenStdin: rec.Config.OpenStdin, StdinOnce: rec.Config.StdinOnce,
 		ConsoleSize: rec.HostConfig.ConsoleSize,
-	})
+	}
+	client, err := shim.Start(ctx, cs.e.self, cfg)
+	if errdefs.IsAlreadyExists(err) {
+		// The shim of the run before told its end and is about to leave.
+		if err := awaitLeaving(ctx, cfg.Dir); err != nil {
+			return nil, err
+		}
+		client, err = shim.Start(ctx, cs.e.self, cfg)
+	}
+	return client, err
+}
+
+// leavePatience is how long a shim may take from its container's end to its own.
+const leavePatience = 5 * time.Second
+
+// awaitLeaving waits until the shim that lives in dir is gone.
+func awaitLeaving(ctx context.Context, dir string) error {
+	old, err := shim.Connect(ctx, dir)
+	if errdefs.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer old.Close()
+	fd, err := unix.PidfdOpen(old.ShimPID(), 0)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("wait for shim %d: %w", old.ShimPID(), err)
+	}
+	defer unix.Close(fd)
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	for end := time.Now().Add(leavePatience); ; {
+		n, err := unix.Poll(fds, int(max(0, time.Until(end).Milliseconds())))
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return fmt.Errorf("wait for shim %d: %w", old.ShimPID(), err)
+		case n == 0:
+			return fmt.Errorf("the shim of the run before has not left: %w", errdefs.ErrUnavailable)
+		}
+		return nil
+	}
 }
 
 func (cs *Containers) mountPoint(id string) string { return filepath.Join(cs.e.mountRoot(), id) }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
-	osexec "os/exec"
+	"os/exec"
 	"os/user"
 	"slices"
 	"strconv"
@@ -140,7 +140,7 @@ func topPS(ctx context.Context, pids []int, args []string) (container.TopRespons
 			return resp, kind(errdefs.ErrInvalidArgument, "invalid ps argument: %q", a)
 		}
 	}
-	out, err := osexec.CommandContext(ctx, "ps", args...).Output()
+	out, err := exec.CommandContext(ctx, "ps", args...).Output()
 	if err != nil {
 		return resp, fmt.Errorf("error running ps: %w", err)
 	}

@@ -1,0 +1,402 @@
+package engine
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"berth/engine/events"
+	"berth/engine/logs"
+	"berth/shim/server"
+	"berth/store/image"
+
+	"github.com/moby/moby/api/types/container"
+	"golang.org/x/sys/unix"
+)
+
+// The test binary is the shim too, as berth is; and, for the tests that kill
+// an engine, another engine.
+func TestMain(m *testing.M) {
+	if os.Args[0] == "berth-shim" {
+		os.Exit(server.Main())
+	}
+	if dir := os.Getenv(victimEnv); dir != "" {
+		victim(dir)
+	}
+	os.Exit(m.Run())
+}
+
+// patience bounds what a test waits for.
+const patience = 20 * time.Second
+
+// rig is an engine of a test's own, with the image busybox.
+type rig struct {
+	*Engine
+	t   *testing.T
+	dir string
+	ctx context.Context
+}
+
+// newRig opens an engine in directories of its own. At the end of the test it
+// removes everything and checks that nothing is left.
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("not root: containers need mounts and namespaces")
+	}
+	// Short, for the sockets below it.
+	dir, err := os.MkdirTemp("/tmp", "be")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{t: t, dir: dir}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	r.ctx = ctx
+	r.open()
+	t.Cleanup(func() {
+		defer cancel()
+		if r.Engine == nil {
+			r.open()
+		}
+		r.tearDown()
+	})
+	if _, err := r.store.Images.Import(ctx, rootfs(t), image.NewImage{
+		Name: "busybox:latest", Changes: []string{`CMD ["sh"]`, `LABEL flavour=plain`},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func testConfig(dir string) Config {
+	return Config{
+		Root: filepath.Join(dir, "root"), State: filepath.Join(dir, "state"),
+		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+	}
+}
+
+func (r *rig) open() {
+	r.t.Helper()
+	e, err := Open(r.ctx, testConfig(r.dir))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.Engine = e
+}
+
+// close ends the engine and leaves the containers.
+func (r *rig) close() {
+	r.t.Helper()
+	if err := r.Close(r.ctx); err != nil {
+		r.t.Error(err)
+	}
+	r.Engine = nil
+}
+
+func (r *rig) tearDown() {
+	for _, c := range r.Containers.all() {
+		if err := r.Containers.Remove(r.ctx, c.id, RemoveOptions{Force: true, Volumes: true}); err != nil {
+			r.t.Error(err)
+		}
+	}
+	cgroups := r.cgroups
+	if err := r.network.Remove(r.ctx); err != nil {
+		r.t.Error(err)
+	}
+	r.close()
+	r.until("nothing is left", func() string { return leftovers(r.dir, cgroups) })
+	if err := os.RemoveAll(r.dir); err != nil {
+		r.t.Error(err)
+	}
+}
+
+// leftovers names something of the engine in dir that is still there.
+func leftovers(dir string, cgroups cgroupfs) string {
+	if table, err := os.ReadFile("/proc/self/mountinfo"); err != nil || bytes.Contains(table, []byte(dir)) {
+		return "a mount"
+	}
+	for _, m := range cgroups.mounts {
+		if _, err := os.Stat(filepath.Join(m, cgroups.parent)); err == nil {
+			return "cgroup " + filepath.Join(m, cgroups.parent)
+		}
+	}
+	for _, sub := range []string{"state/shim", "state/runtime", "root/containers", "root/volumes"} {
+		if entries, err := os.ReadDir(filepath.Join(dir, sub)); err == nil && len(entries) > 0 {
+			return sub + "/" + entries[0].Name()
+		}
+	}
+	// A shim of this engine has its directory's socket, which is looked at above, and a process tells by its root.
+	procs, err := filepath.Glob("/proc/[0-9]*/mountinfo")
+	if err != nil {
+		return err.Error()
+	}
+	for _, p := range procs {
+		if strings.HasPrefix(p, fmt.Sprintf("/proc/%d/", os.Getpid())) {
+			continue
+		}
+		if b, err := os.ReadFile(p); err == nil && bytes.Contains(b, []byte(dir)) {
+			return "process " + filepath.Dir(p)
+		}
+	}
+	return ""
+}
+
+// until waits for a condition; check says what is missing.
+func (r *rig) until(what string, check func() string) {
+	r.t.Helper()
+	end := time.Now().Add(patience)
+	for {
+		missing := check()
+		if missing == "" {
+			return
+		}
+		if time.Now().After(end) {
+			r.t.Errorf("%s: not within %v: %s", what, patience, missing)
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// rootfs is a tar stream with a static busybox.
+func rootfs(t testing.TB) io.Reader {
+	t.Helper()
+	path, err := exec.LookPath("busybox")
+	if err != nil {
+		t.Skip("needs a static busybox in PATH")
+	}
+	bin, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	add := func(h tar.Header, content []byte) {
+		h.Size = int64(len(content))
+		if err := w.WriteHeader(&h); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, d := range []string{"bin", "dev", "etc", "proc", "root", "sys", "tmp"} {
+		add(tar.Header{Name: d + "/", Typeflag: tar.TypeDir, Mode: 0o755}, nil)
+	}
+	add(tar.Header{Name: "bin/busybox", Typeflag: tar.TypeReg, Mode: 0o755}, bin)
+	for _, name := range []string{"sh", "cat", "echo", "env", "false", "head", "hostname", "id", "ls", "mkdir", "mount", "nc", "ps", "pwd",
+		"rm", "seq", "sleep", "stty", "touch", "true", "tty", "wc", "ip", "wget", "httpd", "tail", "grep", "chmod"} {
+		add(tar.Header{Name: "bin/" + name, Typeflag: tar.TypeSymlink, Linkname: "busybox"}, nil)
+	}
+	add(tar.Header{Name: "etc/passwd", Typeflag: tar.TypeReg, Mode: 0o644}, []byte("root:x:0:0:root:/root:/bin/sh\nwww:x:33:33::/tmp:/bin/sh\n"))
+	add(tar.Header{Name: "etc/group", Typeflag: tar.TypeReg, Mode: 0o644}, []byte("root:x:0:\nwheel:x:10:root\nwww:x:33:\n"))
+	add(tar.Header{Name: "etc/noexec", Typeflag: tar.TypeReg, Mode: 0o644}, []byte("#!/bin/sh\n"))
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return &b
+}
+
+// shell is a container that runs a script, without a network.
+func shell(script string) CreateOptions {
+	return CreateOptions{
+		Config:     &container.Config{Image: "busybox", Cmd: []string{"sh", "-c", script}},
+		HostConfig: &container.HostConfig{NetworkMode: "none"},
+	}
+}
+
+func (r *rig) create(o CreateOptions) string {
+	r.t.Helper()
+	resp, err := r.Containers.Create(r.ctx, o)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return resp.ID
+}
+
+func (r *rig) start(id string) {
+	r.t.Helper()
+	if err := r.Containers.Start(r.ctx, id, StartOptions{}); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) run(o CreateOptions) string {
+	r.t.Helper()
+	id := r.create(o)
+	r.start(id)
+	return id
+}
+
+// wait registers a waiter and returns a function that gives the exit code.
+func (r *rig) wait(id string, cond container.WaitCondition) func() int {
+	r.t.Helper()
+	ch, err := r.Containers.Wait(r.ctx, id, cond)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return func() int {
+		r.t.Helper()
+		select {
+		case resp := <-ch:
+			if resp.Error != nil {
+				r.t.Errorf("wait for %s: %s", cond, resp.Error.Message)
+			}
+			return int(resp.StatusCode)
+		case <-time.After(patience):
+			r.t.Fatalf("wait for %s: not within %v", cond, patience)
+			return -1
+		}
+	}
+}
+
+// exit waits for a container to end.
+func (r *rig) exit(id string) int {
+	r.t.Helper()
+	return r.wait(id, container.WaitConditionNotRunning)()
+}
+
+func (r *rig) inspect(id string) container.InspectResponse {
+	r.t.Helper()
+	resp, err := r.Containers.Inspect(r.ctx, id, false)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return resp
+}
+
+// text collects log entries.
+type text struct{ out, err strings.Builder }
+
+func (w *text) WriteEntry(e logs.Entry) error {
+	if e.Stream == "stderr" {
+		w.err.Write(e.Line)
+	} else {
+		w.out.Write(e.Line)
+	}
+	return nil
+}
+
+// log is what a container wrote, following it to its end.
+func (r *rig) log(id string) string {
+	r.t.Helper()
+	var w text
+	if err := r.Containers.Logs(r.ctx, id, LogsOptions{Follow: true, Stdout: true, Stderr: true, Tail: -1}, &w); err != nil {
+		r.t.Fatal(err)
+	}
+	return w.out.String() + w.err.String()
+}
+
+// output runs a container to its end and returns what it wrote and its exit code.
+func (r *rig) output(o CreateOptions) (string, int) {
+	r.t.Helper()
+	id := r.run(o)
+	code := r.exit(id)
+	return r.log(id), code
+}
+
+// client is the far end of an attached connection.
+type client struct {
+	t    *testing.T
+	conn *os.File
+	mu   sync.Mutex
+	got  bytes.Buffer
+	done chan struct{}
+}
+
+// pipe returns a client and the connection to give to the engine.
+func (r *rig) pipe() (*client, *os.File) {
+	r.t.Helper()
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if err := unix.SetNonblock(fds[0], true); err != nil {
+		r.t.Fatal(err)
+	}
+	c := &client{t: r.t, conn: os.NewFile(uintptr(fds[0]), "client"), done: make(chan struct{})}
+	theirs := os.NewFile(uintptr(fds[1]), "server")
+	go func() {
+		defer close(c.done)
+		buf := make([]byte, 4096)
+		for {
+			n, err := c.conn.Read(buf)
+			c.mu.Lock()
+			c.got.Write(buf[:n])
+			c.mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}()
+	r.t.Cleanup(func() { c.conn.Close(); theirs.Close() })
+	return c, theirs
+}
+
+func (c *client) text() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.got.String()
+}
+
+// end waits until the server closes the connection, and returns all it sent.
+func (c *client) end() string {
+	c.t.Helper()
+	select {
+	case <-c.done:
+	case <-time.After(patience):
+		c.t.Fatalf("the connection is still open; got %q", c.text())
+	}
+	return c.text()
+}
+
+// demux takes docker's frames apart.
+func demux(t *testing.T, stream string) (out, err string) {
+	t.Helper()
+	for b := []byte(stream); len(b) > 0; {
+		if len(b) < 8 {
+			t.Fatalf("a cut frame: %q", b)
+		}
+		n := int(binary.BigEndian.Uint32(b[4:8]))
+		if b[0] == 2 {
+			err += string(b[8 : 8+n])
+		} else {
+			out += string(b[8 : 8+n])
+		}
+		b = b[8+n:]
+	}
+	return out, err
+}
+
+// actions are what the events of a subscription say of a container until it is
+// removed or, with last, until that action.
+func (r *rig) actions(sub *events.Subscription, id, last string) []string {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.ctx, patience)
+	defer cancel()
+	var got []string
+	for {
+		msg, err := sub.Next(ctx)
+		if err != nil {
+			r.t.Fatalf("events so far %v: %v", got, err)
+		}
+		if msg.Actor.ID != id {
+			continue
+		}
+		got = append(got, string(msg.Action))
+		if string(msg.Action) == last {
+			return got
+		}
+	}
+}
