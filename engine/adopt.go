@@ -55,9 +55,11 @@ func (cs *Containers) adopt(ctx context.Context) error {
 	}
 	var live []string
 	for _, c := range list {
+		c.mu.Lock()
 		if c.run != nil {
 			live = append(live, c.id)
 		}
+		c.mu.Unlock()
 	}
 	if err := cs.e.network.Reconcile(ctx, live); err != nil {
 		return fmt.Errorf("reconcile networks: %w", err)
@@ -89,11 +91,13 @@ func (cs *Containers) adoptOne(ctx context.Context, c *ctr) (ended bool, err err
 		return false, errors.Join(err, cs.save(rec))
 	}
 	r := &run{Client: client, done: make(chan struct{})}
-	c.run = r
+	c.mu.Lock()
+	c.run, c.lastShim = r, info.ShimPID
 	c.rec.State = state{
 		Running: true, Paused: info.Status == shim.StatusPaused, Pid: info.PID,
 		StartedAt: info.StartedAt.UTC(), FinishedAt: c.rec.State.FinishedAt,
 	}
+	c.mu.Unlock()
 	cs.adoptExecs(c, r, info.Execs)
 	cs.e.work.Add(1)
 	go func() {
@@ -130,9 +134,11 @@ func (cs *Containers) adoptEnded(ctx context.Context, c *ctr) (bool, error) {
 func (cs *Containers) resume(ctx context.Context, c *ctr, ended bool) {
 	c.op.Lock()
 	defer c.op.Unlock()
-	rec := c.snapshot()
-	if c.run != nil {
-		return
+	c.mu.Lock()
+	rec, settled := c.rec, c.run != nil || c.gone
+	c.mu.Unlock()
+	if settled {
+		return // it runs, or ended a moment ago and went
 	}
 	if rec.HostConfig.AutoRemove {
 		// One that was never started waits for its client. The record does not tell,

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"berth/shim"
+
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"golang.org/x/sys/unix"
@@ -135,8 +137,11 @@ func TestEngineKilledUnderRunningContainers(t *testing.T) {
 	d.kill()
 	// While no engine is there: two containers end, and one loses its shim.
 	for _, id := range []string{ending, vanishing} {
-		upper := r.upperOf(id)
-		if err := os.WriteFile(upper+"/tmp/go", nil, 0o600); err != nil {
+		client, err := shim.Connect(r.ctx, r.dir+"/state/shim/"+id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(fmt.Sprintf("/proc/%d/root/tmp/go", client.PID()), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		r.until("the end of "+id, func() string {
@@ -195,23 +200,6 @@ func TestEngineKilledUnderRunningContainers(t *testing.T) {
 	if len(lines) < 3 {
 		t.Errorf("a log of %d lines", len(lines))
 	}
-}
-
-// upperOf finds the writable layer of a container without an engine.
-func (r *rig) upperOf(id string) string {
-	r.t.Helper()
-	table, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", r.shimPID(id)))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	for line := range strings.Lines(string(table)) {
-		if _, rest, ok := strings.Cut(line, "upperdir="); ok && strings.Contains(line, id) {
-			upper, _, _ := strings.Cut(rest, ",")
-			return upper
-		}
-	}
-	r.t.Fatalf("no overlay in the mounts of the shim of %s", id)
-	return ""
 }
 
 // shimPID finds a shim by its command line.

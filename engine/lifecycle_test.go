@@ -63,7 +63,7 @@ func TestLifeOfAContainer(t *testing.T) {
 
 func TestExitCodes(t *testing.T) {
 	r := newRig(t)
-	for script, want := range map[string]int{"true": 0, "false": 1, "(kill -9 $$); sh -c 'kill -9 $$'": 137, "kill -TERM $$; exit 4": 4, "exit 255": 255} {
+	for script, want := range map[string]int{"true": 0, "false": 1, "sh -c 'kill -9 $$'; exit $?": 137, "kill -TERM $$; exit 4": 4, "exit 255": 255} {
 		if _, code := r.output(shell(script)); code != want {
 			t.Errorf("%s: %d, want %d", script, code, want)
 		}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"berth/engine/network"
@@ -58,8 +59,14 @@ func (cs *Containers) Start(ctx context.Context, ref string, opts StartOptions) 
 func (cs *Containers) start(ctx context.Context, c *ctr) error {
 	// A client that goes away must not leave half a start; the shim bounds its own calls.
 	ctx = context.WithoutCancel(ctx)
-	rec := c.snapshot()
-	client, err := cs.spawn(ctx, rec)
+	c.mu.Lock()
+	rec, last := c.rec, c.lastShim
+	c.mu.Unlock()
+	err := awaitLeaving(c.id, last)
+	var client *shim.Client
+	if err == nil {
+		client, err = cs.spawn(ctx, rec)
+	}
 	if err == nil {
 		err = cs.connectAndGo(ctx, c, rec, client)
 	}
@@ -108,38 +115,30 @@ func (cs *Containers) spawn(ctx context.Context, rec record) (*shim.Client, erro
 		Tty: rec.Config.Tty, OpenStdin: rec.Config.OpenStdin, StdinOnce: rec.Config.StdinOnce,
 		ConsoleSize: rec.HostConfig.ConsoleSize,
 	}
-	client, err := shim.Start(ctx, cs.e.self, cfg)
-	if errdefs.IsAlreadyExists(err) {
-		// The shim of the run before told its end and is about to leave.
-		if err := awaitLeaving(ctx, cfg.Dir); err != nil {
-			return nil, err
-		}
-		client, err = shim.Start(ctx, cs.e.self, cfg)
-	}
-	return client, err
+	return shim.Start(ctx, cs.e.self, cfg)
 }
 
 // leavePatience is how long a shim may take from its container's end to its own.
 const leavePatience = 5 * time.Second
 
-// awaitLeaving waits until the shim that lives in dir is gone.
-func awaitLeaving(ctx context.Context, dir string) error {
-	old, err := shim.Connect(ctx, dir)
-	if errdefs.IsNotFound(err) {
+// awaitLeaving waits until the shim of the run before is gone: it tells the
+// container's end first, and removes its directory and mount point then.
+func awaitLeaving(id string, pid int) error {
+	if pid == 0 {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	defer old.Close()
-	fd, err := unix.PidfdOpen(old.ShimPID(), 0)
+	fd, err := unix.PidfdOpen(pid, 0)
 	if errors.Is(err, unix.ESRCH) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("wait for shim %d: %w", old.ShimPID(), err)
+		return fmt.Errorf("wait for the shim of the run before: %w", err)
 	}
 	defer unix.Close(fd)
+	// Looked at after the descriptor was opened: if it is the shim, the descriptor is its.
+	if line := readString(fmt.Sprintf("/proc/%d/cmdline", pid)); !strings.Contains(line, id) {
+		return nil
+	}
 	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 	for end := time.Now().Add(leavePatience); ; {
 		n, err := unix.Poll(fds, int(max(0, time.Until(end).Milliseconds())))
@@ -147,9 +146,9 @@ func awaitLeaving(ctx context.Context, dir string) error {
 		case errors.Is(err, unix.EINTR):
 			continue
 		case err != nil:
-			return fmt.Errorf("wait for shim %d: %w", old.ShimPID(), err)
+			return fmt.Errorf("wait for the shim of the run before: %w", err)
 		case n == 0:
-			return fmt.Errorf("the shim of the run before has not left: %w", errdefs.ErrUnavailable)
+			return fmt.Errorf("the shim of the run before (process %d) has not left: %w", pid, errdefs.ErrUnavailable)
 		}
 		return nil
 	}
@@ -222,7 +221,7 @@ func (cs *Containers) connectAndGo(ctx context.Context, c *ctr, rec record, clie
 	r := &run{Client: client, done: make(chan struct{})}
 	started := time.Now().UTC()
 	c.mu.Lock()
-	c.run = r
+	c.run, c.lastShim = r, client.ShimPID()
 	c.rec.State = state{Running: true, Pid: client.PID(), StartedAt: started, FinishedAt: c.rec.State.FinishedAt}
 	rec = c.rec
 	c.mu.Unlock()
