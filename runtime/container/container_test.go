@@ -3,12 +3,14 @@ package container
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,13 +62,14 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+var fixtures atomic.Int64
+
 // fixture is a bundle and a state root of one test.
 type fixture struct {
 	t    *testing.T
 	root string // state root
 	opts Options
 	out  *os.File
-	n    int
 }
 
 func newFixture(t *testing.T, args ...string) *fixture {
@@ -91,7 +94,7 @@ func newFixture(t *testing.T, args ...string) *fixture {
 	}
 	t.Cleanup(func() { f.out.Close() })
 	f.opts = Options{
-		ID: "berth-test-" + strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name())), StateRoot: f.root, Bundle: dir,
+		ID: fmt.Sprintf("berth-test-%d-%d", os.Getpid(), fixtures.Add(1)), StateRoot: f.root, Bundle: dir,
 		Spec: testSpec(args...), Stdout: f.out, Stderr: f.out, Warn: func(m string) { t.Log("warning:", m) },
 	}
 	before := leftovers(t)
