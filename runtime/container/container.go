@@ -120,7 +120,7 @@ func Load(stateRoot, id string) (*Container, error) {
 			// Its creator died before it wrote anything.
 			return &Container{dir: dir, rec: record{ID: id}}, nil
 		}
-		return nil, fmt.Errorf("container %s does not exist: %w", id, errdefs.ErrNotFound)
+		return nil, fmt.Errorf("container does not exist: %s: %w", id, errdefs.ErrNotFound)
 	}
 	if err != nil {
 		return nil, err
@@ -208,6 +208,9 @@ func (c *Container) alive() bool {
 // Created gives the time of creation.
 func (c *Container) Created() time.Time { return c.rec.Created }
 
+// Bundle is the path of the bundle directory.
+func (c *Container) Bundle() string { return c.rec.Bundle }
+
 // Rootfs is the path of the root file system on the host.
 func (c *Container) Rootfs() string { return c.rec.Rootfs }
 
@@ -265,7 +268,7 @@ func (c *Container) Kill(sig unix.Signal, all bool) error {
 		return c.killAll(sig, status)
 	}
 	if status == specs.StateStopped || status == specs.StateCreating {
-		return fmt.Errorf("signal container %s: it is not running: %w", c.rec.ID, errdefs.ErrFailedPrecondition)
+		return fmt.Errorf("signal container %s: container not running: %w", c.rec.ID, errdefs.ErrFailedPrecondition)
 	}
 	pidfd, err := c.pidfd()
 	if err != nil {
@@ -274,7 +277,7 @@ func (c *Container) Kill(sig unix.Signal, all bool) error {
 	defer pidfd.Close()
 	if err := unix.PidfdSendSignal(int(pidfd.Fd()), sig, nil, 0); err != nil {
 		if err == unix.ESRCH {
-			return fmt.Errorf("signal container %s: it is not running: %w", c.rec.ID, errdefs.ErrFailedPrecondition)
+			return fmt.Errorf("signal container %s: container not running: %w", c.rec.ID, errdefs.ErrFailedPrecondition)
 		}
 		return fmt.Errorf("send signal %d to container %s: %w", sig, c.rec.ID, err)
 	}
@@ -294,7 +297,7 @@ func (c *Container) killAll(sig unix.Signal, status specs.ContainerState) error 
 		return err
 	}
 	if len(pids) == 0 && status == specs.StateStopped {
-		return fmt.Errorf("signal container %s: it is not running: %w", c.rec.ID, errdefs.ErrFailedPrecondition)
+		return fmt.Errorf("signal container %s: container not running: %w", c.rec.ID, errdefs.ErrFailedPrecondition)
 	}
 	for _, pid := range pids {
 		if err := unix.Kill(pid, sig); err != nil && err != unix.ESRCH {
@@ -335,7 +338,7 @@ func (c *Container) Delete(force bool) error {
 				return err
 			}
 		default:
-			return fmt.Errorf("delete container %s: it is %s, not stopped: %w", c.rec.ID, status, errdefs.ErrFailedPrecondition)
+			return fmt.Errorf("cannot delete container %s that is not stopped: %s: %w", c.rec.ID, status, errdefs.ErrFailedPrecondition)
 		}
 		return c.destroy()
 	})

@@ -78,7 +78,7 @@ func (d stateDir) lock(how int) (*os.File, error) {
 	f, err := os.OpenFile(d.path(lockFile), os.O_RDWR|os.O_CREATE|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("container %s does not exist: %w", filepath.Base(string(d)), errdefs.ErrNotFound)
+			return nil, fmt.Errorf("container does not exist: %s: %w", filepath.Base(string(d)), errdefs.ErrNotFound)
 		}
 		return nil, fmt.Errorf("lock the state: %w", err)
 	}

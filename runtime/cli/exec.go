@@ -1,0 +1,167 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"berth/runtime/container"
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+var execFlags = []flag{
+	{"console-socket", "", "path", "unix socket that receives the master of the terminal"},
+	{"cwd", "", "path", "working directory in the container"},
+	{"env", "e", "NAME=value", "set an environment variable"},
+	{"tty", "t", "", "allocate a terminal"},
+	{"user", "u", "uid[:gid]", "user to run as"},
+	{"additional-gids", "g", "gid", "further group"},
+	{"process", "p", "path", "process.json to run"},
+	{"detach", "d", "", "do not wait for the end of the process"},
+	{"pid-file", "", "path", "file to write the process ID to"},
+	{"process-label", "", "label", "SELinux label"},
+	{"apparmor", "", "profile", "AppArmor profile"},
+	{"no-new-privs", "", "", "set no_new_privs"},
+	{"cap", "c", "name", "add a capability"},
+	{"preserve-fds", "", "n", "pass this many further descriptors"},
+	{"cgroup", "", "path", "sub-cgroup to run in"},
+	{"ignore-paused", "", "", "accepted for compatibility"},
+}
+
+// execFailed is runc's exit status when the process could not be run.
+const execFailed = 255
+
+func (a *app) exec(f values) (int, error) {
+	c, err := a.load(f)
+	if err != nil {
+		return execFailed, err
+	}
+	if f.given("cgroup") {
+		return execFailed, errors.New("--cgroup: sub-cgroups are not supported")
+	}
+	p, err := execProcess(c, f)
+	if err != nil {
+		return execFailed, err
+	}
+	extra, err := preserved(f)
+	if err != nil {
+		return execFailed, err
+	}
+	fg, socket, err := a.foreground(p.Terminal, f)
+	if err != nil {
+		return execFailed, err
+	}
+	defer fg.close()
+	proc, err := c.Exec(context.Background(), container.ExecOptions{Process: p, Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr,
+		ConsoleSocket: socket, ExtraFiles: extra, Warn: a.warn})
+	if err != nil {
+		return execFailed, fmt.Errorf("exec failed: %w", err)
+	}
+	if err := a.pidFile(f, nil, proc); err != nil {
+		return execFailed, err
+	}
+	if err := fg.attach(proc); err != nil {
+		return execFailed, err
+	}
+	if f.has("detach") {
+		return 0, nil
+	}
+	code, err := fg.wait(proc)
+	if err != nil {
+		return execFailed, err
+	}
+	return code, nil
+}
+
+// execProcess makes the process of an exec: the one in --process, or the
+// container's own with what the flags change.
+func execProcess(c *container.Container, f values) (*specs.Process, error) {
+	if path := f.get("process"); path != "" {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		var p specs.Process
+		if err := json.Unmarshal(b, &p); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		return &p, nil
+	}
+	if len(f.args) < 2 {
+		return nil, errors.New("process args cannot be empty")
+	}
+	spec, err := container.LoadSpec(c.Bundle())
+	if err != nil {
+		return nil, err
+	}
+	p := spec.Process
+	p.Args = f.args[1:]
+	p.Terminal = f.has("tty")
+	if cwd := f.get("cwd"); cwd != "" {
+		p.Cwd = cwd
+	}
+	if l := f.get("process-label"); l != "" {
+		p.SelinuxLabel = l
+	}
+	if l := f.get("apparmor"); l != "" {
+		p.ApparmorProfile = l
+	}
+	if f.given("no-new-privs") {
+		p.NoNewPrivileges = f.has("no-new-privs")
+	}
+	p.Env = append(p.Env, f.list("env")...)
+	addCapabilities(p, f.list("cap"))
+	return p, setUser(p, f)
+}
+
+func addCapabilities(p *specs.Process, names []string) {
+	if len(names) == 0 {
+		return
+	}
+	if p.Capabilities == nil {
+		p.Capabilities = &specs.LinuxCapabilities{}
+	}
+	c := p.Capabilities
+	c.Bounding = append(c.Bounding, names...)
+	c.Effective = append(c.Effective, names...)
+	c.Permitted = append(c.Permitted, names...)
+	// Ambient ones have to be inheritable as well, so only where those are.
+	if len(c.Inheritable) > 0 {
+		c.Inheritable = append(c.Inheritable, names...)
+		c.Ambient = append(c.Ambient, names...)
+	}
+}
+
+func setUser(p *specs.Process, f values) error {
+	number := func(flag, s string) (uint32, error) {
+		n, err := strconv.ParseUint(s, 10, 32)
+		if err != nil {
+			return 0, fmt.Errorf("--%s: %q is not a number", flag, s)
+		}
+		return uint32(n), nil
+	}
+	var err error
+	if user := f.get("user"); user != "" {
+		uid, gid, has := strings.Cut(user, ":")
+		if p.User.UID, err = number("user", uid); err != nil {
+			return err
+		}
+		if has {
+			if p.User.GID, err = number("user", gid); err != nil {
+				return err
+			}
+		}
+	}
+	for _, g := range f.list("additional-gids") {
+		gid, err := number("additional-gids", g)
+		if err != nil {
+			return err
+		}
+		p.User.AdditionalGids = append(p.User.AdditionalGids, gid)
+	}
+	return nil
+}

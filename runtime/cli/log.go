@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// logger writes what the callers of runc read: lines of logrus's text or JSON
+// format.
+type logger struct {
+	out   *os.File
+	json  bool
+	debug bool
+}
+
+func (l *logger) open(path, format string, debug bool) error {
+	l.debug = debug
+	switch format {
+	case "", "text":
+	case "json":
+		l.json = true
+	default:
+		return fmt.Errorf("invalid log-format: %s", format)
+	}
+	if path == "" || path == "/dev/stderr" {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND|os.O_SYNC, 0o644)
+	if err != nil {
+		return err
+	}
+	l.out = f
+	return nil
+}
+
+func (l *logger) warn(message string) { l.write("warning", message) }
+func (l *logger) error(err error)     { l.write("error", err.Error()) }
+
+func (l *logger) write(level, message string) {
+	// Errors fit in a line, whatever names they quote.
+	message = strings.ReplaceAll(message, "\n", " ")
+	now := time.Now().UTC().Format(time.RFC3339)
+	line := fmt.Sprintf("time=%q level=%s msg=%s", now, level, strconv.Quote(message))
+	if l.json {
+		b, err := json.Marshal(struct {
+			Level   string `json:"level"`
+			Message string `json:"msg"`
+			Time    string `json:"time"`
+		}{level, message, now})
+		if err == nil {
+			line = string(b)
+		}
+	}
+	fmt.Fprintln(l.out, line)
+}
