@@ -78,8 +78,7 @@ type Sets struct {
 }
 
 // Parse reads the sets of a spec. What is not known here, or not held by the
-// calling thread, or (for ambient ones) not permitted and inheritable as well,
-// is left out and named in warnings: runtime-spec config.md, "Linux Process"
+// calling thread, is left out and named in warnings: runtime-spec config.md, "Linux Process"
 // wants these logged and the container run.
 func Parse(c *specs.LinuxCapabilities) (s Sets, warnings []string, err error) {
 	if c == nil {
@@ -112,7 +111,9 @@ func Parse(c *specs.LinuxCapabilities) (s Sets, warnings []string, err error) {
 	s.Permitted = set(c.Permitted, held, "not held by the runtime")
 	s.Effective = set(c.Effective, held, "not held by the runtime")
 	s.Inheritable = set(c.Inheritable, held, "not held by the runtime")
-	s.Ambient = set(c.Ambient, s.Permitted&s.Inheritable, "not both permitted and inheritable, so cannot be ambient,")
+	// The kernel has it so, and specs that `runc spec` wrote name ambient ones
+	// without: no reason to warn.
+	s.Ambient = set(c.Ambient, held, "not held by the runtime") & s.Permitted & s.Inheritable
 	return s, warnings, nil
 }
 

@@ -11,12 +11,20 @@ package early
 
 import (
 	"os"
+	"path/filepath"
 
+	"berth/runtime/cli"
 	"berth/shim/server"
 )
 
 func init() {
-	if len(os.Args) > 0 && os.Args[0] == "berth-shim" {
+	switch {
+	case len(os.Args) == 0:
+	case os.Args[0] == "berth-shim":
 		os.Exit(server.Main())
+	case filepath.Base(os.Args[0]) == "berth-runtime":
+		os.Exit(cli.Main(os.Args))
+	case len(os.Args) > 1 && os.Args[1] == "runtime":
+		os.Exit(cli.Main(os.Args[1:]))
 	}
 }
