@@ -141,8 +141,11 @@ func (m *model) currentImage() (state.Image, bool) {
 // say puts a sentence on the message line.
 func (m *model) say(s string) { m.hint, m.bad = s, false }
 
-// fail puts an error there.
-func (m *model) fail(err error) { m.hint, m.bad = err.Error(), true }
+// fail puts an error there, and whole into the command log.
+func (m *model) fail(err error) {
+	m.hint, m.bad = err.Error(), true
+	m.note("✗ " + m.hint)
+}
 
 // note adds a command to the command log.
 func (m *model) note(command string) {

@@ -48,7 +48,7 @@ func (o *runForm) update(m *model, msg tea.Msg) (bool, tea.Cmd) {
 }
 
 // failed puts the engine's answer into the form, so that it can be mended.
-func (o *runForm) failed(err error) { o.form.Refused(err) }
+func (o *runForm) failed(err error) { o.form.Refused(clean(err)) }
 
 func (o *runForm) box(m *model, width, height int) (theme.Frame, []string) {
 	lines := o.form.Lines(m.theme, min(84, width-2), height-2)

@@ -3,6 +3,7 @@ package tui
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -120,7 +121,7 @@ func (m *model) fromEngine(msg tea.Msg) (tea.Cmd, bool) {
 		fetch, id := m.state.Event(msg.Message)
 		switch fetch {
 		case state.Row:
-			return m.feed.FetchRow(id), true
+			return m.feed.FetchRow(id, 0), true
 		case state.AllImages:
 			return m.feed.FetchImages(), true
 		}
@@ -184,11 +185,11 @@ func (m *model) row(msg feed.Row) tea.Cmd {
 		m.state.Failed(msg.ID)
 		return nil
 	}
-	again := m.state.PutRow(msg.ID, msg.Summary)
+	again, wait := m.state.PutRow(msg.ID, msg.Summary)
 	m.refresh()
 	var cmds []tea.Cmd
 	if again {
-		cmds = append(cmds, m.feed.FetchRow(msg.ID))
+		cmds = append(cmds, m.feed.FetchRow(msg.ID, wait))
 	}
 	if c, ok := m.current(); ok && c.ID == msg.ID && m.subject.id == c.ID {
 		switch m.tab() {
@@ -238,8 +239,11 @@ func (m *model) notice(s string, err error) {
 	}
 }
 
-// clean makes the text of an error safe to show; errors quote what containers say.
-func clean(err error) error { return errors.New(text.Clean(err.Error())) }
+// clean makes the text of an error safe to show, since errors quote what
+// containers say, and takes away what the client puts before every one.
+func clean(err error) error {
+	return errors.New(text.Clean(strings.ReplaceAll(err.Error(), "Error response from daemon: ", "")))
+}
 
 // tickMsg asks for new samples of what is visible.
 type tickMsg struct{}

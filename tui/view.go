@@ -193,7 +193,16 @@ func (m *model) messageLine(width int) string {
 
 // drawCommands is the command log.
 func (m *model) drawCommands(r image.Rectangle) []string {
-	lines := m.commands
+	var lines []string
+	for _, c := range m.commands[max(len(m.commands)-r.Dy(), 0):] {
+		style := m.theme.Text
+		if strings.Contains(c, "✗") {
+			style = m.theme.Bad
+		}
+		for _, row := range text.Wrap(c, r.Dx()-2) {
+			lines = append(lines, style.Render(row))
+		}
+	}
 	if over := len(lines) - (r.Dy() - 2); over > 0 {
 		lines = lines[over:]
 	}

@@ -165,9 +165,15 @@ func (f *Feed) version(ctx context.Context) {
 	}
 }
 
-// FetchRow is the command that fetches one container.
-func (f *Feed) FetchRow(id string) tea.Cmd {
+// FetchRow is the command that fetches one container, after a while.
+func (f *Feed) FetchRow(id string, after time.Duration) tea.Cmd {
 	return func() tea.Msg {
+		if after > 0 {
+			select {
+			case <-time.After(after):
+			case <-f.ctx.Done():
+			}
+		}
 		f.lane <- struct{}{}
 		defer func() { <-f.lane }()
 		res, err := f.c.ContainerList(f.ctx, client.ContainerListOptions{All: true, Filters: client.Filters{}.Add("id", id)})

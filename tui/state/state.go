@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/events"
@@ -18,11 +19,38 @@ type State struct {
 	// Rows being fetched. A row that changes meanwhile is fetched once more, so
 	// that answers arriving out of order never show an older state.
 	fetching map[string]bool // ID → changed since the fetch began
+
+	// What the last event of a container promised. Some engines (docker 20.10)
+	// emit an event before their list shows the change; a row that does not
+	// keep the promise is fetched again, a few times.
+	promised map[string]promise
 }
+
+// promise is a state that an event announced.
+type promise struct {
+	action events.Action
+	tries  int
+}
+
+// kept tells whether a container is as the event said.
+func (p promise) kept(c Container) bool {
+	switch p.action {
+	case events.ActionPause:
+		return c.State == container.StatePaused
+	case events.ActionStart, events.ActionUnPause:
+		return c.State == container.StateRunning
+	case events.ActionDie:
+		return c.State != container.StateRunning && c.State != container.StatePaused
+	}
+	return true
+}
+
+// mostTries bounds how often a row is fetched for one event.
+const mostTries = 6
 
 // New is an empty state.
 func New() *State {
-	return &State{containers: map[string]Container{}, fetching: map[string]bool{}}
+	return &State{containers: map[string]Container{}, fetching: map[string]bool{}, promised: map[string]promise{}}
 }
 
 // imageRows is the key under which fetches of the image list are counted.
@@ -48,7 +76,10 @@ func (s *State) SetImages(list []Image) {
 func (s *State) Loaded() (containers, images bool) { return s.loaded.containers, s.loaded.images }
 
 // Reset forgets which fetches are under way; their connection is gone.
-func (s *State) Reset() { clear(s.fetching) }
+func (s *State) Reset() {
+	clear(s.fetching)
+	clear(s.promised)
+}
 
 // Fetch is what to do after an event.
 type Fetch int
@@ -69,11 +100,16 @@ func (s *State) Event(e events.Message) (Fetch, string) {
 		switch events.Action(action) {
 		case events.ActionDestroy:
 			delete(s.containers, id)
+			delete(s.promised, id)
 			return Nothing, id
 		case events.ActionExecCreate, events.ActionExecStart, events.ActionExecDie, events.ActionExecDetach,
 			events.ActionAttach, events.ActionDetach, events.ActionResize, events.ActionTop, events.ActionCommit,
 			events.ActionCopy, events.ActionExport, events.ActionArchivePath, events.ActionExtractToDir:
 			return Nothing, ""
+		}
+		switch events.Action(action) {
+		case events.ActionPause, events.ActionUnPause, events.ActionStart, events.ActionDie:
+			s.promised[id] = promise{action: events.Action(action)}
 		}
 		if id != "" && s.begin(id) {
 			return Row, id
@@ -104,16 +140,28 @@ func (s *State) done(key string) (again bool) {
 }
 
 // PutRow stores an answer; nil means that there is no such container. It tells
-// whether the row must be fetched again.
-func (s *State) PutRow(id string, sum *container.Summary) (again bool) {
+// whether the row must be fetched again, and how long to wait before.
+func (s *State) PutRow(id string, sum *container.Summary) (again bool, wait time.Duration) {
 	if sum == nil {
 		delete(s.containers, id)
-	} else {
-		c := FromSummary(*sum)
-		c.Busy = s.containers[id].Busy
-		s.containers[c.ID] = c
+		delete(s.promised, id)
+		return s.done(id), 0
 	}
-	return s.done(id)
+	c := FromSummary(*sum)
+	c.Busy = s.containers[id].Busy
+	s.containers[c.ID] = c
+	again = s.done(id)
+	p, ok := s.promised[id]
+	switch {
+	case !ok || again:
+	case p.kept(c) || p.tries == mostTries:
+		delete(s.promised, id)
+	default:
+		p.tries++
+		s.promised[id] = p
+		return s.begin(id), time.Duration(p.tries) * 20 * time.Millisecond
+	}
+	return again, 0
 }
 
 // PutImages stores an answer and tells whether to fetch again.
