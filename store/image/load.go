@@ -25,7 +25,7 @@ const maxArchiveEntries = 100_000
 // Loaded is an image that Load stored.
 type Loaded struct {
 	Image
-	Names []string // familiar names it was given; none if the archive has none
+	Names []string // familiar names it was given here; none if the archive has none
 }
 
 // Load reads an image archive, as docker save, podman save, skopeo and others
@@ -38,7 +38,7 @@ type Loaded struct {
 // fit their digests, is an error of kind InvalidArgument.
 func (s *Store) Load(ctx context.Context, r io.Reader) ([]Loaded, error) {
 	lease := s.gc.Lease()
-	stored, err := s.load(ctx, r)
+	loaded, err := s.load(ctx, r)
 	lease.Release()
 	// What the archive had beside its images, or all of it after an error.
 	if _, cerr := s.Collect(context.WithoutCancel(ctx)); cerr != nil {
@@ -47,24 +47,10 @@ func (s *Store) Load(ctx context.Context, r io.Reader) ([]Loaded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load images: %w", err)
 	}
-	var out []Loaded
-	for _, n := range stored {
-		img, err := s.Get(ctx, n.record.Config.Digest)
-		if err != nil {
-			return nil, err
-		}
-		l := Loaded{Image: img}
-		for _, name := range n.names {
-			if c, err := ParseName(name); err == nil {
-				l.Names = append(l.Names, familiar(c))
-			}
-		}
-		out = append(out, l)
-	}
-	return out, nil
+	return loaded, nil
 }
 
-func (s *Store) load(ctx context.Context, r io.Reader) ([]named, error) {
+func (s *Store) load(ctx context.Context, r io.Reader) ([]Loaded, error) {
 	a, err := s.spoolArchive(ctx, r)
 	if err != nil {
 		return nil, err
@@ -74,11 +60,15 @@ func (s *Store) load(ctx context.Context, r io.Reader) ([]named, error) {
 		return nil, err
 	}
 	var all []named
+	var loaded []Loaded
 	for _, p := range plans {
+		var names []string
 		for _, name := range p.names {
-			if _, err := ParseName(name); err != nil {
+			c, err := ParseName(name)
+			if err != nil {
 				return nil, err
 			}
+			names = appendNew(names, familiar(c))
 		}
 		r, err := s.build(ctx, p.parts)
 		if errdefs.IsNotFound(err) {
@@ -87,9 +77,13 @@ func (s *Store) load(ctx context.Context, r io.Reader) ([]named, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, named{r, p.names})
+		img, err := s.image(ctx, r.Config.Digest, r, names)
+		if err != nil {
+			return nil, err
+		}
+		all, loaded = append(all, named{r, names}), append(loaded, Loaded{img, names})
 	}
-	return all, s.put(all)
+	return loaded, s.put(all)
 }
 
 // archive is what an image archive holds.

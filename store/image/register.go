@@ -38,7 +38,11 @@ func (s *Store) Register(ctx context.Context, parts Parts, names ...string) (Ima
 	if err := s.put([]named{{r, names}}); err != nil {
 		return Image{}, err
 	}
-	return s.Get(ctx, r.Config.Digest)
+	img, err := s.Get(ctx, r.Config.Digest)
+	if errdefs.IsNotFound(err) { // removed at once by somebody else
+		return s.image(ctx, r.Config.Digest, r, nil)
+	}
+	return img, err
 }
 
 // build checks the parts of an image and unpacks its layers.

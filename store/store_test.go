@@ -1,0 +1,281 @@
+package store
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	ccontent "github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+
+	"berth/store/image"
+)
+
+// crashRoot, in the environment, makes the test binary a process that works
+// on the store there until it is killed.
+const crashRoot = "BERTH_TEST_CRASH_ROOT"
+
+func TestMain(m *testing.M) {
+	if root := os.Getenv(crashRoot); root != "" {
+		fmt.Fprintln(os.Stderr, churn(root))
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+func needRoot(t testing.TB) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("owners, devices and trusted xattrs of layers need root")
+	}
+}
+
+func openStore(root string) (*Store, error) {
+	return Open(context.Background(), root, Options{Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+}
+
+// layerTar is a layer of n files that is the same for the same seed.
+func layerTar(seed, n int) []byte {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for i := range n {
+		data := strings.Repeat(fmt.Sprint(seed, i), 500)
+		w.WriteHeader(&tar.Header{Name: fmt.Sprintf("dir%d/file%d", i%5, i), Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(data))})
+		io.WriteString(w, data)
+	}
+	w.Close()
+	return b.Bytes()
+}
+
+// archiveOf is an image archive of layers that it shares with others.
+func archiveOf(n int) []byte {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	put := func(name string, data []byte) {
+		w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(data))})
+		w.Write(data)
+	}
+	var ids, names []string
+	for i := range n {
+		l := layerTar(i, 40)
+		put(fmt.Sprintf("%d.tar", i), l)
+		ids, names = append(ids, fmt.Sprintf("%q", digest.FromBytes(l))), append(names, fmt.Sprintf(`"%d.tar"`, i))
+	}
+	put("c.json", fmt.Appendf(nil, `{"os":"linux","rootfs":{"type":"layers","diff_ids":[%s]}}`, strings.Join(ids, ",")))
+	put("manifest.json", fmt.Appendf(nil, `[{"Config":"c.json","RepoTags":["image:%d"],"Layers":[%s]}]`, n, strings.Join(names, ",")))
+	w.Close()
+	return b.Bytes()
+}
+
+// churn loads, extends and removes images for ever.
+func churn(root string) error {
+	st, err := openStore(root)
+	if err != nil {
+		return err
+	}
+	fmt.Println("open")
+	ctx := context.Background()
+	for i := 0; ; i++ {
+		n := 1 + i%4
+		if _, err := st.Images.Load(ctx, bytes.NewReader(archiveOf(n))); err != nil {
+			return err
+		}
+		name := fmt.Sprintf("image:%d", n)
+		if _, err := st.Images.Append(ctx, bytes.NewReader(layerTar(100+i, 10)), image.NewImage{Parent: name, Name: "extended"}); err != nil {
+			return err
+		}
+		if i%2 == 0 {
+			if _, err := st.Images.Remove(ctx, name, image.RemoveOptions{}); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// verify reads everything that the images of a store need.
+func verify(t *testing.T, st *Store) {
+	t.Helper()
+	all, err := st.Images.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, img := range all {
+		for i, l := range img.Layers {
+			b, err := ccontent.ReadBlob(t.Context(), st.Content, ocispec.Descriptor{Digest: l.Descriptor.Digest})
+			if err != nil || digest.FromBytes(b) != l.Descriptor.Digest {
+				t.Errorf("%v: blob of layer %d: %v", img.RepoTags, i, err)
+			}
+			x, err := st.Images.Index(t.Context(), l.ChainID)
+			if err != nil {
+				t.Errorf("%v: index of layer %d: %v", img.RepoTags, i, err)
+				continue
+			}
+			for e, err := range x.All() {
+				if err != nil {
+					t.Error(err)
+				}
+				if e.Digest == "" {
+					continue
+				}
+				f, err := st.Images.OpenFile(t.Context(), img, i, e.Path)
+				if err != nil {
+					t.Errorf("%v: %v", img.RepoTags, err)
+					continue
+				}
+				dgst, err := digest.FromReader(f)
+				f.Close()
+				if err != nil || dgst != e.Digest {
+					t.Errorf("%v: %s has another content, %v", img.RepoTags, e.Path, err)
+				}
+			}
+			x.Close()
+		}
+	}
+}
+
+// wantNothing removes all images and checks that the disk is given back.
+func wantNothing(t *testing.T, st *Store, root string) {
+	t.Helper()
+	all, err := st.Images.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, img := range all {
+		if _, err := st.Images.Remove(t.Context(), img.ID.String(), image.RemoveOptions{Force: true}); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, dir := range []string{"content/blobs/sha256", "content/ingests", "snapshots"} {
+		left, err := os.ReadDir(filepath.Join(root, dir))
+		if err != nil || len(left) != 0 {
+			t.Errorf("left in %s: %v, %v", dir, left, err)
+		}
+	}
+}
+
+// TestKilled kills a process at random instants of loading, making and
+// removing images. Every image that is listed afterwards is whole, and what
+// was half done is gone.
+func TestKilled(t *testing.T) {
+	needRoot(t)
+	root := t.TempDir()
+	for range 8 {
+		cmd := exec.Command("/proc/self/exe")
+		cmd.Env = append(os.Environ(), crashRoot+"="+root)
+		cmd.Stderr = os.Stderr
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(out, make([]byte, 5)); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(rand.N(150 * time.Millisecond)) // the instant is the point, nothing is waited for
+		if err := cmd.Process.Kill(); err != nil {
+			t.Error(err)
+		}
+		cmd.Wait()
+
+		st, err := openStore(root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		verify(t, st)
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	st, err := openStore(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	wantNothing(t, st, root)
+}
+
+// TestManyAtOnce loads and removes images that share layers from several
+// goroutines.
+func TestManyAtOnce(t *testing.T) {
+	needRoot(t)
+	root := t.TempDir()
+	st, err := openStore(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	var g errgroup.Group
+	for w := range 4 {
+		g.Go(func() error {
+			for i := range 6 {
+				n := 1 + (w+i)%4
+				if _, err := st.Images.Load(t.Context(), bytes.NewReader(archiveOf(n))); err != nil {
+					return err
+				}
+				_, err := st.Images.Remove(t.Context(), fmt.Sprintf("image:%d", 1+i%4), image.RemoveOptions{})
+				if err != nil && !errdefs.IsNotFound(err) {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	verify(t, st)
+	wantNothing(t, st, root)
+}
+
+func TestSecondOpenIsUnavailable(t *testing.T) {
+	root := t.TempDir()
+	st, err := openStore(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	if _, err := openStore(root); !errdefs.IsUnavailable(err) {
+		t.Errorf("%v, want kind Unavailable", err)
+	}
+}
+
+// TestDiskFull unpacks into a file system that is too small.
+func TestDiskFull(t *testing.T) {
+	needRoot(t)
+	root := t.TempDir()
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=3m", "none", root).CombinedOutput(); err != nil {
+		t.Skipf("cannot mount a small file system: %v\n%s", err, out)
+	}
+	defer exec.Command("umount", root).Run()
+	st, err := openStore(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	_, err = st.Images.Import(t.Context(), bytes.NewReader(layerTar(1, 1500)), image.NewImage{Name: "big"})
+	if err == nil || !strings.Contains(err.Error(), "no space left on device") {
+		t.Errorf("%v, want one that says the disk is full", err)
+	}
+	if _, err := st.Images.Resolve(t.Context(), "big"); !errdefs.IsNotFound(err) {
+		t.Errorf("the image is there: %v", err)
+	}
+	wantNothing(t, st, root)
+	if _, err := st.Images.Import(t.Context(), bytes.NewReader(layerTar(1, 10)), image.NewImage{Name: "small"}); err != nil {
+		t.Errorf("after space was given back: %v", err)
+	}
+}
