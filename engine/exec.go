@@ -33,6 +33,7 @@ type execution struct {
 	pid      int
 	exitCode *int
 	ended    time.Time
+	done     chan struct{} // closed when ended is set
 }
 
 // ExecCreate prepares a process in a running container and returns its ID.
@@ -54,7 +55,7 @@ func (cs *Containers) ExecCreate(_ context.Context, ref string, opts ExecOptions
 	if rec.State.Paused {
 		return "", kind(errdefs.ErrConflict, "container %s is paused, unpause the container before exec", c.id)
 	}
-	x := &execution{id: newID(), c: c, opts: opts}
+	x := &execution{id: newID(), c: c, opts: opts, done: make(chan struct{})}
 	cs.mu.Lock()
 	cs.dropOldExecs()
 	cs.execs[x.id] = x
@@ -135,6 +136,7 @@ func (cs *Containers) ExecStart(ctx context.Context, id string, opts ExecStartOp
 		x.mu.Lock()
 		x.exitCode, x.ended = &code, time.Now()
 		x.mu.Unlock()
+		close(x.done)
 		return err
 	}
 	x.mu.Lock()
@@ -211,15 +213,23 @@ func (cs *Containers) followExec(x *execution, r *run) {
 		x.mu.Lock()
 		x.running, x.exitCode, x.ended, x.pid = false, &code, time.Now(), 0
 		x.mu.Unlock()
+		close(x.done)
 		cs.emitExec(x.c.snapshot(), events.ActionExecDie, x, "exitCode", strconv.Itoa(code))
 	}()
 }
 
 // ExecInspect describes an exec. ExitCode is nil until it has ended.
-func (cs *Containers) ExecInspect(_ context.Context, id string) (api.ExecInspectResponse, error) {
+func (cs *Containers) ExecInspect(ctx context.Context, id string) (api.ExecInspectResponse, error) {
 	x, err := cs.getExec(id)
 	if err != nil {
 		return api.ExecInspectResponse{}, err
+	}
+	if x.endsNow() {
+		select {
+		case <-x.done:
+		case <-ctx.Done():
+			return api.ExecInspectResponse{}, ctx.Err()
+		}
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -232,6 +242,41 @@ func (cs *Containers) ExecInspect(_ context.Context, id string) (api.ExecInspect
 			Tty: x.opts.Tty, Entrypoint: x.opts.Cmd[0], Arguments: x.opts.Cmd[1:], Privileged: &privileged, User: x.opts.User,
 		},
 	}, nil
+}
+
+// endsNow tells whether the exec has ended but its end is not recorded yet. A
+// client asks for the exit code as soon as the shim closes its stream, which
+// may be before this process has read what the shim told it.
+func (x *execution) endsNow() bool {
+	state := func() (started, running, ended bool) {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		return x.started, x.running, !x.ended.IsZero()
+	}
+	for {
+		started, running, ended := state()
+		if !started || ended {
+			return false
+		}
+		r, _, err := x.c.running()
+		if err != nil {
+			return running
+		}
+		info, err := r.Info()
+		if err != nil {
+			return running
+		}
+		for _, e := range info.Execs {
+			if e.ID == x.id {
+				return !e.Running
+			}
+		}
+		// Not there: the shim does not know it yet, or has told its end already.
+		// If our state changed while we asked, that is not clear: ask again.
+		if _, now, _ := state(); now == running {
+			return running
+		}
+	}
 }
 
 // ExecResize sets the size of an exec's terminal in character cells.

@@ -220,3 +220,29 @@ func TestLiveChangesAndFiles(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestExitCodeIsKnownWhenTheStreamEnds: the shim closes the client's stream itself, so the engine may learn of the end
+// only after the client has asked for the exit code.
+func TestExitCodeIsKnownWhenTheStreamEnds(t *testing.T) {
+	r := newRig(t)
+	ctx := t.Context()
+	id := r.create("web", container.Config{}, "sleep", "1000")
+	r.start(id)
+	for range 40 {
+		made, err := r.client.ExecCreate(ctx, id, client.ExecCreateOptions{Cmd: []string{"sh", "-c", "exit 4"}, AttachStdout: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := r.client.ExecAttach(ctx, made.ID, client.ExecAttachOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, s.Reader); err != nil {
+			t.Error(err)
+		}
+		s.Close()
+		if how, err := r.client.ExecInspect(ctx, made.ID, client.ExecInspectOptions{}); err != nil || how.Running || how.ExitCode != 4 {
+			t.Fatalf("%+v, %v", how, err)
+		}
+	}
+}
