@@ -161,9 +161,6 @@ func (w *Writer) flush() {
 		w.err = err
 	}
 	w.batch = w.batch[:0]
-	if cap(w.batch) > 256<<10 {
-		w.batch = nil
-	}
 }
 
 func (w *Writer) write(p []byte) (int, error) {
@@ -245,6 +242,19 @@ func (w *Writer) rotate() {
 	w.f = nil
 	if err := w.open(0); err != nil {
 		w.err = err
+	}
+}
+
+// Trim gives back the memory that an idle writer does not need.
+func (w *Writer) Trim() {
+	if w == nil {
+		return
+	}
+	w.batch = nil
+	for i := range w.lines {
+		if len(w.lines[i].buf) == 0 {
+			w.lines[i].buf = nil
+		}
 	}
 }
 

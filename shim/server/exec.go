@@ -52,7 +52,7 @@ func (s *shim) exec(p *peer, m *wire.Message) (x *process, c *client, err error)
 	if process.OOMScoreAdj == nil {
 		process.OOMScoreAdj = new(int) // and not the shim's
 	}
-	x, child, err := newProcess(req.ID, req.Tty, req.OpenStdin, nil)
+	x, child, err := newProcess(req.ID, req.Tty, req.OpenStdin, nil, &s.idle)
 	if err != nil {
 		return nil, nil, err
 	}

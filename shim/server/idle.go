@@ -1,8 +1,9 @@
 package server
 
 import (
+	"runtime"
 	"runtime/debug"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,20 +16,32 @@ const (
 
 // idleTimer returns memory to the kernel when the shim falls idle after work that needed some.
 type idleTimer struct {
-	mu sync.Mutex
-	t  *time.Timer
+	touches atomic.Uint32
+	armed   atomic.Bool
+	trim    func() // drops what is kept for reuse
 }
 
 // touch says that there was work.
 func (i *idleTimer) touch() {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.t != nil {
-		i.t.Reset(idleAfter)
-		return
+	i.touches.Add(1)
+	if i.armed.CompareAndSwap(false, true) {
+		i.arm()
 	}
-	i.t = time.AfterFunc(idleAfter, func() {
+}
+
+func (i *idleTimer) arm() {
+	seen := i.touches.Load()
+	time.AfterFunc(idleAfter, func() {
+		if i.touches.Load() != seen {
+			i.arm()
+			return
+		}
+		i.armed.Store(false)
+		i.trim()
 		debug.SetGCPercent(idleGC)
+		// A stack shrinks by half in each cycle, and the pool of buffers empties in the second.
+		runtime.GC()
+		runtime.GC()
 		debug.FreeOSMemory()
 	})
 }

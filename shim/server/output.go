@@ -10,11 +10,15 @@ import (
 	"berth/shim/jsonlog"
 )
 
+// burst is output in one piece that leaves memory behind worth giving back.
+const burst = 8 << 10
+
 // output takes what a process writes to its log and to its attached clients.
 type output struct {
 	mu      sync.Mutex
 	log     *jsonlog.Writer // nil without one
 	clients []*client
+	idle    *idleTimer
 	lifted  bool // the process ended: clients hold nothing back any more
 	ended   bool // and all was delivered: no client may attach
 }
@@ -30,6 +34,9 @@ func (o *output) write(s jsonlog.Stream, p []byte) {
 		}
 	}
 	o.mu.Unlock()
+	if len(p) >= burst {
+		o.idle.touch()
+	}
 	for _, c := range full {
 		c.waitRoom()
 	}
@@ -50,6 +57,13 @@ func (o *output) lift() {
 	for _, c := range o.clients {
 		c.lift()
 	}
+}
+
+// trim gives back what an idle output does not need.
+func (o *output) trim() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.log.Trim()
 }
 
 // closeLog ends the log.

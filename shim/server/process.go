@@ -64,8 +64,8 @@ func (c *childEnds) close() {
 }
 
 // newProcess makes the terminal's socket or the pipes of a process.
-func newProcess(id string, tty, openStdin bool, log *jsonlog.Writer) (p *process, child *childEnds, err error) {
-	p = &process{id: id, tty: tty, out: &output{log: log}, done: make(chan struct{})}
+func newProcess(id string, tty, openStdin bool, log *jsonlog.Writer, idle *idleTimer) (p *process, child *childEnds, err error) {
+	p = &process{id: id, tty: tty, out: &output{log: log, idle: idle}, done: make(chan struct{})}
 	child = &childEnds{}
 	defer func() {
 		if err != nil {

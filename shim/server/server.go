@@ -80,6 +80,7 @@ func Main() int {
 	conn.Send(wire.TypePID, wire.EncodePID(s.init.rt.PID()))
 	conn.Close()
 	go s.accept()
+	s.idle.trim = s.init.out.trim
 	s.idle.touch()
 	s.finish()
 	return 0
@@ -105,7 +106,7 @@ func (s *shim) create() (err error) {
 	if err := mount.All(s.cfg.Rootfs, s.cfg.MountPoint); err != nil {
 		return fmt.Errorf("mount root filesystem of %s: %w", s.cfg.ID, err)
 	}
-	p, child, err := newProcess(s.cfg.ID, s.cfg.Tty, s.cfg.OpenStdin, log)
+	p, child, err := newProcess(s.cfg.ID, s.cfg.Tty, s.cfg.OpenStdin, log, &s.idle)
 	if err != nil {
 		return err
 	}
