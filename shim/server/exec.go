@@ -52,6 +52,10 @@ func (s *shim) exec(p *peer, m *wire.Message) (x *process, c *client, err error)
 	if process.OOMScoreAdj == nil {
 		process.OOMScoreAdj = new(int) // and not the shim's
 	}
+	if req.ConsoleSize != [2]uint{} {
+		// The process must not see another size first.
+		process.ConsoleSize = &specs.Box{Height: req.ConsoleSize[0], Width: req.ConsoleSize[1]}
+	}
 	x, child, err := newProcess(req.ID, req.Tty, req.OpenStdin, nil, &s.idle)
 	if err != nil {
 		return nil, nil, err
@@ -86,7 +90,7 @@ func (s *shim) exec(p *peer, m *wire.Message) (x *process, c *client, err error)
 		}
 	}
 	// The client is in place before the first byte is read. From here on the process exists, whatever fails.
-	if serr := x.start(req.ConsoleSize); err == nil {
+	if serr := x.start([2]uint{}); err == nil {
 		err = serr
 	}
 	x.failure = err
