@@ -258,6 +258,42 @@ func (w *Writer) Trim() {
 	}
 }
 
+// State is what a Writer knows beside its file, so that another can go on in its place.
+type State struct {
+	Lines   [2]LineState // of Stdout and Stderr
+	Dropped uint64
+}
+
+// LineState is a line of output that has not ended yet.
+type LineState struct {
+	Text  []byte
+	Split bool      // a part of it is in the file
+	Since time.Time // its time, if so
+}
+
+// State returns the state. It is not ok while lines are missing that the file does not tell of yet.
+func (w *Writer) State() (s State, ok bool) {
+	if w == nil {
+		return State{}, true
+	}
+	for i, l := range w.lines[Stdout:] {
+		s.Lines[i] = LineState{Text: l.buf, Split: l.split, Since: l.since}
+	}
+	s.Dropped = w.dropped
+	return s, w.missing == 0 && len(w.rest) == 0
+}
+
+// Restore makes a Writer that was just opened go on from s.
+func (w *Writer) Restore(s State) {
+	if w == nil {
+		return
+	}
+	for i, l := range s.Lines {
+		w.lines[int(Stdout)+i] = line{buf: l.Text, split: l.Split, since: l.Since}
+	}
+	w.dropped = s.Dropped
+}
+
 // Dropped is the number of lines that could not be written.
 func (w *Writer) Dropped() uint64 {
 	if w == nil {

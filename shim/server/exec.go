@@ -56,7 +56,8 @@ func (s *shim) exec(p *peer, m *wire.Message) (x *process, c *client, err error)
 		// The process must not see another size first.
 		process.ConsoleSize = &specs.Box{Height: req.ConsoleSize[0], Width: req.ConsoleSize[1]}
 	}
-	x, child, err := newProcess(req.ID, req.Tty, req.OpenStdin, nil, &s.idle)
+	x = s.newProcess(req.ID, req.Tty, nil)
+	child, err := x.makeStdio(req.OpenStdin)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -68,9 +69,13 @@ func (s *shim) exec(p *peer, m *wire.Message) (x *process, c *client, err error)
 		x.abandon()
 		return nil, nil, err
 	}
-	rt, err := s.box.Exec(context.Background(), container.ExecOptions{
-		Process: &process, Stdin: child.stdin, Stdout: child.stdout, Stderr: child.stderr, ConsoleSocket: child.console,
-	})
+	box, err := s.container()
+	var rt *container.Process
+	if err == nil {
+		rt, err = box.Exec(context.Background(), container.ExecOptions{
+			Process: &process, Stdin: child.stdin, Stdout: child.stdout, Stderr: child.stderr, ConsoleSocket: child.console,
+		})
+	}
 	if err != nil {
 		s.mu.Lock()
 		delete(s.execs, req.ID)
@@ -114,6 +119,7 @@ func (s *shim) reserveExec(id string, x *process) error {
 // superviseExec waits for the end of an exec, delivers what it wrote, and answers who waits for it.
 func (s *shim) superviseExec(x *process) {
 	exit := x.wait()
+	defer s.gate.RUnlock()
 	s.mu.Lock()
 	x.over = true
 	s.mu.Unlock()
@@ -147,6 +153,7 @@ func (s *shim) waitExec(p *peer, id string) error {
 	}
 	if x.ready {
 		delete(s.execs, id)
+		s.idle.again()
 		p.send(wire.TypeExit, x.exit.Encode())
 		return nil
 	}

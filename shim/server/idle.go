@@ -7,25 +7,28 @@ import (
 	"time"
 )
 
-const (
-	// idleAfter is how long a shim is left alone before it gives its memory back.
-	idleAfter = 300 * time.Millisecond
-	// idleGC is the garbage collector's setting from then on; the shim starts with the collector off.
-	idleGC = 25
-)
+// idleAfter is how long a shim is left alone before it gives its memory back.
+const idleAfter = 300 * time.Millisecond
 
-// idleTimer returns memory to the kernel when the shim falls idle after work that needed some.
+// idleTimer calls trim when the shim falls idle after work that needed memory.
 type idleTimer struct {
 	touches atomic.Uint32
 	armed   atomic.Bool
-	trim    func() // drops what is kept for reuse
+	trim    func()
 }
 
-// touch says that there was work.
+// touch says that there was such work.
 func (i *idleTimer) touch() {
 	i.touches.Add(1)
 	if i.armed.CompareAndSwap(false, true) {
 		i.arm()
+	}
+}
+
+// again says that something ended that may have kept trim from doing all it can.
+func (i *idleTimer) again() {
+	if i.touches.Load() > 0 {
+		i.touch()
 	}
 }
 
@@ -38,10 +41,16 @@ func (i *idleTimer) arm() {
 		}
 		i.armed.Store(false)
 		i.trim()
-		debug.SetGCPercent(idleGC)
-		// A stack shrinks by half in each cycle, and the pool of buffers empties in the second.
-		runtime.GC()
-		runtime.GC()
-		debug.FreeOSMemory()
 	})
+}
+
+// rest gives back what memory an idle shim does not need: all of it by becoming a fresh image of itself, or, while clients are attached and execs are
+// open, what the collector finds.
+func (s *shim) rest() {
+	if s.renew() {
+		return // an execve that failed
+	}
+	s.init.out.trim()
+	runtime.GC() // a stack shrinks by half in each cycle, and the pool of buffers empties in the second
+	debug.FreeOSMemory()
 }

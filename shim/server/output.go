@@ -10,8 +10,8 @@ import (
 	"berth/shim/jsonlog"
 )
 
-// burst is output in one piece that leaves memory behind worth giving back.
-const burst = 8 << 10
+// burst is as much output as leaves memory behind that is worth giving back.
+const burst = 256 << 10
 
 // output takes what a process writes to its log and to its attached clients.
 type output struct {
@@ -19,6 +19,7 @@ type output struct {
 	log     *jsonlog.Writer // nil without one
 	clients []*client
 	idle    *idleTimer
+	since   int  // bytes written since idle was told
 	lifted  bool // the process ended: clients hold nothing back any more
 	ended   bool // and all was delivered: no client may attach
 }
@@ -28,13 +29,18 @@ func (o *output) write(s jsonlog.Stream, p []byte) {
 	var full []*client
 	o.mu.Lock()
 	o.log.Write(s, p)
+	o.since += len(p)
+	touch := o.since >= burst
+	if touch {
+		o.since = 0
+	}
 	for _, c := range o.clients {
 		if c.enqueue(s, p) {
 			full = append(full, c)
 		}
 	}
 	o.mu.Unlock()
-	if len(p) >= burst {
+	if touch {
 		o.idle.touch()
 	}
 	for _, c := range full {
@@ -57,6 +63,13 @@ func (o *output) lift() {
 	for _, c := range o.clients {
 		c.lift()
 	}
+}
+
+// state is what the log knows beside its file; it is not ok if that cannot be handed over.
+func (o *output) state() (jsonlog.State, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.log.State()
 }
 
 // trim gives back what an idle output does not need.
@@ -111,6 +124,7 @@ func (o *output) detach(c *client) {
 	defer o.mu.Unlock()
 	if i := slices.Index(o.clients, c); i >= 0 {
 		o.clients = slices.Delete(o.clients, i, i+1)
+		o.idle.again()
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"berth/runtime/container"
 	"berth/shim/jsonlog"
 	"berth/shim/wire"
 )
@@ -24,10 +23,11 @@ const (
 
 // process is the container's first process or an exec, with its terminal or pipes.
 type process struct {
-	id  string
-	tty bool
-	rt  *container.Process
-	out *output
+	id   string
+	tty  bool
+	rt   child
+	out  *output
+	gate *sync.RWMutex // held for reading between taking something from the kernel and having dealt with it
 
 	stdin           *os.File // nil without one; the terminal itself on a tty
 	closeStdinAtEOF bool     // the end of a client's input ends the process's
@@ -44,6 +44,14 @@ type process struct {
 	exit    wire.Exit
 	waiters map[*peer]struct{}
 	done    chan struct{} // closed when exit is known
+}
+
+// child is a process that this one is the parent of.
+type child interface {
+	PID() int
+	PidFD() *os.File
+	Wait() (unix.WaitStatus, error)
+	Signal(unix.Signal) error
 }
 
 // source is one output of a process.
@@ -63,32 +71,35 @@ func (c *childEnds) close() {
 	}
 }
 
-// newProcess makes the terminal's socket or the pipes of a process.
-func newProcess(id string, tty, openStdin bool, log *jsonlog.Writer, idle *idleTimer) (p *process, child *childEnds, err error) {
-	p = &process{id: id, tty: tty, out: &output{log: log, idle: idle}, done: make(chan struct{})}
+func (s *shim) newProcess(id string, tty bool, log *jsonlog.Writer) *process {
+	return &process{id: id, tty: tty, out: &output{log: log, idle: &s.idle}, gate: &s.gate, done: make(chan struct{})}
+}
+
+// makeStdio makes the terminal's socket or the pipes of a process.
+func (p *process) makeStdio(openStdin bool) (child *childEnds, err error) {
 	child = &childEnds{}
 	defer func() {
 		if err != nil {
 			p.abandon()
 			child.close()
-			err = fmt.Errorf("make stdio of %s: %w", id, err)
+			err = fmt.Errorf("make stdio of %s: %w", p.id, err)
 		}
 	}()
-	if tty {
+	if p.tty {
 		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
-			return p, child, err
+			return child, err
 		}
 		p.console, child.console = os.NewFile(uintptr(fds[0]), "console"), os.NewFile(uintptr(fds[1]), "console")
-		return p, child, nil
+		return child, nil
 	}
 	if openStdin {
 		var w *os.File
 		if child.stdin, w, err = pipe(); err != nil {
-			return p, child, err
+			return child, err
 		}
 		if p.stdin, err = pollable(w); err != nil {
-			return p, child, err
+			return child, err
 		}
 	}
 	for _, s := range []struct {
@@ -97,14 +108,14 @@ func newProcess(id string, tty, openStdin bool, log *jsonlog.Writer, idle *idleT
 	}{{&child.stdout, jsonlog.Stdout}, {&child.stderr, jsonlog.Stderr}} {
 		var r *os.File
 		if r, *s.end, err = pipe(); err != nil {
-			return p, child, err
+			return child, err
 		}
 		if r, err = pollable(r); err != nil {
-			return p, child, err
+			return child, err
 		}
 		p.sources = append(p.sources, source{r, s.stream})
 	}
-	return p, child, nil
+	return child, nil
 }
 
 // pipe makes a pipe of blocking ends, as a process expects its stdio.
@@ -147,10 +158,15 @@ func (p *process) start(size [2]uint) error {
 			}
 		}
 	}
+	p.readAll()
+	return nil
+}
+
+// readAll begins to read the outputs.
+func (p *process) readAll() {
 	for _, s := range p.sources {
 		p.readers.Go(func() { p.read(s) })
 	}
-	return nil
 }
 
 // abandon closes the shim's ends of a process that did not come to be.
@@ -214,6 +230,7 @@ func (p *process) read(s source) {
 	var buf *[32 << 10]byte
 	n := 0
 	once := func(fd uintptr) bool {
+		p.gate.RLock() // until what was read is delivered
 		buf = buffers.Get().(*[32 << 10]byte)
 		for {
 			if n, err = unix.Read(int(fd), buf[:]); err != unix.EINTR {
@@ -222,18 +239,23 @@ func (p *process) read(s source) {
 		}
 		if err == unix.EAGAIN {
 			buffers.Put(buf)
+			p.gate.RUnlock()
 			return false
 		}
 		return true
+	}
+	deliver := func() {
+		if n > 0 {
+			p.out.write(s.stream, buf[:n])
+		}
+		buffers.Put(buf)
+		p.gate.RUnlock()
 	}
 	for {
 		if raw.Read(once) != nil {
 			break // the deadline that drain sets
 		}
-		if n > 0 {
-			p.out.write(s.stream, buf[:n])
-		}
-		buffers.Put(buf)
+		deliver()
 		if n <= 0 {
 			return
 		}
@@ -243,18 +265,17 @@ func (p *process) read(s source) {
 		if raw.Control(func(fd uintptr) { ready = once(fd) }) != nil || !ready {
 			return
 		}
-		if n > 0 {
-			p.out.write(s.stream, buf[:n])
-		}
-		buffers.Put(buf)
+		deliver()
 		if n <= 0 {
 			return
 		}
 	}
 }
 
-// wait blocks until the process ended.
+// wait blocks until the process ended. From then on the gate is held: its exit status can be taken only once.
 func (p *process) wait() wire.Exit {
+	waitReadable(p.rt.PidFD())
+	p.gate.RLock()
 	exit := wire.Exit{ID: p.id, PID: p.rt.PID()}
 	status, err := p.rt.Wait()
 	exit.ExitedAt = time.Now().UTC()
@@ -312,4 +333,19 @@ func (p *process) resize(height, width uint) error {
 		return fmt.Errorf("resize terminal of %s: %w", p.id, err)
 	}
 	return nil
+}
+
+// waitReadable blocks until a descriptor such as a pidfd becomes readable. If the poller does not take it, it returns at once.
+func waitReadable(f *os.File) {
+	if f == nil {
+		return
+	}
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return
+	}
+	raw.Read(func(fd uintptr) bool {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		return n > 0 || err != nil && err != unix.EINTR
+	})
 }

@@ -53,7 +53,11 @@ func (s *shim) kill(sig wire.Signal) error {
 	if s.status == wire.StatusStopped {
 		return s.wrong("kill")
 	}
-	if err := s.box.Kill(unix.Signal(sig.Sig), sig.All); err != nil {
+	box, err := s.container()
+	if err == nil {
+		err = box.Kill(unix.Signal(sig.Sig), sig.All)
+	}
+	if err != nil {
 		return err
 	}
 	if s.status == wire.StatusPaused && unix.Signal(sig.Sig) == unix.SIGKILL {
@@ -68,7 +72,11 @@ func (s *shim) pause() error {
 	if s.status != wire.StatusRunning {
 		return s.wrong("pause")
 	}
-	if err := s.box.Pause(); err != nil {
+	box, err := s.container()
+	if err == nil {
+		err = box.Pause()
+	}
+	if err != nil {
 		return err
 	}
 	s.status = wire.StatusPaused
@@ -81,7 +89,11 @@ func (s *shim) resume() error {
 	if s.status != wire.StatusPaused {
 		return s.wrong("resume")
 	}
-	if err := s.box.Resume(); err != nil {
+	box, err := s.container()
+	if err == nil {
+		err = box.Resume()
+	}
+	if err != nil {
 		return err
 	}
 	s.status = wire.StatusRunning

@@ -18,6 +18,8 @@ const (
 	maxPeers = 1024
 	// leaveGrace is how long a shim that is about to leave waits for requests that are being answered.
 	leaveGrace = 2 * time.Second
+	// frameTime is how long a client may take to send a request or to take a reply.
+	frameTime = 10 * time.Second
 )
 
 // errNoTerminal is the kind of a resize without a terminal.
@@ -53,11 +55,14 @@ func (s *shim) accept() {
 		fmt.Fprintln(os.Stderr, "berth-shim: accept:", err)
 		return
 	}
-	slots := make(chan struct{}, maxPeers)
 	for {
 		var fd int
 		if cerr := raw.Read(func(l uintptr) bool {
+			s.gate.RLock() // until the connection is entered
 			fd, _, err = unix.Accept4(int(l), unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
+			if err == unix.EAGAIN {
+				s.gate.RUnlock()
+			}
 			return err != unix.EAGAIN
 		}); cerr != nil {
 			return // the listener was closed
@@ -65,21 +70,31 @@ func (s *shim) accept() {
 		switch err {
 		case nil:
 		case unix.EINTR, unix.ECONNABORTED:
+			s.gate.RUnlock()
 			continue
 		default: // out of descriptors or memory: clients wait in the backlog until that passes
+			s.gate.RUnlock()
 			time.Sleep(50 * time.Millisecond)
 			continue
 		}
 		conn, err := wire.NewConn(fd)
-		if err != nil {
-			continue
+		if err == nil {
+			s.welcome(&peer{conn: conn})
 		}
-		slots <- struct{}{}
-		go func() {
-			s.serve(&peer{conn: conn})
-			<-slots
-		}()
+		s.gate.RUnlock()
 	}
+}
+
+// welcome serves p. There may be only so many at once.
+func (s *shim) welcome(p *peer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.peers >= maxPeers {
+		p.conn.Close()
+		return
+	}
+	s.peers++
+	go s.serve(p)
 }
 
 // peer is a connected client of the protocol.
@@ -92,7 +107,7 @@ type peer struct {
 func (p *peer) send(t wire.Type, body []byte, fds ...int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.conn.SetDeadline(time.Now().Add(10 * time.Second))
+	p.conn.SetDeadline(time.Now().Add(frameTime))
 	p.conn.Send(t, body, fds...)
 	p.conn.SetDeadline(time.Time{})
 }
@@ -114,25 +129,33 @@ func (s *shim) serve(p *peer) {
 		p.reply(fmt.Errorf("ask shim of %s: %w", s.cfg.ID, errdefs.ErrPermissionDenied))
 		return
 	}
-	for {
-		m, err := p.conn.Recv()
-		if err != nil {
-			return
-		}
-		if !s.enter() {
-			m.CloseFDs()
-			return
-		}
-		s.handle(p, &m)
-		m.CloseFDs()
-		s.exit()
+	for p.conn.WaitReadable() == nil && s.answer(p) {
 	}
+}
+
+// answer receives and answers one request. It returns false when there is none.
+func (s *shim) answer(p *peer) bool {
+	s.gate.RLock()
+	defer s.gate.RUnlock()
+	p.conn.SetDeadline(time.Now().Add(frameTime)) // for the rest of the request
+	m, err := p.conn.Recv()
+	p.conn.SetDeadline(time.Time{})
+	if err != nil || !s.enter() {
+		m.CloseFDs()
+		return false
+	}
+	defer s.exit()
+	defer m.CloseFDs()
+	s.handle(p, &m)
+	return true
 }
 
 // forget drops a peer that may be waiting.
 func (s *shim) forget(p *peer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.peers--
+	s.idle.again()
 	delete(s.waiters, p)
 	for _, x := range s.execs {
 		delete(x.waiters, p)
@@ -230,5 +253,8 @@ func (s *shim) handle(p *peer, m *wire.Message) {
 	default:
 		p.reply(fmt.Errorf("message type %d: %w", m.Type, errdefs.ErrNotImplemented))
 	}
-	s.idle.touch()
+	switch m.Type {
+	case wire.TypeStart, wire.TypeKill, wire.TypePause, wire.TypeResume, wire.TypeAttach, wire.TypeExec:
+		s.idle.touch() // the others need next to no memory
+	}
 }

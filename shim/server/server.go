@@ -31,15 +31,23 @@ import (
 type shim struct {
 	cfg    wire.Config
 	listen *os.File
-	box    *container.Container
 	netns  *os.File
 	record *record
+
+	// gate is held for reading by whoever has taken something from the kernel that he has not dealt with, and for writing while the process
+	// becomes a fresh image of itself.
+	gate sync.RWMutex
+
+	boxMu sync.Mutex
+	box   *container.Container // see container
 
 	mu      sync.Mutex
 	status  wire.Status
 	init    *process
 	execs   map[string]*process
 	waiters map[*peer]struct{} // nil once the end is on record
+	peers   int                // connections of the protocol
+	stale   bool               // the kernel refused to make a fresh image
 	deleted bool               // the container, by finish
 	inside  int                // requests being answered
 	leaving bool
@@ -47,10 +55,28 @@ type shim struct {
 	idle    idleTimer
 }
 
+// handled are the signals that do not end a shim.
+var handled = []os.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2}
+
+func newShim(cfg wire.Config) *shim {
+	s := &shim{cfg: cfg, status: wire.StatusCreated, execs: map[string]*process{}, waiters: map[*peer]struct{}{}, empty: make(chan struct{})}
+	s.idle.trim = s.rest
+	return s
+}
+
 // Main is the shim's process. The engine that starts it waits on the socket wire.ConfigFD.
 func Main() int {
 	// The end of a session or a shutdown of the host must not take the shim away before its container. A handler, unlike ignoring, is not inherited.
-	signal.Notify(make(chan os.Signal, 1), unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2)
+	signal.Notify(make(chan os.Signal, 1), handled...)
+	if len(os.Args) == 3 {
+		s, err := resume(os.Args[2])
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "berth-shim:", err)
+			return 1
+		}
+		s.run()
+		return 0
+	}
 	conn, err := wire.NewConn(wire.ConfigFD)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "berth-shim:", err)
@@ -65,10 +91,14 @@ func Main() int {
 		return 1
 	}
 	m.CloseFDs()
-	s := &shim{status: wire.StatusCreated, execs: map[string]*process{}, waiters: map[*peer]struct{}{}, empty: make(chan struct{})}
+	var cfg wire.Config
 	if m.Type != wire.TypeCreate {
 		err = fmt.Errorf("first message has type %d", m.Type)
-	} else if s.cfg, err = wire.DecodeConfig(m.Body); err == nil {
+	} else {
+		cfg, err = wire.DecodeConfig(m.Body)
+	}
+	s := newShim(cfg)
+	if err == nil {
 		err = s.create()
 	}
 	if err != nil {
@@ -79,11 +109,44 @@ func Main() int {
 	// An engine that is gone by now finds the container parked when it comes back.
 	conn.Send(wire.TypePID, wire.EncodePID(s.init.rt.PID()))
 	conn.Close()
-	go s.accept()
-	s.idle.trim = s.init.out.trim
 	s.idle.touch()
-	s.finish()
+	s.run()
 	return 0
+}
+
+// run serves the container from its creation to its end.
+func (s *shim) run() {
+	go s.accept()
+	s.finish()
+}
+
+// container returns the runtime's side of the container. A fresh image loads it when it is first needed.
+func (s *shim) container() (*container.Container, error) {
+	s.boxMu.Lock()
+	defer s.boxMu.Unlock()
+	if s.box == nil {
+		box, err := container.Load(s.cfg.RuntimeRoot, s.cfg.ID)
+		if err != nil {
+			return nil, err
+		}
+		s.box = box
+	}
+	return s.box, nil
+}
+
+// openLog opens the log that the configuration asks for, nil for none.
+func openLog(c wire.LogConfig) (*jsonlog.Writer, error) {
+	if c.Driver != "json-file" {
+		return nil, nil
+	}
+	return jsonlog.Open(jsonlog.Options{Path: c.Path, MaxSize: c.MaxSize, MaxFiles: c.MaxFiles, Attrs: c.Attrs})
+}
+
+// newInit makes the container's first process without its stdio.
+func (s *shim) newInit(log *jsonlog.Writer) *process {
+	p := s.newProcess(s.cfg.ID, s.cfg.Tty, log)
+	p.closeStdinAtEOF = s.cfg.StdinOnce
+	return p
 }
 
 // create sets everything up to the parked container. What it made is undone by remove.
@@ -93,12 +156,9 @@ func (s *shim) create() (err error) {
 	if s.listen, err = listen(s.cfg.Dir); err != nil {
 		return err
 	}
-	var log *jsonlog.Writer
-	if s.cfg.Log.Driver == "json-file" {
-		log, err = jsonlog.Open(jsonlog.Options{Path: s.cfg.Log.Path, MaxSize: s.cfg.Log.MaxSize, MaxFiles: s.cfg.Log.MaxFiles, Attrs: s.cfg.Log.Attrs})
-		if err != nil {
-			return err
-		}
+	log, err := openLog(s.cfg.Log)
+	if err != nil {
+		return err
 	}
 	if s.record, err = reserveRecord(s.cfg.ExitPath); err != nil {
 		return err
@@ -106,12 +166,12 @@ func (s *shim) create() (err error) {
 	if err := mount.All(s.cfg.Rootfs, s.cfg.MountPoint); err != nil {
 		return fmt.Errorf("mount root filesystem of %s: %w", s.cfg.ID, err)
 	}
-	p, child, err := newProcess(s.cfg.ID, s.cfg.Tty, s.cfg.OpenStdin, log, &s.idle)
+	p := s.newInit(log)
+	child, err := p.makeStdio(s.cfg.OpenStdin)
 	if err != nil {
 		return err
 	}
 	defer child.close()
-	p.closeStdinAtEOF = s.cfg.StdinOnce
 	s.box, err = container.Create(context.Background(), container.Options{
 		ID: s.cfg.ID, StateRoot: s.cfg.RuntimeRoot, Bundle: s.cfg.Dir,
 		Stdin: child.stdin, Stdout: child.stdout, Stderr: child.stderr, ConsoleSocket: child.console,
@@ -154,11 +214,17 @@ func (s *shim) remove() {
 // finish waits for the end of the container and brings everything to its end, in the order that package shim promises.
 func (s *shim) finish() {
 	exit := s.init.wait()
-	s.init.drain(func() { s.box.Kill(unix.SIGKILL, true) })
+	box, boxErr := s.container()
+	s.init.drain(func() {
+		if boxErr == nil {
+			box.Kill(unix.SIGKILL, true)
+		}
+	})
 	logErr := s.init.out.closeLog()
 
-	if kills, err := s.box.OOMKills(); err == nil {
-		exit.OOMKilled = kills > 0
+	if boxErr == nil {
+		kills, err := box.OOMKills()
+		exit.OOMKilled = err == nil && kills > 0
 	}
 	s.mu.Lock()
 	s.status = wire.StatusStopped
@@ -171,7 +237,10 @@ func (s *shim) finish() {
 	s.netns = nil
 	s.mu.Unlock()
 	netns.Close() // with it the kernel takes the container's interfaces away
-	err := s.box.Delete(true)
+	err := boxErr
+	if err == nil {
+		err = box.Delete(true)
+	}
 	s.deleted = true
 	last := time.After(2 * drainGrace)
 	for _, x := range execs {
@@ -224,9 +293,13 @@ func (s *shim) start() error {
 		return s.wrong("start")
 	}
 	now := time.Now().UTC()
-	if err := s.box.Start(); err != nil {
+	box, err := s.container()
+	if err != nil {
+		return err
+	}
+	if err := box.Start(); err != nil {
 		s.init.failure = err
-		s.box.Kill(unix.SIGKILL, true)
+		box.Kill(unix.SIGKILL, true)
 		return err
 	}
 	s.init.started = now

@@ -108,6 +108,34 @@ func (c *Conn) Send(t Type, body []byte, fds ...int) error {
 	return nil
 }
 
+// WaitReadable blocks until there is something to receive, and takes nothing of it.
+func (c *Conn) WaitReadable() error {
+	return c.raw.Read(func(fd uintptr) bool {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		return n > 0 || err != nil && err != unix.EINTR
+	})
+}
+
+// KeepOverExec makes the connection's descriptor survive an execve, or not, and returns it.
+func (c *Conn) KeepOverExec(keep bool) (int, error) { return KeepOverExec(c.f, keep) }
+
+// KeepOverExec makes the descriptor of f survive an execve, or not, and returns it. Unlike File.Fd it leaves f under the poller.
+func KeepOverExec(f *os.File, keep bool) (int, error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	n, flags := -1, unix.FD_CLOEXEC
+	if keep {
+		flags = 0
+	}
+	cerr := raw.Control(func(fd uintptr) {
+		n = int(fd)
+		_, err = unix.FcntlInt(fd, unix.F_SETFD, flags)
+	})
+	return n, errors.Join(cerr, err)
+}
+
 // Message is a received frame. Its descriptors belong to the receiver, who closes what it does not keep.
 type Message struct {
 	Type Type
