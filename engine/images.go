@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"berth/engine/events"
@@ -16,6 +17,7 @@ import (
 	"github.com/distribution/reference"
 	apievents "github.com/moby/moby/api/types/events"
 	apiimage "github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/api/types/storage"
 )
 
 // Images are the images of an engine, in Docker's terms.
@@ -195,6 +197,16 @@ func (is *Images) Inspect(ctx context.Context, ref string) (apiimage.InspectResp
 	}
 	for _, l := range img.Layers {
 		full.RootFS.Layers = append(full.RootFS.Layers, l.DiffID.String())
+	}
+	if n := len(img.Layers); n > 0 {
+		dirs, err := is.snapshots.Dirs(ctx, img.Layers[n-1].ChainID.String())
+		if err != nil {
+			return full, fmt.Errorf("finding the layers of image %s: %w", ref, err)
+		}
+		full.GraphDriver = &storage.DriverData{Name: "overlay2", Data: map[string]string{"UpperDir": dirs.Upper}}
+		if len(dirs.Lower) > 0 {
+			full.GraphDriver.Data["LowerDir"] = strings.Join(dirs.Lower, ":")
+		}
 	}
 	return full, nil
 }

@@ -181,7 +181,7 @@ $ volume ls
 DRIVER    VOLUME NAME
 local     v1
 $ run --rm $N -v v1:/data busybox touch /data/x
-$ run --rm $N -v v1:/data:ro busybox sh -c 'ls /data; touch /data/y'
+$ run --rm $N -v v1:/data:ro busybox sh -c 'ls /data; touch /data/y 2>&1'
 [1]
 x
 touch: /data/y: Read-only file system

@@ -188,8 +188,10 @@ func TestDiskUsageOfEveryAge(t *testing.T) {
 	f, _ := serveAll(t)
 	const old = `"LayersSize":9,"Images":[{"Containers":0,"Created":0,"Id":"x","Labels":null,"ParentId":"","RepoDigests":null,"RepoTags":null,` +
 		`"SharedSize":0,"Size":0}],"Containers":[],"Volumes":[],"BuildCache":[]`
+	older := strings.NewReplacer(`"Size":0}`, `"Size":0,"VirtualSize":0}`, `"RepoDigests":null,"RepoTags":null`,
+		`"RepoDigests":["<none>@<none>"],"RepoTags":["<none>:<none>"]`).Replace(old)
 	f.expect("GET", "/v1.50/system/df", "", 200, "{"+old+"}")
-	f.expect("GET", "/v1.41/system/df?type=volume", "", 200, "{"+old+`,"BuilderSize":0}`)
+	f.expect("GET", "/v1.41/system/df?type=volume", "", 200, "{"+older+`,"BuilderSize":0}`)
 	f.expect("GET", "/v1.50/system/df?type=volume", "", 200, `{"LayersSize":0,"Images":null,"Containers":null,"Volumes":[],"BuildCache":null}`)
 	f.expect("GET", "/v1.52/system/df", "", 200, `{"ImageUsage":{"TotalSize":9},"ContainerUsage":{},"VolumeUsage":{},"BuildCacheUsage":{},`+old+"}")
 	f.expect("GET", "/v1.53/system/df", "", 200, `{"ImageUsage":{"TotalSize":9},"ContainerUsage":{},"VolumeUsage":{},"BuildCacheUsage":{}}`)
@@ -245,7 +247,9 @@ func TestImagesOfOldClients(t *testing.T) {
 	if _, body = f.do("GET", "/v1.51/images/json", ""); !strings.Contains(body, `"Containers":2`) || strings.Contains(body, "VirtualSize") {
 		t.Errorf("1.51: %s", body)
 	}
-	if _, body = f.do("GET", "/v1.43/images/x/json", ""); !strings.Contains(body, `"Parent":"","DockerVersion":"","Comment":"","Author":"","VirtualSize":7}`) {
+	if _, body = f.do("GET", "/v1.43/images/x/json", ""); !strings.HasSuffix(body, `,"VirtualSize":7}`) ||
+		!strings.Contains(body, `"Parent":"","DockerVersion":"","Comment":"","Author":"","Container":"","ContainerConfig":{"User":"","Env":null`) ||
+		strings.Count(body, `"StdinOnce":false`) != 2 {
 		t.Errorf("1.43: %s", body)
 	}
 }

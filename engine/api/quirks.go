@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/events"
 	"github.com/moby/moby/api/types/image"
@@ -102,26 +103,29 @@ func eventOf(e events.Message, v version) (any, error) {
 
 // summariesOf is the answer to GET /images/json.
 func summariesOf(images []image.Summary, v version) (any, error) {
-	if !v.before(51) {
+	if v.before(51) {
+		for i := range images {
+			images[i].Containers = -1
+		}
+	}
+	return sizedSummaries(images, v)
+}
+
+// sizedSummaries lists images as GET /images/json and GET /system/df do.
+func sizedSummaries(images []image.Summary, v version) (any, error) {
+	if !v.before(44) {
 		return list(images), nil
 	}
 	answer := make([]any, len(images))
 	for i, img := range images {
-		img.Containers = -1
 		if v.before(43) {
-			if len(img.RepoTags) == 0 {
-				img.RepoTags = []string{"<none>:<none>"}
-			}
-			if len(img.RepoDigests) == 0 {
-				img.RepoDigests = []string{"<none>@<none>"}
+			if len(img.RepoTags)+len(img.RepoDigests) == 0 {
+				img.RepoTags, img.RepoDigests = []string{"<none>:<none>"}, []string{"<none>@<none>"}
 			}
 		}
-		answer[i] = img
-		if v.before(44) {
-			var err error
-			if answer[i], err = extend(img, virtual44{img.Size}); err != nil {
-				return nil, err
-			}
+		var err error
+		if answer[i], err = extend(img, virtual44{img.Size}); err != nil {
+			return nil, err
 		}
 	}
 	return answer, nil
@@ -138,10 +142,45 @@ type image152 struct {
 	Author        *string `json:",omitempty"`
 }
 
+// config152 is the Config of an image until 1.52: what is empty was there too.
+type config152 struct {
+	User         string
+	ExposedPorts map[string]struct{} `json:",omitempty"`
+	Env          []string
+	Cmd          []string
+	Healthcheck  *container.HealthConfig `json:",omitempty"`
+	ArgsEscaped  bool                    `json:",omitempty"`
+	Volumes      map[string]struct{}
+	WorkingDir   string
+	Entrypoint   []string
+	OnBuild      []string
+	Labels       map[string]string
+	StopSignal   string   `json:",omitempty"`
+	Shell        []string `json:",omitempty"`
+}
+
+// container150 is what the Config of an image had of that of a container until 1.50, always empty.
+type container150 struct {
+	Hostname, Domainname                    string
+	AttachStdin, AttachStdout, AttachStderr bool
+	Tty, OpenStdin, StdinOnce               bool
+	Image                                   string
+}
+
+// build45 tells of the container that an image was committed from, until 1.45.
+type build45 struct {
+	Container       string
+	ContainerConfig json.RawMessage
+}
+
 // imageOf is the answer to GET /images/{name}/json.
 func imageOf(img image.InspectResponse, v version) (any, error) {
 	if !v.before(52) {
 		return img, nil
+	}
+	config, err := imageConfig(img.Config, v)
+	if err != nil {
+		return nil, err
 	}
 	var empty string
 	var old image152
@@ -151,9 +190,36 @@ func imageOf(img image.InspectResponse, v version) (any, error) {
 	if img.Author == "" {
 		old.Author = &empty
 	}
-	answer, err := extend(img, old)
+	// The outer field hides the inner one of the same name.
+	answer, err := extend(struct {
+		image.InspectResponse
+		Config json.RawMessage
+	}{img, config}, old)
+	if err == nil && v.before(45) {
+		none, cerr := imageConfig(nil, v)
+		if cerr != nil {
+			return nil, cerr
+		}
+		answer, err = extend(answer, build45{ContainerConfig: none})
+	}
 	if err == nil && v.before(44) {
 		answer, err = extend(answer, virtual44{img.Size})
 	}
 	return answer, err
+}
+
+// imageConfig is the Config of an image; an empty one for nil.
+func imageConfig(c *dockerspec.DockerOCIImageConfig, v version) (json.RawMessage, error) {
+	if c == nil {
+		c = &dockerspec.DockerOCIImageConfig{}
+	}
+	config := config152{
+		User: c.User, ExposedPorts: c.ExposedPorts, Env: c.Env, Cmd: c.Cmd, Healthcheck: c.Healthcheck, ArgsEscaped: c.ArgsEscaped,
+		Volumes: c.Volumes, WorkingDir: c.WorkingDir, Entrypoint: c.Entrypoint, OnBuild: c.OnBuild, Labels: c.Labels,
+		StopSignal: c.StopSignal, Shell: c.Shell,
+	}
+	if v.before(50) {
+		return extend(config, container150{})
+	}
+	return marshal(config)
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/moby/moby/api/types/build"
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/api/types/volume"
 )
@@ -82,7 +81,7 @@ func (s *systemHandlers) info(w http.ResponseWriter, r *http.Request) error {
 // usage153 is how GET /system/df answered until 1.53.
 type usage153 struct {
 	LayersSize int64
-	Images     []image.Summary
+	Images     any
 	Containers []container.Summary
 	Volumes    []volume.Volume
 	BuildCache []build.CacheRecord
@@ -111,7 +110,10 @@ func (s *systemHandlers) usage(w http.ResponseWriter, r *http.Request) error {
 	var answer system.DiskUsage
 	var old usage153
 	if all || wants[string(system.ImageObject)] {
-		answer.ImageUsage, old.Images, old.LayersSize = &used.Images, list(used.Images.Items), used.Images.TotalSize
+		answer.ImageUsage, old.LayersSize = &used.Images, used.Images.TotalSize
+		if old.Images, err = sizedSummaries(used.Images.Items, v); err != nil {
+			return err
+		}
 	}
 	if all || wants[string(system.ContainerObject)] {
 		answer.ContainerUsage, old.Containers = &used.Containers, list(used.Containers.Items)
