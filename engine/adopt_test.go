@@ -56,7 +56,7 @@ func victim(dir string) {
 
 // doomed is an engine in another process.
 type doomed struct {
-	t   *testing.T
+	t   testing.TB
 	cmd *exec.Cmd
 	in  *json.Encoder
 	out *bufio.Scanner

@@ -43,14 +43,14 @@ const patience = 20 * time.Second
 // rig is an engine of a test's own, with the image busybox.
 type rig struct {
 	*Engine
-	t   *testing.T
+	t   testing.TB
 	dir string
 	ctx context.Context
 }
 
 // newRig opens an engine in directories of its own. At the end of the test it
 // removes everything and checks that nothing is left.
-func newRig(t *testing.T) *rig {
+func newRig(t testing.TB) *rig {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("not root: containers need mounts and namespaces")
@@ -308,7 +308,7 @@ func (r *rig) output(o CreateOptions) (string, int) {
 
 // client is the far end of an attached connection.
 type client struct {
-	t    *testing.T
+	t    testing.TB
 	conn *os.File
 	mu   sync.Mutex
 	got  bytes.Buffer
