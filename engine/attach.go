@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -45,15 +46,16 @@ func (cs *Containers) Attach(ctx context.Context, ref string, opts AttachOptions
 		Stdin: opts.Stdin && rec.Config.OpenStdin, Stdout: opts.Stdout, Stderr: opts.Stderr,
 		DetachKeys: opts.DetachKeys, Mux: opts.Mux && !rec.Config.Tty, Pending: opts.Pending,
 	}}
+	if opts.Accept == nil {
+		opts.Accept = func() (*os.File, []byte, error) { return opts.Conn, opts.Pending, nil }
+	}
 	if !opts.Logs && opts.Stream {
-		if queued, err := c.queue(q, opts.Accept); queued || err != nil {
+		if queued, err := c.queue(&q, opts.Accept); queued || err != nil {
 			return err
 		}
 	}
-	if opts.Accept != nil {
-		if err := opts.Accept(); err != nil {
-			return err
-		}
+	if q.conn, q.opts.Pending, err = opts.Accept(); err != nil {
+		return err
 	}
 	if opts.Logs {
 		if err := cs.replay(ctx, c, q); err != nil {
@@ -64,43 +66,64 @@ func (cs *Containers) Attach(ctx context.Context, ref string, opts AttachOptions
 		return nil
 	}
 	for {
-		r, _, err := c.running()
-		if err == nil {
-			return cs.serve(c, r.Client, q)
+		c.mu.Lock()
+		r := c.run
+		c.mu.Unlock()
+		if r == nil {
+			if queued, err := c.queue(&q, nil); queued || err != nil {
+				return err
+			}
+			continue // it was started in between
 		}
-		if queued, err := c.queue(q, nil); queued || err != nil {
+		err := cs.serve(c, r.Client, q)
+		if !errdefs.IsUnavailable(err) && !errdefs.IsNotFound(err) {
 			return err
+		}
+		// Its shim is gone: the client gets the next run.
+		select {
+		case <-r.done:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }
 
 // queue lets a client wait for the next start. It does nothing (false) if the
-// container runs. accept is called under the lock: nothing may reach the
-// connection before it.
-func (c *ctr) queue(q queuedAttach, accept func() error) (bool, error) {
+// container runs. accept, if not nil, gives the connection; it is called under
+// the lock, for nothing may reach the connection before its end.
+func (c *ctr) queue(q *queuedAttach, accept func() (*os.File, []byte, error)) (bool, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.gone || c.removing:
-		return false, kind(errdefs.ErrConflict, "container %s is being removed", c.id)
+		return false, kind(errdefs.ErrConflict, "container %s is marked for removal and cannot be attached to", c.id)
 	case c.run != nil:
 		return false, nil
 	case len(c.attaches) >= maxQueued:
 		return false, fmt.Errorf("attach to container %s: %d clients wait for its start already: %w", c.id, maxQueued, errdefs.ErrResourceExhausted)
 	}
-	fd, err := unix.FcntlInt(q.conn.Fd(), unix.F_DUPFD_CLOEXEC, 3)
-	if err != nil {
-		return false, fmt.Errorf("keep the connection of a client: %w", err)
-	}
 	if accept != nil {
-		if err := accept(); err != nil {
-			unix.Close(fd)
+		var err error
+		if q.conn, q.opts.Pending, err = accept(); err != nil {
 			return false, err
 		}
 	}
-	q.conn = os.NewFile(uintptr(fd), "attach")
-	c.attaches = append(c.attaches, q)
+	fd, err := duplicate(q.conn)
+	if err != nil {
+		return false, fmt.Errorf("keep the connection of a client: %w", err)
+	}
+	c.attaches = append(c.attaches, queuedAttach{opts: q.opts, conn: os.NewFile(uintptr(fd), "attach")})
 	return true, nil
+}
+
+// duplicate duplicates a descriptor without touching its mode.
+func duplicate(f *os.File) (fd int, err error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	cerr := raw.Control(func(old uintptr) { fd, err = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 3) })
+	return fd, errors.Join(cerr, err)
 }
 
 // serve hands a client's connection to the shim.

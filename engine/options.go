@@ -58,10 +58,12 @@ type AttachOptions struct {
 	Mux                   bool     // docker's 8-byte frames; the container has no terminal
 	Conn                  *os.File // a stream socket, blocking or not
 	Pending               []byte   // bytes of the client that the HTTP server had read already
-	// Accept, if not nil, is called once: when the attachment is certain and
-	// before anything is written to Conn. An HTTP server answers 101 in it, so
-	// that a client that starts the container after that answer misses no output.
-	Accept func() error
+	// Accept, if not nil, gives Conn and Pending. It is called once: when the
+	// attachment is certain and before any of its bytes can come. An HTTP server
+	// takes the connection and answers 101 in it, so that errors before it still
+	// have a status, and a client that starts the container after that answer
+	// misses no output.
+	Accept func() (conn *os.File, pending []byte, err error)
 }
 
 // LogsOptions choose the entries of a container's log.

@@ -110,6 +110,12 @@ func (c *containers) Prune(_ context.Context, f filter.Args) (container.PruneRep
 }
 
 func (c *containers) Attach(_ context.Context, ref string, o engine.AttachOptions) error {
+	if o.Accept != nil {
+		var err error
+		if o.Conn, o.Pending, err = o.Accept(); err != nil {
+			return err
+		}
+	}
 	return errors.Join(c.ask(ref, ref), c.attach(o))
 }
 

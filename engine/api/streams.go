@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -37,20 +38,28 @@ func (c *containerHandlers) attach(w http.ResponseWriter, r *http.Request) error
 	}
 	// The ID found is the one attached to, even if the name goes to another container in between.
 	tty := found.Config.Tty
-	s, err := hijack(w, r, tty)
-	if err != nil {
+	var s *stream
+	err = c.flow.Attach(r.Context(), found.ID, engine.AttachOptions{
+		Logs: flag(query, "logs"), Stream: flag(query, "stream"),
+		Stdin: flag(query, "stdin"), Stdout: flag(query, "stdout"), Stderr: flag(query, "stderr"),
+		DetachKeys: query.Get("detachKeys"), Mux: !tty,
+		// Answered only when the attachment is sure to miss nothing: clients start the container after the answer.
+		Accept: func() (*os.File, []byte, error) {
+			var err error
+			if s, err = hijack(w, r, tty); err != nil {
+				return nil, nil, err
+			}
+			return s.file, s.pending, nil
+		},
+	})
+	if s == nil {
 		return err
 	}
 	defer s.Close()
-	if err := c.flow.Attach(r.Context(), found.ID, engine.AttachOptions{
-		Logs: flag(query, "logs"), Stream: flag(query, "stream"),
-		Stdin: flag(query, "stdin"), Stdout: flag(query, "stdout"), Stderr: flag(query, "stderr"),
-		DetachKeys: query.Get("detachKeys"), Mux: !tty, Conn: s.file, Pending: s.pending,
-	}); err != nil {
+	if err != nil {
 		s.fail(err)
-		return err
 	}
-	return nil
+	return err
 }
 
 func (c *containerHandlers) logs(w http.ResponseWriter, r *http.Request) error {
