@@ -92,7 +92,8 @@ func oneWidth(r rune) (rune, int) {
 	}
 	s := string(r)
 	w := ansi.StringWidthWc(s)
-	if w > 0 && w != ansi.StringWidth(s) || w > 2 {
+	// With a letter after it: some characters form a cluster with what follows.
+	if w > 0 && w+1 != ansi.StringWidth(s+"a") || w > 2 {
 		return '\uFFFD', 1
 	}
 	return r, max(w, 0)
@@ -112,7 +113,7 @@ func (t *Terminal) join(r rune) {
 	base := t.clusters.appendChar(nil, cell.char)
 	w := ansi.StringWidth(string(base))
 	s := string(base) + string(r)
-	if ansi.StringWidth(s) != w || ansi.StringWidthWc(s) != w || r == 0x200d {
+	if ansi.StringWidth(s+"a") != w+1 || ansi.StringWidthWc(s) != w || r == 0x200d {
 		return
 	}
 	if char, ok := t.clusters.char(s); ok {

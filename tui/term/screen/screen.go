@@ -148,9 +148,11 @@ func (t *Terminal) decode(p []byte) int {
 	r, size := utf8.DecodeRune(seq)
 	t.nutf = 0
 	if r == utf8.RuneError && size == 1 {
-		// A broken sequence is one replacement character; the byte that broke
-		// it is looked at again.
-		size = max(had, 1)
+		// A sequence that breaks off is one replacement character; the byte
+		// that broke it is looked at again.
+		for size < len(seq) && !utf8.FullRune(seq[:size+1]) {
+			size++
+		}
 	}
 	t.print(r)
 	return size - had
