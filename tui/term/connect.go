@@ -44,7 +44,7 @@ func (s *session) runShell(ctx context.Context, e Engine, spawn func(func())) (i
 		started := time.Now()
 		code, err := s.exec(ctx, e, spawn, cmd)
 		s.mu.Lock()
-		missing := !s.used && (err != nil || code == 126 || code == 127) && time.Since(started) < notFoundWithin
+		missing := (err != nil || code == 126 || code == 127) && time.Since(started) < notFoundWithin
 		said := strings.Join(strings.Fields(s.scr.String()), " ")
 		s.mu.Unlock()
 		if !missing || ctx.Err() != nil {

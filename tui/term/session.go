@@ -50,7 +50,6 @@ type session struct {
 	scr      *screen.Terminal
 	state    state
 	input    []byte
-	used     bool // the user has sent something
 	rawInput bool // the program has a terminal
 	stream   io.Closer
 	exitCode int
@@ -91,7 +90,6 @@ func (s *session) send(p []byte) bool {
 	if s.state == ended || len(s.input)+len(p) > maxInput {
 		return false
 	}
-	s.used = true
 	s.input = append(s.input, p...)
 	poke(s.typed)
 	return true
