@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
+	"slices"
 	"strings"
 
 	"berth/runtime/mount"
@@ -29,24 +31,41 @@ func (cs *Containers) LiveDiff(ctx context.Context, ref string) ([]diff.Change, 
 	if err != nil {
 		return nil, fmt.Errorf("look for changes of container %s: %w", c.id, err)
 	}
-	own := cs.ownFiles(c.snapshot())
-	kept := list[:0]
-	for _, ch := range list {
-		// Mount points that the engine needed are not the container's doing.
-		if !own[ch.Path] || ch.Kind != diff.Added {
-			kept = append(kept, ch)
-		}
-	}
-	return kept, nil
+	return withoutMountPoints(list, ownPaths()), nil
 }
 
-// ownFiles are the paths that exist only to be mounted over.
-func (cs *Containers) ownFiles(rec record) map[string]bool {
-	own := map[string]bool{"/dev/console": true, "/.dockerenv": true}
-	for _, f := range cs.hostFiles(rec.ID) {
-		own[f.Destination] = true
+// ownPaths are what the runtime makes in a container's file system only to
+// mount over it. docker hides them in a layer of their own.
+func ownPaths() map[string]bool {
+	own := map[string]bool{
+		"/dev": true, "/dev/console": true, "/dev/pts": true, "/dev/shm": true, "/dev/mqueue": true,
+		"/proc": true, "/sys": true, "/etc": true,
+	}
+	for _, name := range []string{resolvFile, hostnameFile, hostsFile} {
+		own["/etc/"+name] = true
 	}
 	return own
+}
+
+// withoutMountPoints leaves out own paths that were added, and the directories
+// that changed for that reason alone. The list is in the order of paths, parents first.
+func withoutMountPoints(list []diff.Change, own map[string]bool) []diff.Change {
+	kept := make([]diff.Change, 0, len(list))
+	touched := make(map[string]bool) // parents of what was left out
+	busy := make(map[string]bool)    // directories with something else in them
+	for _, ch := range slices.Backward(list) {
+		parent := path.Dir(ch.Path)
+		added := own[ch.Path] && ch.Kind == diff.Added && !busy[ch.Path]
+		because := ch.Mode.IsDir() && ch.Kind != diff.Added && ch.Kind != diff.Deleted && touched[ch.Path] && !busy[ch.Path]
+		if added || because {
+			touched[parent] = true
+			continue
+		}
+		busy[parent] = true
+		kept = append(kept, ch)
+	}
+	slices.Reverse(kept)
+	return kept
 }
 
 // Changes is LiveDiff in docker's terms: content and attributes are one kind.

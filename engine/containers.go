@@ -27,6 +27,8 @@ import (
 //	               the exit itself takes it.
 //	Containers.mu  the maps by ID and name
 //	ctr.mu         the record and whatever else a container holds in memory
+//
+// Volumes.mu and execution.mu are leaves: nothing else is locked under them.
 type Containers struct {
 	e *Engine
 
@@ -128,6 +130,11 @@ func (c *ctr) running() (*run, record, error) {
 
 // save makes a record durable.
 func (cs *Containers) save(rec record) error {
+	if rec.keepAutoRemove {
+		hc := *rec.HostConfig
+		hc.AutoRemove = true
+		rec.HostConfig = &hc
+	}
 	return cs.e.records.Put(rec.ID, rec)
 }
 

@@ -30,6 +30,12 @@ func (cs *Containers) Create(ctx context.Context, opts CreateOptions) (_ contain
 		return resp, err
 	}
 	spec.Merge(cfg, img.config, img.health)
+	if hc.CgroupnsMode.IsEmpty() {
+		hc.CgroupnsMode = container.CgroupnsModeHost
+		if cs.e.cgroups.unified && !hc.Privileged {
+			hc.CgroupnsMode = container.CgroupnsModePrivate
+		}
+	}
 	rec := record{ID: newID(), Created: time.Now().UTC(), ImageID: img.id, Config: cfg, HostConfig: hc, Networking: opts.NetworkingConfig}
 	if rec.Path, rec.Args = spec.Command(cfg); rec.Path == "" {
 		return resp, kind(errdefs.ErrInvalidArgument, "no command specified")
@@ -165,6 +171,18 @@ func checkConfig(opts CreateOptions) (*container.Config, *container.HostConfig, 
 	}
 	if hc.NetworkMode.IsDefault() || hc.NetworkMode == "" {
 		hc.NetworkMode = network.NetworkBridge
+	}
+	if hc.NetworkMode.IsContainer() {
+		switch {
+		case cfg.Hostname != "":
+			return bad("conflicting options: hostname and the network mode")
+		case len(hc.PortBindings) > 0 || hc.PublishAllPorts:
+			return bad("conflicting options: port publishing and the container type network mode")
+		case len(hc.ExtraHosts) > 0:
+			return bad("conflicting options: custom host-to-IP mapping and the network mode")
+		case len(hc.DNS) > 0:
+			return bad("conflicting options: dns and the network mode")
+		}
 	}
 	if hc.IpcMode.IsEmpty() {
 		hc.IpcMode = container.IPCModePrivate

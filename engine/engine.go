@@ -42,7 +42,7 @@ type Engine struct {
 
 	cfg           Config
 	log           *slog.Logger
-	lock          *os.File // flock on Root
+	locks         []*os.File // flock on Root and State
 	store         *store.Store
 	snapshots     snapshot.Snapshotter
 	network       *network.Manager
@@ -80,7 +80,7 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 			return nil, fmt.Errorf("open engine: %w", err)
 		}
 	}
-	if err := e.takeLock(); err != nil {
+	if err := e.takeLocks(); err != nil {
 		return nil, err
 	}
 	if err := e.openParts(ctx); err != nil {
@@ -99,15 +99,18 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	return e, nil
 }
 
-// takeLock holds Root for this process; the kernel lets go of it when the process ends, however that is.
-func (e *Engine) takeLock() error {
-	f, err := os.OpenFile(filepath.Join(e.cfg.Root, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return fmt.Errorf("open engine: %w", err)
-	}
-	e.lock = f
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return fmt.Errorf("another engine works on %s: %w: %w", e.cfg.Root, err, errdefs.ErrUnavailable)
+// takeLocks holds Root and State for this process; the kernel lets go of them
+// when the process ends, however that is.
+func (e *Engine) takeLocks() error {
+	for _, dir := range []string{e.cfg.Root, e.cfg.State} {
+		f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return fmt.Errorf("open engine: %w", err)
+		}
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			return errors.Join(fmt.Errorf("another engine works on %s: %w: %w", dir, err, errdefs.ErrUnavailable), f.Close())
+		}
+		e.locks = append(e.locks, f)
 	}
 	return nil
 }
@@ -192,13 +195,15 @@ func (e *Engine) close() error {
 	if e.store != nil {
 		err = errors.Join(err, e.store.Close())
 	}
-	if e.lock != nil {
-		// Only the holder of the lock may take the mount away: another engine would be using it.
-		if unix.Flock(int(e.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
-			err = errors.Join(err, shim.RemovePrivateMount(e.mountRoot()))
-			e.cgroups.removeParent()
-		}
-		err = errors.Join(err, e.self.Close(), e.lock.Close())
+	if len(e.locks) == 2 {
+		// Only who holds both may take the mount away: another engine would be using it.
+		err = errors.Join(err, shim.RemovePrivateMount(e.mountRoot()))
+		e.cgroups.removeParent()
+		err = errors.Join(err, e.self.Close())
 	}
+	for _, f := range e.locks {
+		err = errors.Join(err, f.Close())
+	}
+	e.locks = nil
 	return err
 }

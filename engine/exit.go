@@ -69,11 +69,11 @@ func (cs *Containers) finish(c *ctr, r *run, exit shim.Exit) {
 		}
 	})
 	cs.forgetExecs(c.id)
-	took := max(0, exit.ExitedAt.Sub(rec.State.StartedAt))
-	cs.emit(rec, events.ActionDie, "exitCode", strconv.Itoa(exit.Status), "execDuration", strconv.Itoa(int(took.Seconds())))
 	if exit.OOMKilled {
 		cs.emit(rec, events.ActionOOM)
 	}
+	took := max(0, exit.ExitedAt.Sub(rec.State.StartedAt))
+	cs.emit(rec, events.ActionDie, "exitCode", strconv.Itoa(exit.Status), "execDuration", strconv.Itoa(int(took.Seconds())))
 	if err := <-detached; err != nil {
 		cs.e.log.Error("detaching a container's network", "id", c.id, "err", err)
 	}

@@ -110,10 +110,8 @@ func endpointSettings(rec record, ep *network.Endpoint) map[string]*api.Endpoint
 		return map[string]*api.EndpointSettings{}
 	}
 	es := &api.EndpointSettings{}
-	if rec.Networking != nil {
-		if asked := rec.Networking.EndpointsConfig[mode.NetworkName()]; asked != nil {
-			es = asked.Copy()
-		}
+	if asked := endpointConfig(rec); asked != nil {
+		es = asked.Copy()
 	}
 	if ep != nil {
 		es.NetworkID, es.EndpointID, es.Gateway = ep.NetworkID, ep.ID, ep.Gateway
@@ -123,4 +121,19 @@ func endpointSettings(rec record, ep *network.Endpoint) map[string]*api.Endpoint
 		}
 	}
 	return map[string]*api.EndpointSettings{mode.NetworkName(): es}
+}
+
+// endpointConfig is what the client asked of the container's network, which
+// docker's CLI also calls "default"; nil if it asked nothing.
+func endpointConfig(rec record) *api.EndpointSettings {
+	if rec.Networking == nil {
+		return nil
+	}
+	if es := rec.Networking.EndpointsConfig[rec.HostConfig.NetworkMode.NetworkName()]; es != nil {
+		return es
+	}
+	if rec.HostConfig.NetworkMode.IsBridge() {
+		return rec.Networking.EndpointsConfig[api.NetworkDefault]
+	}
+	return nil
 }

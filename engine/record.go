@@ -23,6 +23,7 @@ type record struct {
 	State      state
 
 	RestartCount    int
+	keepAutoRemove  bool // AutoRemove is only suspended, see setAutoRemove
 	ManuallyStopped bool // a client stopped it: no restart policy brings it back in this engine's life
 }
 

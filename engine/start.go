@@ -279,12 +279,10 @@ func (cs *Containers) connect(ctx context.Context, rec record, client *shim.Clie
 // attachSpec is what the client asked of the container's network.
 func attachSpec(rec record) (network.AttachSpec, error) {
 	as := network.AttachSpec{ContainerID: rec.ID, Network: rec.HostConfig.NetworkMode.NetworkName()}
-	if rec.Networking != nil {
-		if es := rec.Networking.EndpointsConfig[as.Network]; es != nil {
-			as.Aliases, as.MAC = es.Aliases, net.HardwareAddr(es.MacAddress)
-			if es.IPAMConfig != nil {
-				as.IP = es.IPAMConfig.IPv4Address
-			}
+	if es := endpointConfig(rec); es != nil {
+		as.Aliases, as.MAC = es.Aliases, net.HardwareAddr(es.MacAddress)
+		if es.IPAMConfig != nil {
+			as.IP = es.IPAMConfig.IPv4Address
 		}
 	}
 	ports, err := portBindings(rec)

@@ -41,6 +41,12 @@ func (cs *Containers) stop(ctx context.Context, c *ctr, opts StopOptions) error 
 	if rec.State.Restarting {
 		return cs.stopRestarting(c)
 	}
+	if !rec.HostConfig.RestartPolicy.IsNone() {
+		// The next engine must know it too, if this one dies before the container.
+		if err := cs.save(rec); err != nil {
+			return fmt.Errorf("record the stop of container %s: %w", c.id, err)
+		}
+	}
 	name := opts.Signal
 	if name == "" {
 		name = rec.Config.StopSignal
@@ -189,7 +195,8 @@ func (cs *Containers) Restart(ctx context.Context, ref string, opts StopOptions)
 	}
 	if c.snapshot().HostConfig.AutoRemove {
 		// Its end must not take it away this time.
-		defer c.keep()()
+		c.setAutoRemove(false)
+		defer c.setAutoRemove(true)
 	}
 	if c.snapshot().State.Running {
 		if err := cs.stop(ctx, c, opts); err != nil {
@@ -203,17 +210,15 @@ func (cs *Containers) Restart(ctx context.Context, ref string, opts StopOptions)
 	return nil
 }
 
-// keep suspends AutoRemove until the returned function is called.
-func (c *ctr) keep() func() {
-	set := func(on bool) {
-		c.change(func(r *record) {
-			hc := *r.HostConfig
-			hc.AutoRemove = on
-			r.HostConfig = &hc
-		})
-	}
-	set(false)
-	return func() { set(true) }
+// setAutoRemove changes HostConfig.AutoRemove in memory: on disk it stays, so
+// that a crash meanwhile does not leave the container for ever.
+func (c *ctr) setAutoRemove(on bool) {
+	c.change(func(r *record) {
+		hc := *r.HostConfig
+		hc.AutoRemove = on
+		r.HostConfig = &hc
+		r.keepAutoRemove = !on
+	})
 }
 
 // Pause freezes all processes of a container.
