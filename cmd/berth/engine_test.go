@@ -127,9 +127,18 @@ func TestTheEngineIsReplaceable(t *testing.T) {
 	}
 	attach := r.command("attach", "talker")
 	attach.Stdin = strings.NewReader("again\n")
-	if out, err := attach.CombinedOutput(); err != nil || !strings.Contains(string(out), "heard again") {
-		t.Errorf("attach: %v: %s", err, out)
+	heard, err := attach.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
 	}
+	if err := attach.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(heard).ReadString('\n'); err != nil || line != "heard again\n" {
+		t.Errorf("attach: %q, %v", line, err)
+	}
+	r.berth("kill", "talker")
+	attach.Wait() // with the container's exit code
 	if out := r.berth("exec", "counter", "echo", "exec works"); out != "exec works" {
 		t.Errorf("exec: %s", out)
 	}

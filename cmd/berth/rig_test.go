@@ -48,7 +48,10 @@ func (r *rig) environ() []string { return r.conf.Environ() }
 
 // command is berth with these arguments, on this rig.
 func (r *rig) command(args ...string) *exec.Cmd {
-	cmd := exec.Command("berth", args...)
+	// A verb that hangs fails its test instead of all.
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	r.t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, "berth", args...)
 	cmd.Env = append(r.environ(), "TERM=xterm-256color")
 	return cmd
 }
