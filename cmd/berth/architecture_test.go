@@ -156,8 +156,11 @@ func TestEveryPackageHasAComment(t *testing.T) {
 }
 
 func TestFilesAreShort(t *testing.T) {
-	const most = 400
 	goFiles(t, func(path string) {
+		most := 400
+		if strings.HasSuffix(path, "_test.go") {
+			most = 500 // tables of cases are long
+		}
 		b, err := os.ReadFile(path)
 		if err != nil {
 			t.Error(err)

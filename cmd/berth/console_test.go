@@ -97,7 +97,7 @@ func TestTerminalVerbs(t *testing.T) {
 	c.Type("stty size\n")
 	c.WaitFor("25 90")
 	c.Resize(70, 20)
-	c.Type("stty size\n")
+	c.Type("while [ \"$(stty size)\" != \"20 70\" ]; do :; done; stty size\n")
 	c.WaitFor("20 70")
 	c.Press("ctrl+p", "ctrl+q")
 	if code := c.WaitExit(); code != 0 {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -16,7 +15,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"berth/cmd/berth/connect"
 )
@@ -51,9 +49,11 @@ func TestTheBackgroundEngineLeaves(t *testing.T) {
 	syscall.Kill(r.engine(), syscall.SIGTERM)
 	r.until("the engine has ended", func() bool { return len(r.processes("serve")) == 0 })
 
-	if err := connect.Spawn(context.Background(), r.conf, connect.SpawnOptions{IdleTimeout: 300 * time.Millisecond}); err != nil {
+	serve := r.command("serve", "--idle-timeout", "300ms")
+	if err := serve.Start(); err != nil {
 		t.Fatal(err)
 	}
+	r.until("the engine listens", func() bool { return ping(r.conf.SocketPath()) == nil })
 	id := r.berth("run", "-d", "--network", "none", "busybox", "sleep", "1000")
 	events := r.command("events", "--filter", "event=die")
 	out, err := events.StdoutPipe()
@@ -69,7 +69,9 @@ func TestTheBackgroundEngineLeaves(t *testing.T) {
 	}
 	events.Process.Kill()
 	events.Wait()
-	r.until("the idle engine has left", func() bool { return len(r.processes("serve")) == 0 })
+	if err := serve.Wait(); err != nil {
+		t.Errorf("the idle engine: %v", err)
+	}
 	if _, err := os.Stat(r.conf.SocketPath()); !os.IsNotExist(err) {
 		t.Errorf("the socket is left: %v", err)
 	}
@@ -234,14 +236,14 @@ func TestServe(t *testing.T) {
 func TestHandOverLosesNoConnection(t *testing.T) {
 	r := newRig(t)
 	r.images()
-	r.berth("run", "-d", "--name", "c", "--network", "none", "busybox", "sleep", "1000")
+	r.berth("run", "-d", "--name", "box", "--network", "none", "busybox", "sleep", "1000")
 	syscall.Kill(r.engine(), syscall.SIGTERM)
 	r.until("the engine has ended", func() bool { return len(r.processes("serve")) == 0 })
 
 	// The engine of a console lives in the console's process; here that is
 	// a child, which hands over when it is told to.
-	first := exec.Command(os.Args[0], "-test.run", "^TestHandOverChild$")
-	first.Env = append(r.environ(), "BERTH_TEST_HANDOVER=1")
+	first := exec.Command("berth-console")
+	first.Env = r.environ()
 	go_, err := first.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -286,33 +288,30 @@ func TestHandOverLosesNoConnection(t *testing.T) {
 	if asked < 3 {
 		t.Errorf("only %d requests were made", asked)
 	}
-	if got := r.berth("exec", "c", "echo", "alive"); got != "alive" {
+	if got := r.berth("exec", "box", "echo", "alive"); got != "alive" {
 		t.Errorf("exec after the change: %s", got)
 	}
 	r.engine()
 }
 
-// TestHandOverChild is the process that TestHandOverLosesNoConnection starts.
-func TestHandOverChild(t *testing.T) {
-	if os.Getenv("BERTH_TEST_HANDOVER") == "" {
-		t.Skip("only as a child of TestHandOverLosesNoConnection")
+// handOverWhenTold is a console without a screen: it embeds an engine, and
+// leaves at the first line of its stdin. The engine that it leaves behind is
+// this binary too.
+func handOverWhenTold() {
+	if len(os.Args) > 1 {
+		main()
 	}
 	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, environ: os.Environ(), conf: connect.Environment(os.Getenv)}
-	if err := a.conf.Fill(); err != nil {
-		t.Fatal(err)
+	err := a.conf.Fill()
+	if err == nil {
+		var d *daemon
+		if d, _, err = a.embed(context.Background()); err == nil {
+			fmt.Println("ready")
+			bufio.NewReader(os.Stdin).ReadString('\n')
+			err = leave(context.Background(), d)
+		}
 	}
-	d, closeLog, err := a.embed(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer closeLog()
-	fmt.Println("ready")
-	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
-		t.Fatal(err)
-	}
-	if err := leave(context.Background(), d); err != nil {
-		t.Fatal(err)
-	}
+	os.Exit(report(os.Stderr, err))
 }
 
 // ping asks the engine whether it is there, on a connection of its own.
@@ -334,68 +333,4 @@ func ping(socket string) error {
 		return fmt.Errorf("status %s", resp.Status)
 	}
 	return nil
-}
-
-// TestDockersOwnClient runs docker's command against the engine.
-func TestDockersOwnClient(t *testing.T) {
-	docker, err := exec.LookPath("docker")
-	if err != nil {
-		t.Skip("needs the docker command (Debian: apt-get install docker.io)")
-	}
-	r := newRig(t)
-	r.images()
-	run := func(want string, args ...string) {
-		t.Helper()
-		cmd := exec.Command(docker, append([]string{"-H", r.conf.Socket()}, args...)...)
-		out, err := cmd.CombinedOutput()
-		if err != nil || !strings.Contains(string(out), want) {
-			t.Errorf("docker %s: %v, want %q in\n%s", strings.Join(args, " "), err, want, out)
-		}
-	}
-	run("hello", "run", "--rm", "busybox", "echo", "hello")
-	run("", "run", "-d", "--name", "d", "busybox", "sh", "-c", "echo from docker; sleep 1000")
-	run("d", "ps", "--format", "{{.Names}}")
-	r.until("the log has its line", func() bool { return r.berth("logs", "d") == "from docker" })
-	run("from docker", "logs", "d")
-	run("inside", "exec", "d", "echo", "inside")
-	run("busybox", "images")
-	run("running", "inspect", "-f", "{{.State.Status}}", "d")
-	run("A /x", "exec", "d", "sh", "-c", "touch /x; echo A /x")
-	run("A /x", "diff", "d")
-	run("Server", "version")
-	run("Containers: 1", "info")
-	run("d", "rm", "-f", "d")
-	var got []struct{ ID string }
-	if err := json.Unmarshal([]byte("["+r.berth("ps", "-a", "--format", "json")+"]"), &got); err != nil || len(got) != 0 {
-		t.Errorf("containers are left: %v, %v", got, err)
-	}
-}
-
-// freePort is an address of this machine that nobody listens on.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-// syncBuffer is a buffer that a process writes and a test reads.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(b)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }

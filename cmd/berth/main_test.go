@@ -10,7 +10,7 @@ import (
 // TestMain lets the test binary be berth: scripts and tests find it in PATH
 // under that name, and the engines and shims that it starts are this binary too.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"berth": main})
+	testscript.Main(m, map[string]func(){"berth": main, "berth-console": handOverWhenTold})
 }
 
 // needRoot skips what an unprivileged user cannot do.

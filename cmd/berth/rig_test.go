@@ -6,16 +6,16 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/moby/moby/client"
 
 	"berth/cmd/berth/connect"
 	"berth/cmd/berth/starter"
@@ -146,17 +146,6 @@ func (r *rig) engine() int {
 	return pids[0]
 }
 
-// client is a client of the running engine.
-func (r *rig) client() *connect.Client {
-	r.t.Helper()
-	cl, err := connect.Connect(context.Background(), r.conf, connect.Options{NoStart: true})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.t.Cleanup(func() { cl.Close() })
-	return cl
-}
-
 // end leaves nothing behind.
 func (r *rig) end() {
 	if _, err := os.Stat(r.conf.Root); err == nil {
@@ -184,21 +173,16 @@ func (r *rig) end() {
 
 // removeContainers ends and removes whatever the test has made.
 func (r *rig) removeContainers() {
-	cl, err := connect.Connect(context.Background(), r.conf, connect.Options{})
-	if err != nil {
-		r.t.Errorf("connecting to the engine to clean up: %v", err)
+	ids, code, msg := r.try("ps", "-aq", "--no-trunc")
+	if code != 0 {
+		r.t.Errorf("listing containers to clean up: %s", msg)
 		return
 	}
-	defer cl.Close()
-	list, err := cl.ContainerList(context.Background(), client.ContainerListOptions{All: true})
-	if err != nil {
-		r.t.Errorf("listing containers to clean up: %v", err)
+	if ids == "" {
 		return
 	}
-	for _, c := range list.Items {
-		if _, err := cl.ContainerRemove(context.Background(), c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true}); err != nil {
-			r.t.Errorf("removing container %s: %v", c.ID, err)
-		}
+	if _, code, msg := r.try(append([]string{"rm", "-f", "-v"}, strings.Fields(ids)...)...); code != 0 {
+		r.t.Errorf("removing containers to clean up: %s", msg)
 	}
 }
 
@@ -234,4 +218,33 @@ func (r *rig) until(what string, cond func() bool) {
 func sum(s string) string {
 	h := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(h[:])
+}
+
+// freePort is an address of this machine that nobody listens on.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// syncBuffer is a buffer that a process writes and a test reads.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(b)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
 }

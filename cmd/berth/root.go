@@ -62,6 +62,7 @@ var verbs = []verb{
 	{"info", groupEngine, newInfo},
 	{"version", groupEngine, newVersion},
 	{"serve", groupEngine, newServe},
+	{"runtime", groupEngine, newRuntime},
 }
 
 // newRoot builds the tree for these arguments: all of it, or only the verb that
