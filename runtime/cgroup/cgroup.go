@@ -1,9 +1,9 @@
 // Package cgroup makes, limits, freezes and removes the cgroups of containers,
 // under cgroup v1, v2, and the hybrid of both, which counts as v1.
 //
-// The files are written by github.com/opencontainers/cgroups, except where its
-// way is slow or heavy for a program that has a millisecond to start in: finding
-// the hierarchies (one read of /proc/self/cgroup here) and the device rules.
+// It writes the files itself, instead of through github.com/opencontainers/cgroups:
+// that imports net and D-Bus, which alone would make the runtime start after all
+// the engine's packages instead of before them (package early).
 //
 // Nobody is ever moved into a container's cgroup from outside: init writes
 // itself in (v1), which takes no global lock in the kernel, or is born there
@@ -16,14 +16,13 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"path/filepath"
 	"sort"
+	"strconv"
 	"strings"
 
 	"berth/runtime/rootfs"
 	"github.com/containerd/errdefs"
-	"github.com/opencontainers/cgroups"
-	"github.com/opencontainers/cgroups/fs"
-	"github.com/opencontainers/cgroups/fs2"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
@@ -37,8 +36,8 @@ type Manager struct {
 	Paths   map[string]string
 	Unified bool
 
-	impl      cgroups.Manager
 	resources *specs.LinuxResources
+	settings  []setting
 }
 
 // New gives the cgroups of a container at cgroupsPath (linux.cgroupsPath): an
@@ -66,20 +65,15 @@ func New(cgroupsPath, id string, resources *specs.LinuxResources) (*Manager, err
 func Load(paths map[string]string, resources *specs.LinuxResources) (*Manager, error) {
 	_, unified := paths[""]
 	m := &Manager{Paths: paths, Unified: unified, resources: resources}
-	converted, err := convert(resources, unified)
-	if err != nil {
+	if resources == nil {
+		return m, nil
+	}
+	if err := checkDevices(resources); err != nil {
 		return nil, err
 	}
-	config := &cgroups.Cgroup{Resources: converted}
-	if unified {
-		m.impl, err = fs2.NewManager(config, paths[""])
-	} else {
-		m.impl, err = fs.NewManager(config, paths)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("linux.resources: %w: %w", err, errdefs.ErrInvalidArgument)
-	}
-	return m, nil
+	var err error
+	m.settings, err = settings(resources, unified)
+	return m, err
 }
 
 // find turns /proc/self/cgroup into the container's directory in every mounted
@@ -124,13 +118,13 @@ func mountPoint(controllers string) (string, error) {
 	if isFS(dir, unix.CGROUP_SUPER_MAGIC) {
 		return dir, nil
 	}
-	// Mounted under another order of its controllers, or elsewhere.
-	first, _, _ := strings.Cut(controllers, ",")
-	dir, err := cgroups.FindCgroupMountpoint("", first)
-	if err != nil {
-		return "", err
+	// Under another order of its controllers, one of which is a link to it.
+	first, _, _ := strings.Cut(name, ",")
+	dir, err := filepath.EvalSymlinks(path.Join(root, first))
+	if err == nil && !isFS(dir, unix.CGROUP_SUPER_MAGIC) {
+		err = os.ErrNotExist
 	}
-	return dir, nil
+	return dir, err
 }
 
 func place(dir, own, inner string) string {
@@ -154,21 +148,12 @@ func isFS(name string, magic int64) bool {
 	return unix.Statfs(name, &st) == nil && int64(st.Type) == magic
 }
 
-// Create makes the directories. Whether one of them was there before is told by
-// Exists.
-func (m *Manager) Create() error {
-	if err := m.impl.Apply(-1); err != nil {
-		return fmt.Errorf("make the cgroups: %w", err)
-	}
-	return nil
-}
-
 // Occupied tells whether a process lives in the cgroups already.
 func (m *Manager) Occupied() bool {
 	if !exists(m.main()) {
 		return false
 	}
-	pids, err := m.impl.GetAllPids()
+	pids, err := m.Pids()
 	return err == nil && len(pids) > 0
 }
 
@@ -182,21 +167,15 @@ func (m *Manager) main() string {
 
 // Limit applies the resources of the spec.
 func (m *Manager) Limit() error {
-	if err := m.impl.Set(m.configured()); err != nil {
-		return fmt.Errorf("linux.resources: %w", err)
+	for _, w := range m.settings {
+		if err := m.write(w); err != nil {
+			return err
+		}
 	}
 	if m.Unified {
 		return attachDeviceFilter(m.Paths[""], deviceRules(m.resources))
 	}
 	return writeDeviceRules(m.Paths["devices"], deviceRules(m.resources))
-}
-
-func (m *Manager) configured() *cgroups.Resources {
-	c, err := m.impl.GetCgroups()
-	if err != nil {
-		return nil
-	}
-	return c.Resources
 }
 
 // Join opens the files to which a process writes "0" to join, by controller.
@@ -255,39 +234,61 @@ func (m *Manager) Dir() (*os.File, error) {
 
 // Pids lists the processes in the cgroups and those below them.
 func (m *Manager) Pids() ([]int, error) {
-	pids, err := m.impl.GetAllPids()
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
+	pids, err := processes(m.main())
 	if err != nil {
 		return nil, fmt.Errorf("list the processes of the cgroup: %w", err)
 	}
 	return pids, nil
 }
 
-// Freeze stops all processes, or lets them go on.
-func (m *Manager) Freeze(frozen bool) error {
-	state := cgroups.Thawed
-	if frozen {
-		state = cgroups.Frozen
+func processes(dir string) ([]int, error) {
+	b, err := os.ReadFile(path.Join(dir, "cgroup.procs"))
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENODEV) {
+		return nil, nil // removed, before or just now
 	}
-	if err := m.impl.Freeze(state); err != nil {
-		return fmt.Errorf("set the freezer to %s: %w", state, err)
+	if err != nil {
+		return nil, err
 	}
-	return nil
-}
-
-// Frozen tells whether the processes are frozen.
-func (m *Manager) Frozen() bool {
-	if !exists(m.main()) {
-		return false
+	var pids []int
+	for line := range strings.Lines(string(b)) {
+		if pid, err := strconv.Atoi(strings.TrimSpace(line)); err == nil {
+			pids = append(pids, pid)
+		}
 	}
-	state, err := m.impl.GetFreezerState()
-	return err == nil && state == cgroups.Frozen
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil || st.Nlink == 2 {
+		return pids, nil // no directories below
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return pids, nil
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			more, err := processes(path.Join(dir, e.Name()))
+			if err != nil {
+				return nil, err
+			}
+			pids = append(pids, more...)
+		}
+	}
+	return pids, nil
 }
 
 // OOMKills counts the processes that the kernel killed for their memory.
-func (m *Manager) OOMKills() (uint64, error) { return m.impl.OOMKillCount() }
-
-// Stats reads the counters of all controllers.
-func (m *Manager) Stats() (*cgroups.Stats, error) { return m.impl.GetStats() }
+func (m *Manager) OOMKills() (uint64, error) {
+	name := path.Join(m.Paths["memory"], "memory.oom_control")
+	if m.Unified {
+		name = path.Join(m.Paths[""], "memory.events")
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return 0, fmt.Errorf("count the kills for memory: %w", err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if n, ok := strings.CutPrefix(line, "oom_kill "); ok {
+			return strconv.ParseUint(strings.TrimSpace(n), 10, 64)
+		}
+	}
+	return 0, nil
+}

@@ -1,126 +1,212 @@
 package cgroup
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path"
+	"sort"
+	"strconv"
+	"strings"
 
 	"github.com/containerd/errdefs"
-	"github.com/opencontainers/cgroups"
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
-// convert turns linux.resources into what the library writes. Devices are not
-// among it.
-func convert(r *specs.LinuxResources, unified bool) (*cgroups.Resources, error) {
-	c := &cgroups.Resources{}
-	if r == nil {
-		return c, nil
+// setting is one value to write to one file of a cgroup.
+type setting struct {
+	field       string // of linux.resources, for errors
+	controller  string
+	file, value string
+	// alternative is a file to write to if file does not exist: another I/O
+	// scheduler's name for the same.
+	alternative string
+}
+
+func (m *Manager) write(s setting) error {
+	dir := m.Paths[""]
+	if !m.Unified {
+		if dir = m.Paths[s.controller]; dir == "" {
+			return fmt.Errorf("linux.resources.%s: the %s cgroup is not mounted: %w", s.field, s.controller, errdefs.ErrFailedPrecondition)
+		}
 	}
-	if err := checkDevices(r); err != nil {
-		return nil, err
+	err := writeFile(path.Join(dir, s.file), s.value)
+	if errors.Is(err, os.ErrNotExist) && s.alternative != "" {
+		err = writeFile(path.Join(dir, s.alternative), s.value)
 	}
-	if len(r.Unified) > 0 && !unified {
-		return nil, fmt.Errorf("linux.resources.unified: this machine has cgroup v1: %w", errdefs.ErrFailedPrecondition)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("linux.resources.%s: this kernel has no %s: %w", s.field, s.file, errdefs.ErrNotImplemented)
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ERANGE):
+		return fmt.Errorf("linux.resources.%s: set %s to %q: %w: %w", s.field, s.file, s.value, err, errdefs.ErrInvalidArgument)
 	}
-	c.Unified = r.Unified
-	memory(c, r.Memory, unified)
-	cpu(c, r.CPU, unified)
-	blockIO(c, r.BlockIO)
-	if r.Pids != nil && r.Pids.Limit != nil {
-		c.PidsLimit = r.Pids.Limit
+	return fmt.Errorf("linux.resources.%s: set %s to %q: %w", s.field, s.file, s.value, err)
+}
+
+// writeFile writes to a file that must exist already.
+func writeFile(name, value string) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
 	}
+	defer f.Close()
+	_, err = f.WriteString(value)
+	return err
+}
+
+// list collects settings.
+type list []setting
+
+func (l *list) add(field, controller, file, value string) {
+	*l = append(*l, setting{field: field, controller: controller, file: file, value: value})
+}
+
+type numeric interface{ ~int64 | ~uint64 | ~uint32 }
+
+// addNumber adds a value that the spec gives.
+func addNumber[T numeric](l *list, field, controller, file string, v *T) {
+	if v != nil {
+		l.add(field, controller, file, fmt.Sprint(*v))
+	}
+}
+
+// addNonZero is addNumber for the values of which 0 leaves things as they are,
+// as with the other runtimes.
+func addNonZero[T numeric](l *list, field, controller, file string, v *T) {
+	if v != nil && *v != 0 {
+		addNumber(l, field, controller, file, v)
+	}
+}
+
+// settings turns linux.resources, except devices, into what is to be written, in
+// an order in which the kernel takes it for a new cgroup.
+func settings(r *specs.LinuxResources, unified bool) ([]setting, error) {
+	var l list
+	if unified {
+		if err := l.v2(r); err != nil {
+			return nil, err
+		}
+	} else {
+		if len(r.Unified) > 0 {
+			return nil, fmt.Errorf("linux.resources.unified: this machine has cgroup v1: %w", errdefs.ErrFailedPrecondition)
+		}
+		l.v1(r)
+	}
+	if r.Pids != nil && r.Pids.Limit != nil && *r.Pids.Limit != 0 {
+		value := "max"
+		if *r.Pids.Limit > 0 {
+			value = strconv.FormatInt(*r.Pids.Limit, 10)
+		}
+		l.add("pids.limit", "pids", "pids.max", value)
+	}
+	devices := make([]string, 0, len(r.Rdma))
+	for d := range r.Rdma {
+		devices = append(devices, d)
+	}
+	sort.Strings(devices)
+	for _, d := range devices {
+		value := d
+		if n := r.Rdma[d].HcaHandles; n != nil {
+			value += fmt.Sprintf(" hca_handle=%d", *n)
+		}
+		if n := r.Rdma[d].HcaObjects; n != nil {
+			value += fmt.Sprintf(" hca_object=%d", *n)
+		}
+		l.add("rdma", "rdma", "rdma.max", value)
+	}
+	return l, nil
+}
+
+func (l *list) v1(r *specs.LinuxResources) {
+	if m := r.Memory; m != nil {
+		addNonZero(l, "memory.limit", "memory", "memory.limit_in_bytes", m.Limit)
+		addNonZero(l, "memory.swap", "memory", "memory.memsw.limit_in_bytes", m.Swap)
+		addNonZero(l, "memory.reservation", "memory", "memory.soft_limit_in_bytes", m.Reservation)
+		addNumber(l, "memory.swappiness", "memory", "memory.swappiness", m.Swappiness)
+		if m.DisableOOMKiller != nil && *m.DisableOOMKiller {
+			l.add("memory.disableOOMKiller", "memory", "memory.oom_control", "1")
+		}
+	}
+	if c := r.CPU; c != nil {
+		addNonZero(l, "cpu.shares", "cpu", "cpu.shares", c.Shares)
+		addNonZero(l, "cpu.period", "cpu", "cpu.cfs_period_us", c.Period)
+		addNonZero(l, "cpu.quota", "cpu", "cpu.cfs_quota_us", c.Quota)
+		addNumber(l, "cpu.burst", "cpu", "cpu.cfs_burst_us", c.Burst)
+		addNonZero(l, "cpu.realtimePeriod", "cpu", "cpu.rt_period_us", c.RealtimePeriod)
+		addNonZero(l, "cpu.realtimeRuntime", "cpu", "cpu.rt_runtime_us", c.RealtimeRuntime)
+		addNumber(l, "cpu.idle", "cpu", "cpu.idle", c.Idle)
+		l.cpuset(c)
+	}
+	l.blkio(r.BlockIO)
 	for _, h := range r.HugepageLimits {
-		c.HugetlbLimit = append(c.HugetlbLimit, &cgroups.HugepageLimit{Pagesize: h.Pagesize, Limit: h.Limit})
+		l.add("hugepageLimits", "hugetlb", "hugetlb."+h.Pagesize+".limit_in_bytes", strconv.FormatUint(h.Limit, 10))
 	}
 	if n := r.Network; n != nil {
-		set(&c.NetClsClassid, n.ClassID)
+		addNumber(l, "network.classID", "net_cls", "net_cls.classid", n.ClassID)
 		for _, p := range n.Priorities {
-			c.NetPrioIfpriomap = append(c.NetPrioIfpriomap, &cgroups.IfPrioMap{Interface: p.Name, Priority: int64(p.Priority)})
+			l.add("network.priorities", "net_prio", "net_prio.ifpriomap", fmt.Sprintf("%s %d", p.Name, p.Priority))
 		}
 	}
-	for name, l := range r.Rdma {
-		if c.Rdma == nil {
-			c.Rdma = map[string]cgroups.LinuxRdma{}
-		}
-		c.Rdma[name] = cgroups.LinuxRdma{HcaHandles: l.HcaHandles, HcaObjects: l.HcaObjects}
-	}
-	return c, nil
 }
 
-// set copies a value that the spec gives.
-func set[T any](to *T, from *T) {
-	if from != nil {
-		*to = *from
+func (l *list) cpuset(c *specs.LinuxCPU) {
+	if c.Cpus != "" {
+		l.add("cpu.cpus", "cpuset", "cpuset.cpus", c.Cpus)
+	}
+	if c.Mems != "" {
+		l.add("cpu.mems", "cpuset", "cpuset.mems", c.Mems)
 	}
 }
 
-func memory(c *cgroups.Resources, m *specs.LinuxMemory, unified bool) {
-	if m == nil {
-		return
-	}
-	set(&c.Memory, m.Limit)
-	set(&c.MemoryReservation, m.Reservation)
-	set(&c.MemorySwap, m.Swap)
-	if !unified {
-		c.MemorySwappiness = m.Swappiness
-	}
-	set(&c.OomKillDisable, m.DisableOOMKiller)
-	set(&c.MemoryCheckBeforeUpdate, m.CheckBeforeUpdate)
-}
-
-func cpu(c *cgroups.Resources, r *specs.LinuxCPU, unified bool) {
-	if r == nil {
-		return
-	}
-	set(&c.CpuShares, r.Shares)
-	if r.Shares != nil && unified {
-		c.CpuWeight = weight(*r.Shares)
-	}
-	set(&c.CpuQuota, r.Quota)
-	c.CpuBurst = r.Burst
-	set(&c.CpuPeriod, r.Period)
-	set(&c.CpuRtRuntime, r.RealtimeRuntime)
-	set(&c.CpuRtPeriod, r.RealtimePeriod)
-	c.CpusetCpus, c.CpusetMems = r.Cpus, r.Mems
-	c.CPUIdle = r.Idle
-}
-
-// weight maps v1's cpu.shares (2 to 262144, normally 1024) to v2's cpu.weight (1
-// to 10000, normally 100) linearly, as systemd and the other runtimes do.
-func weight(shares uint64) uint64 {
-	switch {
-	case shares == 0:
-		return 0
-	case shares <= 2:
-		return 1
-	case shares >= 262144:
-		return 10000
-	}
-	return 1 + (shares-2)*9999/262142
-}
-
-func blockIO(c *cgroups.Resources, b *specs.LinuxBlockIO) {
+func (l *list) blkio(b *specs.LinuxBlockIO) {
 	if b == nil {
 		return
 	}
-	set(&c.BlkioWeight, b.Weight)
-	set(&c.BlkioLeafWeight, b.LeafWeight)
-	for _, w := range b.WeightDevice {
-		var weight, leaf uint16
-		set(&weight, w.Weight)
-		set(&leaf, w.LeafWeight)
-		c.BlkioWeightDevice = append(c.BlkioWeightDevice, cgroups.NewWeightDevice(w.Major, w.Minor, weight, leaf))
+	add := func(field, file, alternative, value string) {
+		*l = append(*l, setting{"blockIO." + field, "blkio", file, value, alternative})
 	}
-	for _, t := range []struct {
-		to   *[]*cgroups.ThrottleDevice
-		from []specs.LinuxThrottleDevice
-	}{
-		{&c.BlkioThrottleReadBpsDevice, b.ThrottleReadBpsDevice},
-		{&c.BlkioThrottleWriteBpsDevice, b.ThrottleWriteBpsDevice},
-		{&c.BlkioThrottleReadIOPSDevice, b.ThrottleReadIOPSDevice},
-		{&c.BlkioThrottleWriteIOPSDevice, b.ThrottleWriteIOPSDevice},
-	} {
-		for _, d := range t.from {
-			*t.to = append(*t.to, cgroups.NewThrottleDevice(d.Major, d.Minor, d.Rate))
+	if b.Weight != nil && *b.Weight != 0 {
+		add("weight", "blkio.weight", "blkio.bfq.weight", strconv.Itoa(int(*b.Weight)))
+	}
+	if b.LeafWeight != nil && *b.LeafWeight != 0 {
+		add("leafWeight", "blkio.leaf_weight", "", strconv.Itoa(int(*b.LeafWeight)))
+	}
+	for _, w := range b.WeightDevice {
+		if w.Weight != nil {
+			add("weightDevice", "blkio.weight_device", "blkio.bfq.weight_device", fmt.Sprintf("%d:%d %d", w.Major, w.Minor, *w.Weight))
+		}
+		if w.LeafWeight != nil {
+			add("weightDevice", "blkio.leaf_weight_device", "", fmt.Sprintf("%d:%d %d", w.Major, w.Minor, *w.LeafWeight))
 		}
 	}
+	for _, t := range throttles(b) {
+		for _, d := range t.devices {
+			add(t.field, t.v1, "", fmt.Sprintf("%d:%d %d", d.Major, d.Minor, d.Rate))
+		}
+	}
+}
+
+type throttle struct {
+	field, v1, v2 string
+	devices       []specs.LinuxThrottleDevice
+}
+
+func throttles(b *specs.LinuxBlockIO) []throttle {
+	return []throttle{
+		{"throttleReadBpsDevice", "blkio.throttle.read_bps_device", "rbps", b.ThrottleReadBpsDevice},
+		{"throttleWriteBpsDevice", "blkio.throttle.write_bps_device", "wbps", b.ThrottleWriteBpsDevice},
+		{"throttleReadIOPSDevice", "blkio.throttle.read_iops_device", "riops", b.ThrottleReadIOPSDevice},
+		{"throttleWriteIOPSDevice", "blkio.throttle.write_iops_device", "wiops", b.ThrottleWriteIOPSDevice},
+	}
+}
+
+// checkKey refuses keys of linux.resources.unified that leave the directory.
+func checkKey(key string) error {
+	if key == "" || strings.ContainsAny(key, "/\x00") || key == "." || key == ".." {
+		return fmt.Errorf("linux.resources.unified: %q is not a file name: %w", key, errdefs.ErrInvalidArgument)
+	}
+	return nil
 }

@@ -2,13 +2,14 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
-	"os/exec"
-	"os/user"
+	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"berth/runtime/container"
@@ -64,10 +65,7 @@ func (a *app) list(f values) (int, error) {
 		if err != nil {
 			return 1, err
 		}
-		s.Owner = "#" + strconv.Itoa(c.Owner())
-		if u, err := user.LookupId(strconv.Itoa(c.Owner())); err == nil {
-			s.Owner = u.Username
-		}
+		s.Owner = userName(c.Owner())
 		states = append(states, s)
 	}
 	switch format := f.get("format"); {
@@ -78,16 +76,51 @@ func (a *app) list(f values) (int, error) {
 	case format == "json":
 		return 0, json.NewEncoder(a.stdout).Encode(states)
 	case format == "" || format == "table":
-		w := tabwriter.NewWriter(a.stdout, 12, 1, 3, ' ', 0)
-		fmt.Fprint(w, "ID\tPID\tSTATUS\tBUNDLE\tCREATED\tOWNER\n")
+		rows := [][]string{{"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"}}
 		for _, s := range states {
-			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\n", s.ID, s.PID, s.Status, s.Bundle, s.Created.Format(time.RFC3339Nano), s.Owner)
+			rows = append(rows, []string{s.ID, strconv.Itoa(s.PID), string(s.Status), s.Bundle, s.Created.Format(time.RFC3339Nano), s.Owner})
 		}
-		return 0, w.Flush()
+		return 0, a.table(rows)
 	default:
 		return 1, fmt.Errorf("invalid format option %q", format)
 	}
 	return 0, nil
+}
+
+// table prints columns at least 12 wide and 3 apart.
+func (a *app) table(rows [][]string) error {
+	width := make([]int, len(rows[0]))
+	for _, r := range rows {
+		for i, cell := range r {
+			width[i] = max(width[i], 9, len(cell))
+		}
+	}
+	for _, r := range rows {
+		var line strings.Builder
+		for i, cell := range r {
+			line.WriteString(cell)
+			if i < len(r)-1 {
+				line.WriteString(strings.Repeat(" ", width[i]-len(cell)+3))
+			}
+		}
+		if _, err := fmt.Fprintln(a.stdout, line.String()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// userName looks a user up in /etc/passwd.
+func userName(uid int) string {
+	b, err := os.ReadFile("/etc/passwd")
+	if err == nil {
+		for line := range strings.Lines(string(b)) {
+			if f := strings.SplitN(line, ":", 4); len(f) == 4 && f[2] == strconv.Itoa(uid) {
+				return f[0]
+			}
+		}
+	}
+	return "#" + strconv.Itoa(uid)
 }
 
 // ps prints what ps(1) says of the container's processes.
@@ -114,11 +147,43 @@ func (a *app) ps(f values) (int, error) {
 	if len(args) == 0 {
 		args = []string{"-ef"}
 	}
-	out, err := exec.Command("ps", args...).CombinedOutput()
+	out, err := output("ps", args...)
 	if err != nil {
-		return 1, fmt.Errorf("ps: %w: %s", err, strings.TrimSpace(string(out)))
+		return 1, err
 	}
-	return 0, a.printProcesses(string(out), pids)
+	return 0, a.printProcesses(out, pids)
+}
+
+// output runs a program found in PATH and returns what it prints. (Package
+// os/exec would have the runtime start late; see package early.)
+func output(name string, args ...string) (string, error) {
+	var bin string
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		at := filepath.Join(dir, name)
+		if unix.Access(at, unix.X_OK) == nil {
+			bin = at
+			break
+		}
+	}
+	if bin == "" {
+		return "", fmt.Errorf("%s: not found in $PATH", name)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	p, err := os.StartProcess(bin, append([]string{name}, args...), &os.ProcAttr{Files: []*os.File{nil, w, os.Stderr}})
+	w.Close()
+	if err != nil {
+		return "", err
+	}
+	out, err := io.ReadAll(r)
+	state, werr := p.Wait()
+	if err = errors.Join(err, werr); err == nil && !state.Success() {
+		err = fmt.Errorf("%s: %s", name, state)
+	}
+	return string(out), err
 }
 
 func (a *app) printProcesses(table string, pids []int) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -133,11 +132,15 @@ func (a *app) pidFile(f values, c *container.Container, p *container.Process) er
 }
 
 // dialConsole connects to the socket that a caller listens on for the terminal.
+// (Package net would have the runtime start late; see package early.)
 func dialConsole(path string) (*os.File, error) {
-	conn, err := net.Dial("unix", path)
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the console socket: %w", err)
 	}
-	defer conn.Close()
-	return conn.(*net.UnixConn).File()
+	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: path}); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("connect to the console socket %s: %w", path, err)
+	}
+	return os.NewFile(uintptr(fd), path), nil
 }

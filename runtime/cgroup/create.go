@@ -1,0 +1,97 @@
+package cgroup
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Create makes the directories.
+func (m *Manager) Create() error {
+	if m.Unified {
+		return createUnified(m.Paths[""])
+	}
+	done := map[string]bool{}
+	for controller, dir := range m.Paths {
+		if done[dir] {
+			continue
+		}
+		done[dir] = true
+		if err := mkdir(dir); err != nil {
+			return fmt.Errorf("make the %s cgroup: %w", controller, err)
+		}
+	}
+	if dir := m.Paths["cpuset"]; dir != "" {
+		if err := inheritCPUSet(dir); err != nil {
+			return fmt.Errorf("make the cpuset cgroup: %w", err)
+		}
+	}
+	return nil
+}
+
+func mkdir(dir string) error {
+	// Nearly always only the last part is missing.
+	err := unix.Mkdir(dir, 0o755)
+	if err == nil || err == unix.EEXIST {
+		return nil
+	}
+	return os.MkdirAll(dir, 0o755)
+}
+
+// inheritCPUSet fills in the CPUs and memory nodes of a new v1 cpuset and of the
+// new ones above it: empty, as they are at first, no process can join them.
+func inheritCPUSet(dir string) error {
+	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
+		if _, err := inherit(dir, file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func inherit(dir, file string) (string, error) {
+	b, err := os.ReadFile(path.Join(dir, file))
+	if err != nil {
+		return "", err
+	}
+	value := strings.TrimSpace(string(b))
+	if value != "" || !below(dir) {
+		return value, nil
+	}
+	if value, err = inherit(path.Dir(dir), file); err != nil {
+		return "", err
+	}
+	return value, os.WriteFile(path.Join(dir, file), []byte(value), 0)
+}
+
+// below tells whether dir is below a hierarchy's root.
+func below(dir string) bool {
+	return strings.Count(strings.TrimPrefix(dir, root), "/") > 1
+}
+
+// createUnified makes a v2 cgroup and hands it all controllers that its parents
+// have.
+func createUnified(dir string) error {
+	rest := strings.Split(strings.Trim(strings.TrimPrefix(dir, root), "/"), "/")
+	at := root
+	for _, part := range rest {
+		b, err := os.ReadFile(path.Join(at, "cgroup.controllers"))
+		if err != nil {
+			return fmt.Errorf("make the cgroup %s: %w", dir, err)
+		}
+		for _, c := range strings.Fields(string(b)) {
+			// One that cannot be handed down (a parent with processes) is missed
+			// only by a limit that needs it, which then names its file.
+			_ = os.WriteFile(path.Join(at, "cgroup.subtree_control"), []byte("+"+c), 0)
+		}
+		at = path.Join(at, part)
+		if err := os.Mkdir(at, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+			return fmt.Errorf("make the cgroup %s: %w", dir, err)
+		}
+	}
+	return nil
+}
