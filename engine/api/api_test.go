@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"berth/engine"
@@ -25,6 +26,7 @@ import (
 // containers is one container called "web" that remembers what it was asked.
 type containers struct {
 	tty     bool
+	mu      sync.Mutex
 	asked   []any
 	exit    chan container.WaitResponse
 	entries []entry
@@ -35,6 +37,8 @@ type containers struct {
 var errNoContainer = fmt.Errorf("No such container: nope: %w", errdefs.ErrNotFound)
 
 func (c *containers) ask(ref string, what ...any) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.asked = append(c.asked, what...)
 	if ref == "nope" {
 		return errNoContainer
