@@ -86,10 +86,15 @@ func (m *model) use(id string) (cpu float64, mem uint64) {
 var bars = []rune("▁▂▃▄▅▆▇█")
 
 // spark draws the newest values in width cells, from 0 to the largest of them
-// but at least floor, so that noise near zero stays flat.
+// but at least floor, so that noise near zero stays flat. Before the first
+// value there is more of the same: a steady value is a line that never changes,
+// and so is never written to the terminal again.
 func spark(values []float64, width int, floor float64) string {
 	if width <= 0 {
 		return ""
+	}
+	if len(values) == 0 {
+		values = []float64{0}
 	}
 	if len(values) > width {
 		values = values[len(values)-width:]
@@ -100,8 +105,9 @@ func spark(values []float64, width int, floor float64) string {
 	}
 	out := make([]rune, width)
 	for i := range out {
+		j := max(i-(width-len(values)), 0)
 		out[i] = bars[0]
-		if j := i - (width - len(values)); j >= 0 && top > 0 {
+		if top > 0 {
 			out[i] = bars[min(int(values[j]/top*float64(len(bars))), len(bars)-1)]
 		}
 	}

@@ -179,6 +179,10 @@ func (m *model) containerFacts(c state.Container, width int) string {
 	switch {
 	case width >= 46:
 		out += " " + mem + "  " + th.Info.Render(text.Fit(c.Ports, portWidth))
+	case width >= 36 && c.Ports != "":
+		out += " " + th.Info.Render(text.FitLeft(text.Fit(c.Ports, min(text.Width(c.Ports), portWidth)), portWidth))
+	case width >= 36:
+		out += " " + text.FitLeft(mem, portWidth)
 	case c.Ports != "":
 		out += "  " + th.Info.Render(text.Fit(c.Ports, min(text.Width(c.Ports), portWidth)))
 	default:

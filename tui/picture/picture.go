@@ -46,6 +46,7 @@ const (
 	cellWidth  = 8.4
 	cellHeight = 18
 	baseline   = 13.5
+	stroke     = 1.2 // of box drawings
 	margin     = 14
 )
 
@@ -136,6 +137,15 @@ func (r *run) write(b *strings.Builder, y int) {
 	if strings.TrimSpace(s) == "" && !r.underline {
 		return
 	}
+	if path, ok := box(s, x, top); ok {
+		fmt.Fprintf(b, `<path d="%s" fill="none" stroke="%s" stroke-width="%.1f"/>`+"\n", path, r.fg, stroke)
+		return
+	}
+	if eighths := strings.Index(blocks, s); eighths >= 0 {
+		h := float64(eighths/len("▁")+1) / 8 * cellHeight
+		fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s"/>`+"\n", x, top+cellHeight-h, cellWidth, h, r.fg)
+		return
+	}
 	fmt.Fprintf(b, `<text x="%.1f" y="%.1f" fill="%s"`, x, top+baseline, r.fg)
 	if r.bold {
 		b.WriteString(` font-weight="bold"`)
@@ -147,6 +157,33 @@ func (r *run) write(b *strings.Builder, y int) {
 		b.WriteString(` text-decoration="underline"`)
 	}
 	fmt.Fprintf(b, ` textLength="%.1f" lengthAdjust="spacingAndGlyphs">%s</text>`+"\n", float64(r.cells)*cellWidth, html.EscapeString(s))
+}
+
+// blocks are the lower eighths of a cell, drawn as rectangles.
+const blocks = "▁▂▃▄▅▆▇█"
+
+// box draws a line or a corner as a path, since fonts leave gaps between them.
+func box(s string, x, y float64) (path string, ok bool) {
+	cx, cy, right, bottom := x+cellWidth/2, y+cellHeight/2.0, x+cellWidth, y+cellHeight
+	line := func(x1, y1, x2, y2 float64) string { return fmt.Sprintf("M%.1f %.1fL%.1f %.1f", x1, y1, x2, y2) }
+	curve := func(x1, y1, x2, y2 float64) string {
+		return fmt.Sprintf("M%.1f %.1fQ%.1f %.1f %.1f %.1f", x1, y1, cx, cy, x2, y2)
+	}
+	switch s {
+	case "─":
+		return line(x, cy, right, cy), true
+	case "│":
+		return line(cx, y, cx, bottom), true
+	case "╭":
+		return curve(cx, bottom, right, cy), true
+	case "╮":
+		return curve(x, cy, cx, bottom), true
+	case "╰":
+		return curve(cx, y, right, cy), true
+	case "╯":
+		return curve(x, cy, cx, y), true
+	}
+	return "", false
 }
 
 // hex is a colour as the palette shows it.

@@ -32,9 +32,9 @@ func draw(t *testing.T, screen string, p Palette) string {
 }
 
 func TestAScreenBecomesAPicture(t *testing.T) {
-	got := draw(t, "a<b>&\x1b[1;32mgood\x1b[m \x1b[7mrev\x1b[m\x1b[4mu\x1b[m\r\n日本\x1b[38;2;1;2;3mrgb\x1b[48;5;4m \x1b[m\x1b[2mfaint", Dark)
+	got := draw(t, "a<b>&\x1b[1;32mgood\x1b[m \x1b[7mrev\x1b[m\x1b[4mu\x1b[m\r\n日本\x1b[38;2;1;2;3mrgb\x1b[48;5;4m \x1b[m\x1b[2mfaint\x1b[m\r\n╭─╮│╰╯▁█", Dark)
 	for _, want := range []string{"a&lt;b&gt;&amp;", `fill="` + Dark.Colours[2] + `" font-weight="bold"`, `fill="` + Dark.Background + `" textLength`,
-		`text-decoration="underline"`, ">日<", "#010203", `fill="` + Dark.Colours[4] + `"/>`, `opacity="0.6"`} {
+		`text-decoration="underline"`, ">日<", "#010203", `fill="` + Dark.Colours[4] + `"/>`, `opacity="0.6"`, `<path d="M`, `height="18.0"`, `height="2.2"`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %s in\n%s", want, got)
 		}

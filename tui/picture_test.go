@@ -1,0 +1,88 @@
+package tui
+
+import (
+	"bytes"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/vt"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/image"
+
+	"berth/tui/feed"
+	"berth/tui/logs"
+	"berth/tui/picture"
+)
+
+// portrait is the screen that the documentation shows: the console with the
+// recorded containers and some history of their load.
+func portrait(t *testing.T) *model {
+	m := bare(t, 120, 34)
+	var cs feed.Containers
+	load(t, "containers.json", &cs.List)
+	var is feed.Images
+	load(t, "images.json", &is.List)
+	latin := func(s string) bool { return strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > 0x7f }) < 0 } // fonts of viewers differ most elsewhere
+	cs.List = slices.DeleteFunc(cs.List, func(c container.Summary) bool { return !latin(c.Names[0]) })
+	is.List = slices.DeleteFunc(is.List, func(i image.Summary) bool { return !latin(i.RepoTags[0]) })
+	send(m, cs, is)
+	var web string
+	for i, c := range m.state.Containers(true, "name", m.use) {
+		if !c.Running() {
+			continue
+		}
+		if c.Name == "web" {
+			web = c.ID
+		}
+		u := &usage{last: feed.Sample{Memory: uint64(9+i*13) * 1e6, Limit: 8e9, CPUs: 8, RX: 1.2e6, TX: 9e4, Written: 12e3, Pids: uint64(3 + i), At: time.Unix(1, 0)}}
+		for k := range historyLen {
+			x := float64(k)/2.5 + float64(i)
+			u.cpus = append(u.cpus, 3+float64(i)+4*math.Sin(x)*math.Sin(x/5)+float64(i+6)*math.Max(0, math.Sin(x/4)))
+			u.mems = append(u.mems, float64(u.last.Memory)*(0.55+0.25*float64(k)/historyLen+0.2*math.Max(0, math.Sin(x/6))))
+		}
+		u.cpu = u.cpus[historyLen-1]
+		m.usage[c.ID] = u
+	}
+	m.version = feed.Version{Name: "berth", Version: "0.1"}
+	m.conts.Select(web)
+	m.sync()
+	m.logs.Reset(web, m.streams, true)
+	for line := range strings.Lines(string(load(t, "web.log", nil))) {
+		line, stderr := strings.CutPrefix(strings.TrimSpace(line), "2|")
+		if at, rest, ok := strings.Cut(line, " "); ok && latin(strings.ReplaceAll(rest, "\x1b", "")) {
+			m.logs.Append([]logs.Line{{Time: at, Text: rest, Stderr: stderr}})
+		}
+	}
+	return m
+}
+
+// The picture in the documentation is what the console draws today.
+// `go test ./tui -run Picture -update` draws it anew.
+func TestPicture(t *testing.T) {
+	const path = "testdata/console.svg"
+	m := portrait(t)
+	e := vt.NewEmulator(m.width, m.height)
+	if _, err := e.WriteString(strings.Join(m.lines(), "\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := picture.SVG(&b, e, picture.Dark); err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(kept, b.Bytes()) {
+		t.Errorf("%s is not what the console draws; go test ./tui -run Picture -update draws it anew", path)
+	}
+}
