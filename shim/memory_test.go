@@ -34,6 +34,9 @@ const idleKB = 1085
 
 // An idle shim costs no more than that, after a busy life too. (The shim here is the test binary.)
 func TestIdleMemory(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector multiplies memory")
+	}
 	b := newBench(t)
 	cfg := b.config("seq 1 100000; read x")
 	cfg.OpenStdin = true
