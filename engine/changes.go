@@ -105,9 +105,15 @@ func (cs *Containers) OpenRoot(ctx context.Context, ref string) (*os.File, error
 	if r, _, err := c.running(); err == nil {
 		return r.RootFD()
 	}
-	dirs, err := cs.e.snapshots.Dirs(ctx, snapshotKey(c.id))
+	return cs.viewLayers(ctx, c.id)
+}
+
+// viewLayers mounts the layers of a container that does not run, read-only and
+// in nobody's mount table.
+func (cs *Containers) viewLayers(ctx context.Context, id string) (*os.File, error) {
+	dirs, err := cs.e.snapshots.Dirs(ctx, snapshotKey(id))
 	if err != nil {
-		return nil, fmt.Errorf("find the layers of container %s: %w", c.id, err)
+		return nil, fmt.Errorf("find the layers of container %s: %w", id, err)
 	}
 	m := mount.Mount{Type: "bind", Source: dirs.Upper, Options: []string{"rbind", "ro"}}
 	if len(dirs.Lower) > 0 {
@@ -116,7 +122,7 @@ func (cs *Containers) OpenRoot(ctx context.Context, ref string) (*os.File, error
 	}
 	tree, err := m.Tree()
 	if err != nil {
-		return nil, fmt.Errorf("mount the layers of container %s: %w", c.id, err)
+		return nil, fmt.Errorf("mount the layers of container %s: %w", id, err)
 	}
 	return tree, nil
 }

@@ -100,6 +100,9 @@ func (cs *Containers) prepare(ctx context.Context, rec *record, img baseImage) (
 		return fail(err)
 	}
 	rec.Mounts = mounts
+	if err := cs.fillVolumes(ctx, rec); err != nil {
+		return fail(err)
+	}
 	return undo, nil
 }
 

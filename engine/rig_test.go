@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -136,16 +135,14 @@ func leftovers(dir string, cgroups cgroupfs) string {
 			return sub + "/" + entries[0].Name()
 		}
 	}
-	// A shim of this engine has its directory's socket, which is looked at above, and a process tells by its root.
+	// A process of this engine sees one of its overlays. (Its private mount others may see: a shim of another
+	// engine that was started meanwhile has a copy of the host's mount table.)
 	procs, err := filepath.Glob("/proc/[0-9]*/mountinfo")
 	if err != nil {
 		return err.Error()
 	}
 	for _, p := range procs {
-		if strings.HasPrefix(p, fmt.Sprintf("/proc/%d/", os.Getpid())) {
-			continue
-		}
-		if b, err := os.ReadFile(p); err == nil && bytes.Contains(b, []byte(dir)) {
+		if b, err := os.ReadFile(p); err == nil && bytes.Contains(b, []byte("upperdir="+dir)) {
 			return "process " + filepath.Dir(p)
 		}
 	}
@@ -195,7 +192,7 @@ func rootfs(t testing.TB) io.Reader {
 		add(tar.Header{Name: d + "/", Typeflag: tar.TypeDir, Mode: 0o755}, nil)
 	}
 	add(tar.Header{Name: "bin/busybox", Typeflag: tar.TypeReg, Mode: 0o755}, bin)
-	for _, name := range []string{"sh", "cat", "echo", "env", "false", "head", "hostname", "id", "ls", "mkdir", "mount", "nc", "ps", "pwd",
+	for _, name := range []string{"sh", "cat", "cut", "echo", "env", "false", "head", "hostname", "id", "ls", "mkdir", "mount", "nc", "ps", "pwd",
 		"rm", "seq", "sleep", "stty", "touch", "true", "tty", "wc", "ip", "wget", "httpd", "tail", "grep", "chmod"} {
 		add(tar.Header{Name: "bin/" + name, Typeflag: tar.TypeSymlink, Linkname: "busybox"}, nil)
 	}
