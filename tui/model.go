@@ -74,6 +74,7 @@ type model struct {
 	bad      bool        // it is an error
 	commands []string    // the command log
 	showLog  bool
+	events   []string // the newest events, for the third column
 }
 
 // commandLogLines is how much of the command log is shown, and kept times 40.

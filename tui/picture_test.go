@@ -40,9 +40,9 @@ func portrait(t *testing.T) *model {
 		}
 		u := &usage{last: feed.Sample{Memory: uint64(9+i*13) * 1e6, Limit: 8e9, CPUs: 8, RX: 1.2e6, TX: 9e4, Written: 12e3, Pids: uint64(3 + i), At: time.Unix(1, 0)}}
 		for k := range historyLen {
-			x := float64(k)/2.5 + float64(i)
-			u.cpus = append(u.cpus, 3+float64(i)+4*math.Sin(x)*math.Sin(x/5)+float64(i+6)*math.Max(0, math.Sin(x/4)))
-			u.mems = append(u.mems, float64(u.last.Memory)*(0.55+0.25*float64(k)/historyLen+0.2*math.Max(0, math.Sin(x/6))))
+			x := float64(k + 40*i)
+			u.cpus = append(u.cpus, 2+26*math.Abs(math.Sin(x*0.9)*math.Sin(x*0.21)))
+			u.mems = append(u.mems, float64(u.last.Memory)*(0.35+0.65*float64((k+i*7)%30)/30))
 		}
 		u.cpu = u.cpus[historyLen-1]
 		m.usage[c.ID] = u

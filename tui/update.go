@@ -118,6 +118,7 @@ func (m *model) fromEngine(msg tea.Msg) (tea.Cmd, bool) {
 		}
 		m.refresh()
 	case feed.Event:
+		m.remember(msg)
 		fetch, id := m.state.Event(msg.Message)
 		switch fetch {
 		case state.Row:

@@ -54,6 +54,9 @@ func (m *model) lines() []string {
 	if !s.Strip.Empty() {
 		right = append(right, m.drawStrip(s.Strip.Dx(), s.Strip.Dy())...)
 	}
+	if !s.Side.Empty() {
+		right = text.Beside(right, m.drawSide(s.Side.Dx(), s.Side.Dy()))
+	}
 	switch {
 	case left == nil:
 		out = append(out, right...)

@@ -1,8 +1,9 @@
 // Package layout computes every rectangle of the console, in one place.
 //
-// There are three shapes. Wide enough, the screen is a left third of panels,
+// There are four shapes. Wide enough, the screen is a left third of panels,
 // one above the other with the focused one grown, and the detail beside it
-// with the strip of stats under it. Below [NarrowWidth]×[NarrowHeight] only one
+// with the strip of stats under it; from [WideWidth] on a third column stands
+// at the right. Below [NarrowWidth]×[NarrowHeight] only one
 // pane is shown, the focused list or the detail. Below [MinWidth]×[MinHeight]
 // nothing is laid out and [Screen.TooSmall] is set.
 package layout
@@ -38,6 +39,7 @@ type Screen struct {
 	Commands image.Rectangle // the command log
 	Keys     image.Rectangle
 	Message  image.Rectangle
+	Side     image.Rectangle // a third column, on wide screens
 }
 
 // Of lays out a screen.
@@ -72,6 +74,10 @@ func Of(in Input) Screen {
 		stack(left, s.Panels, in.Focused)
 		right.Min.X = left.Max.X
 	}
+	if w >= WideWidth && !in.Zoom {
+		s.Side = image.Rect(right.Max.X-sideWidth, right.Min.Y, right.Max.X, right.Max.Y)
+		right.Max.X -= sideWidth
+	}
 	if in.Strip {
 		if n := stripHeight(h); right.Dy() > n+6 {
 			s.Strip = image.Rect(right.Min.X, right.Max.Y-n, right.Max.X, right.Max.Y)
@@ -81,6 +87,9 @@ func Of(in Input) Screen {
 	s.Detail = right
 	return s
 }
+
+// sideWidth is the width of the third column.
+const sideWidth = 46
 
 // leftWidth is a third, but wide enough for a name and its numbers, and not
 // wider than a list can use.

@@ -22,7 +22,7 @@ func TestRectanglesTileTheScreen(t *testing.T) {
 					continue
 				}
 				area := 0
-				all := append([]image.Rectangle{s.Header, s.Detail, s.Strip, s.Commands, s.Keys, s.Message}, s.Panels...)
+				all := append([]image.Rectangle{s.Header, s.Detail, s.Strip, s.Commands, s.Keys, s.Message, s.Side}, s.Panels...)
 				screen := image.Rect(0, 0, w, h)
 				for i, r := range all {
 					area += r.Dx() * r.Dy()
@@ -62,6 +62,10 @@ func TestShapes(t *testing.T) {
 	detail := Of(Input{Width: 60, Height: 20, Panels: 2, Detail: true})
 	if detail.Detail.Dx() != 60 || !detail.Panels[0].Empty() {
 		t.Errorf("60×20, detail: %+v", detail)
+	}
+	wide := Of(Input{Width: 200, Height: 50, Panels: 2, Strip: true})
+	if wide.Side.Dx() != sideWidth || wide.Side.Min.X != wide.Detail.Max.X {
+		t.Errorf("200×50: %+v", wide)
 	}
 	if c := Center(80, 24, 200, 10); c != image.Rect(0, 7, 80, 17) {
 		t.Errorf("center: %v", c)
