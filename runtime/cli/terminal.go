@@ -58,7 +58,7 @@ func (fg *foreground) attach(p *container.Process) error {
 			return err
 		}
 	}
-	signal.Notify(fg.signals)
+	signal.Notify(fg.signals, forwarded()...)
 	go func() {
 		for s := range fg.signals {
 			fg.forward(p, s)
@@ -67,15 +67,27 @@ func (fg *foreground) attach(p *container.Process) error {
 	return nil
 }
 
-func (fg *foreground) forward(p *container.Process, s os.Signal) {
-	switch sig := s.(unix.Signal); sig {
-	case unix.SIGCHLD, unix.SIGURG, unix.SIGPIPE:
-		// Our own affairs: children, the Go scheduler, closed pipes.
-	case unix.SIGWINCH:
-		fg.resize()
-	default:
-		_ = p.Signal(sig) // it may have ended
+// forwarded are the signals to pass on: all but those that cannot be caught and
+// our own affairs, which are children, closed pipes, the Go scheduler's SIGURG
+// and the C library's 32 and 33.
+func forwarded() []os.Signal {
+	var list []os.Signal
+	for s := unix.Signal(1); s <= 64; s++ {
+		switch s {
+		case unix.SIGKILL, unix.SIGSTOP, unix.SIGCHLD, unix.SIGPIPE, unix.SIGURG, 32, 33:
+		default:
+			list = append(list, s)
+		}
 	}
+	return list
+}
+
+func (fg *foreground) forward(p *container.Process, s os.Signal) {
+	if s == unix.SIGWINCH {
+		fg.resize()
+		return
+	}
+	_ = p.Signal(s.(unix.Signal)) // it may have ended
 }
 
 // connect receives the master and connects it to our own standard streams.

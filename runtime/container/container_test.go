@@ -66,13 +66,13 @@ var fixtures atomic.Int64
 
 // fixture is a bundle and a state root of one test.
 type fixture struct {
-	t    *testing.T
+	t    testing.TB
 	root string // state root
 	opts Options
 	out  *os.File
 }
 
-func newFixture(t *testing.T, args ...string) *fixture {
+func newFixture(t testing.TB, args ...string) *fixture {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("running containers needs root")
@@ -117,7 +117,7 @@ func newFixture(t *testing.T, args ...string) *fixture {
 }
 
 // leftovers lists what a container could leave behind on the host.
-func leftovers(t *testing.T) string {
+func leftovers(t testing.TB) string {
 	t.Helper()
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {

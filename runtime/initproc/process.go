@@ -68,6 +68,7 @@ func Size(s *specs.Process, filter int) int {
 // Enter adds what init does while its parent builds the root file system.
 func (p *Program) Enter(c *Process) {
 	p.ReportTo(c.Sync)
+	p.signalMask()
 	// The parent gone before this line shows as end of file when awaiting it.
 	p.Call("ask to die with the parent", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, int(unix.SIGKILL), 0, 0, 0)
 	// Nobody in the container may trace init or open its /proc files while it
@@ -103,6 +104,15 @@ func (p *Program) await(c *Process) (terminal Reg) {
 	msg, fds := p.rightsMessage([]byte{0}, 1)
 	p.Expect("wait for the parent", 1, unix.SYS_RECVMSG, c.Sync, msg, unix.MSG_CMSG_CLOEXEC)
 	return fds[0]
+}
+
+// signalMask restores the mask of the forking thread, which is blocked around
+// the fork.
+func (p *Program) signalMask() {
+	var set unix.Sigset_t
+	// Asking cannot fail.
+	_ = unix.PthreadSigmask(unix.SIG_SETMASK, nil, &set)
+	p.Call("restore the signal mask", unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, p.Words(set.Val[0]), 0, 8)
 }
 
 // closeOthers closes all descriptors that are not init's. While init waits it

@@ -19,18 +19,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The runtime's own preparations for a fork (the syscall package uses the same;
-// gVisor links them the same way): signals are blocked around it, so that no
-// handler runs in the child before they are reset there.
+// The Go runtime's own preparations for a fork (the syscall package uses the
+// same; gVisor links them the same way): signals are blocked around it, so that
+// none arrives in the child, whose handlers the kernel resets
+// (CLONE_CLEAR_SIGHAND), before its program restores the mask.
 //
 //go:linkname beforeFork syscall.runtime_BeforeFork
 func beforeFork()
 
 //go:linkname afterFork syscall.runtime_AfterFork
 func afterFork()
-
-//go:linkname afterForkInChild syscall.runtime_AfterForkInChild
-func afterForkInChild()
 
 // cloneArgs is struct clone_args of clone3(2).
 type cloneArgs struct {
@@ -73,7 +71,6 @@ func fork(args *cloneArgs, entry initproc.Entry) (int, syscall.Errno) {
 		afterFork()
 		return int(pid), errno
 	}
-	afterForkInChild()
 	entry.Run()
 	return 0, 0
 }
