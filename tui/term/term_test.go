@@ -154,8 +154,9 @@ func TestKeysReachTheProgram(t *testing.T) {
 func TestScrollback(t *testing.T) {
 	u := sit(t, newEngine(t), 40, 10)
 	u.run(u.m.OpenShell())
+	u.prompt(1)
 	u.types("seq 1 500\n")
-	u.sees("500   ")
+	u.sees("499  ")
 	u.leader("[")
 	u.types("g")
 	u.sees("seq 1 500")
