@@ -291,7 +291,7 @@ func TestEverySizeIsExact(t *testing.T) {
 	u.run(u.m.OpenShell())
 	check()
 	u.m.SetSize(80, 24)
-	u.types("printf '\\033]0;t\\033[2J\\a日本語 👨‍👩‍👧 e\\314\\201 '\n")
+	u.types("printf '\\033]0;t\\033[2J\\a日本語 👨‍👩‍👧 e\\314\\201\\n'\n")
 	u.sees("日本語")
 	check()
 	u.leader("c")
