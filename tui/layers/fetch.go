@@ -178,7 +178,9 @@ func liveTree(c berthapi.Changes, bare bool) *tree.Tree {
 	for _, ch := range c.Changes {
 		kind := changeKinds[ch.Kind]
 		if kind == tree.Modified && (ch.Mode.IsDir() || bare && above[ch.Path]) {
-			kind = tree.Unchanged
+			if kind = tree.Unchanged; !above[ch.Path] {
+				continue
+			}
 		}
 		size := ch.Size
 		if !ch.Mode.IsRegular() {

@@ -24,7 +24,7 @@ import (
 // engine is an engine whose only container is the machine itself: an exec is a
 // process on a pseudo-terminal, its stream a pipe.
 type engine struct {
-	t       *testing.T
+	t       testing.TB
 	version string
 	missing map[string]bool // commands that are not there
 	tty     bool            // the main process has a terminal
@@ -44,7 +44,7 @@ type process struct {
 	code    int
 }
 
-func newEngine(t *testing.T) *engine {
+func newEngine(t testing.TB) *engine {
 	e := &engine{t: t, version: "1.47", tty: true, missing: map[string]bool{}, execs: map[string]*process{}}
 	t.Cleanup(func() {
 		e.mu.Lock()
@@ -157,13 +157,13 @@ func (e *engine) ContainerResize(_ context.Context, _ string, o client.Container
 // user sits before a pane: commands run in goroutines as the runtime runs
 // them, their messages come back one at a time.
 type user struct {
-	t    *testing.T
+	t    testing.TB
 	m    *Model
 	msgs chan tea.Msg
 	out  []tea.Msg // messages for the console
 }
 
-func sit(t *testing.T, e *engine, width, height int) *user {
+func sit(t testing.TB, e *engine, width, height int) *user {
 	u := &user{t: t, m: New(Config{Engine: e}), msgs: make(chan tea.Msg, 1000)}
 	u.m.SetSize(width, height)
 	u.m.SetContainer("c1", "web", true)

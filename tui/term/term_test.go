@@ -364,3 +364,16 @@ func TestInputOfAProgramThatDoesNotReadIsBounded(t *testing.T) {
 		t.Error("a reply was added")
 	}
 }
+
+// BenchmarkYes is a million lines through a terminal, a stream and the pane.
+func BenchmarkYes(b *testing.B) {
+	for b.Loop() {
+		u := sit(b, newEngine(b), 80, 24)
+		u.run(u.m.OpenShell())
+		u.types("yes | head -n 1000000; echo do''ne\n")
+		for !strings.Contains(u.screen(), "done") {
+			u.handle(<-u.msgs)
+		}
+		u.m.Close()
+	}
+}
