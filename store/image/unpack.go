@@ -118,7 +118,7 @@ func (s *Store) spool(ctx context.Context, r io.Reader, expected digest.Digest) 
 	}
 	defer w.Close()
 	sn := &sniffer{w: w}
-	size, err := io.Copy(sn, contextReader{ctx, r})
+	size, err := io.CopyBuffer(sn, contextReader{ctx, r}, make([]byte, 1<<20))
 	if err == nil {
 		err = w.Commit(ctx, size, expected)
 	}

@@ -186,3 +186,31 @@ func TestUsageCountsHardLinksOnce(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkContainer is what a container's life costs the snapshotter.
+func BenchmarkContainer(b *testing.B) {
+	root := b.TempDir()
+	db, err := meta.Open(filepath.Join(root, "meta.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	o, err := Open(root, db, Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := o.Prepare(b.Context(), "a", ""); err != nil {
+		b.Fatal(err)
+	}
+	if err := o.Commit(b.Context(), "A", "a"); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := o.Prepare(b.Context(), "c", "A"); err != nil {
+			b.Fatal(err)
+		}
+		if err := o.Remove(b.Context(), "c"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
