@@ -33,6 +33,10 @@ type ApplyOptions struct {
 	Lower []string
 	// Index is where to write the index of the layer; "" for none.
 	Index string
+	// Complete refuses a stream that ends without tar's end marker. Where a
+	// digest tells what is complete it is not needed, and some tools leave
+	// the marker out.
+	Complete bool
 }
 
 // Result tells what Apply unpacked.
@@ -76,6 +80,9 @@ func Apply(ctx context.Context, dir string, r io.Reader, opts ApplyOptions) (_ R
 	defer p.stop()
 	if err := a.entriesOf(ctx, tar.NewReader(p)); err != nil {
 		return Result{}, fmt.Errorf("unpack layer: %w", err)
+	}
+	if opts.Complete && p.err == io.EOF {
+		return Result{}, fmt.Errorf("unpack layer: %w", streamError(io.ErrUnexpectedEOF))
 	}
 	// The diff ID covers what follows the end of the archive, too, and only
 	// the end of the stream shows that it is complete.
@@ -193,7 +200,7 @@ func (a *applier) entry(hdr *tar.Header, content io.Reader) error {
 	switch hdr.Typeflag {
 	case tar.TypeXGlobalHeader:
 		return nil // git-archive's comment
-	case tar.TypeReg, tar.TypeRegA, tar.TypeGNUSparse, tar.TypeCont, tar.TypeDir, tar.TypeSymlink,
+	case tar.TypeReg, tar.TypeGNUSparse, tar.TypeCont, tar.TypeDir, tar.TypeSymlink,
 		tar.TypeLink, tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
 	default:
 		return refuse("unknown type %q", hdr.Typeflag)

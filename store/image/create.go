@@ -169,7 +169,9 @@ func (n *NewImage) describe(config *dockerspec.DockerOCIImage, diffID digest.Dig
 		created = time.Now().UTC()
 	}
 	config.Created = &created
-	config.Author = n.Author
+	if n.Author != "" {
+		config.Author = n.Author
+	}
 	config.RootFS.Type = "layers"
 	config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, diffID)
 	config.History = append(config.History, ocispec.History{
@@ -183,7 +185,7 @@ func (s *Store) unpackNew(ctx context.Context, parent record, blob ocispec.Descr
 	if err != nil {
 		return "", err
 	}
-	key, res, err := s.unpackBlob(ctx, below, blob)
+	key, res, err := s.unpackBlob(ctx, below, blob, false)
 	if err != nil {
 		return "", err
 	}

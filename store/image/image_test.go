@@ -322,4 +322,7 @@ func TestCommitSnapshotIsReproducible(t *testing.T) {
 	}
 }
 
-var removeAll = image.RemoveOptions{Force: true}
+var (
+	removeAll = image.RemoveOptions{Force: true}
+	fixed     = time.Unix(1000, 0)
+)

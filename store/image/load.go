@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -114,13 +115,17 @@ func (s *Store) spoolArchive(ctx context.Context, r io.Reader) (*archive, error)
 	}
 	defer stream.Close()
 	a := &archive{store: s, files: make(map[string]ocispec.Descriptor), docs: make(map[string][]byte), links: make(map[string]string)}
-	tr := tar.NewReader(stream)
+	in := &endReader{r: contextReader{ctx, stream}}
+	tr := tar.NewReader(in)
 	for n := 0; ; n++ {
 		hdr, err := tr.Next()
 		if err == io.EOF {
+			if in.ended { // before tar's end marker
+				return nil, archiveError(io.ErrUnexpectedEOF)
+			}
 			// Read on: the end of a compressed stream has its checksum, and
 			// a client that still sends wants to be listened to.
-			_, err = io.Copy(io.Discard, contextReader{ctx, stream})
+			_, err = io.Copy(io.Discard, in)
 			return a, archiveError(err)
 		}
 		if err != nil {
@@ -133,6 +138,18 @@ func (s *Store) spoolArchive(ctx context.Context, r io.Reader) (*archive, error)
 			return nil, fmt.Errorf("entry %q: %w", hdr.Name, archiveError(err))
 		}
 	}
+}
+
+// endReader notes that the end of a stream was read.
+type endReader struct {
+	r     io.Reader
+	ended bool
+}
+
+func (e *endReader) Read(p []byte) (int, error) {
+	n, err := e.r.Read(p)
+	e.ended = e.ended || err == io.EOF && n == 0
+	return n, err
 }
 
 // archiveError says of an archive that ends early that it does.
@@ -167,9 +184,14 @@ func (a *archive) entry(ctx context.Context, hdr *tar.Header, r io.Reader) error
 		return nil
 	case tar.TypeSymlink:
 		return a.link(name, hdr.Linkname)
-	case tar.TypeReg, tar.TypeRegA:
+	case tar.TypeReg:
 	default:
 		return fmt.Errorf("type %q has no place in an image archive: %w", hdr.Typeflag, errdefs.ErrInvalidArgument)
+	}
+	for key := range hdr.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") { // a few bytes could claim to be any number
+			return fmt.Errorf("sparse files have no place in an image archive: %w", errdefs.ErrInvalidArgument)
+		}
 	}
 	switch base := path.Base(name); {
 	case name == dockerManifest, name == ociIndex, name == ocispec.ImageLayoutFile:
@@ -233,10 +255,13 @@ func (a *archive) plan(ctx context.Context) ([]plan, error) {
 		return nil, err
 	}
 	doc, ok := a.docs[dockerManifest]
-	if !ok {
-		if a.docs[ociIndex] == nil {
-			return nil, fmt.Errorf("the archive has neither %s nor %s: %w", dockerManifest, ociIndex, errdefs.ErrInvalidArgument)
-		}
+	switch {
+	case ok:
+	case a.docs[ociIndex] == nil:
+		return nil, fmt.Errorf("the archive has neither %s nor %s: %w", dockerManifest, ociIndex, errdefs.ErrInvalidArgument)
+	case len(manifests) == 0:
+		return nil, fmt.Errorf("%s names no image for linux/%s: %w", ociIndex, runtime.GOARCH, errdefs.ErrInvalidArgument)
+	default:
 		return manifests, nil
 	}
 	items, err := decodeDockerManifest(doc)

@@ -178,6 +178,7 @@ func TestLoadRefuses(t *testing.T) {
 		"no manifest":                   pack(t, member{name: "x", data: "y"}),
 		"noise":                         bytes.Repeat([]byte("noise and no tar "), 100),
 		"cut in a layer":                whole[:1000],
+		"cut before the end marker":     whole[:len(whole)-1024],
 		"cut before the manifest":       whole[:len(whole)-2048],
 		"dot dot":                       with(member{name: "../evil", data: "x"}),
 		"absolute":                      with(member{name: "/evil", data: "x"}),

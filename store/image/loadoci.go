@@ -28,7 +28,8 @@ const (
 // maxIndexDepth is how deep indexes may be nested.
 const maxIndexDepth = 4
 
-// manifests reads the images that the archive's index.json names.
+// manifests reads the images for this machine that the archive's index.json
+// names.
 func (a *archive) manifests(ctx context.Context) ([]plan, error) {
 	doc, ok := a.docs[ociIndex]
 	if !ok {
@@ -51,9 +52,6 @@ func (a *archive) manifests(ctx context.Context) ([]plan, error) {
 			p.names = []string{name}
 		}
 		plans = append(plans, *p)
-	}
-	if len(plans) == 0 {
-		return nil, fmt.Errorf("%s names no image for linux/%s: %w", ociIndex, runtime.GOARCH, errdefs.ErrInvalidArgument)
 	}
 	return sameImages(plans), nil
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/containerd/errdefs"
-	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
 
 	"berth/store/gc"
@@ -16,7 +15,7 @@ import (
 
 // RemoveOptions tune Remove.
 type RemoveOptions struct {
-	// Force removes an image by its ID although several repositories have it.
+	// Force removes an image by its ID although it has several names.
 	Force bool
 	// InUse, if set, is asked before an image goes for good; its error keeps
 	// the image and its names, and is returned.
@@ -97,7 +96,7 @@ func (s *Store) planRemoval(tx *meta.Tx, ref string, force bool) (removal, error
 	if name != "" && len(names) > 1 {
 		return removal{id: id, names: []string{name}, steps: []Removed{{Untagged: familiar(name)}}}, nil
 	}
-	if name == "" && repositories(names) > 1 && !force {
+	if name == "" && len(names) > 1 && !force {
 		return removal{}, fmt.Errorf("unable to delete %s (must be forced) - image is referenced in multiple repositories: %w", ref, errdefs.ErrConflict)
 	}
 	r, err := s.images.In(tx).Get(id.String())
@@ -124,17 +123,6 @@ func (s *Store) namesOf(tx *meta.Tx, id digest.Digest) ([]string, error) {
 		return nil
 	})
 	return names, err
-}
-
-// repositories counts the repositories that names are of.
-func repositories(names []string) int {
-	seen := make(map[string]bool)
-	for _, name := range names {
-		if named, err := reference.ParseNormalizedNamed(name); err == nil {
-			seen[named.Name()] = true
-		}
-	}
-	return len(seen)
 }
 
 // Collect removes the blobs and layers that no image, container or lease

@@ -61,6 +61,7 @@ func (s *Store) selection(ctx context.Context, refs []string) ([]*selected, erro
 			if err != nil {
 				return err
 			}
+			s.holdBlobs(&r)
 			img = &selected{id: id, record: r}
 			byID[id], all = img, append(all, img)
 		}
@@ -91,6 +92,18 @@ func (s *Store) selection(ctx context.Context, refs []string) ([]*selected, erro
 		}
 	}
 	return all, ctx.Err()
+}
+
+// holdBlobs keeps the blobs of an image while a lease is held, also when the
+// image is removed meanwhile.
+func (s *Store) holdBlobs(r *record) {
+	s.gc.HoldBlob(r.Config.Digest)
+	if r.Manifest != nil {
+		s.gc.HoldBlob(r.Manifest.Digest)
+	}
+	for _, l := range r.Layers {
+		s.gc.HoldBlob(l.Digest)
+	}
 }
 
 // repository returns the tags of the repository that ref means, if it names

@@ -51,7 +51,7 @@ func (s *Store) unpackLayer(ctx context.Context, parent string, chainID, diffID 
 	if _, err := s.snapshots.Stat(ctx, chainID.String()); err == nil {
 		return nil
 	}
-	key, res, err := s.unpackBlob(ctx, parent, blob)
+	key, res, err := s.unpackBlob(ctx, parent, blob, true)
 	if err != nil {
 		return err
 	}
@@ -62,8 +62,9 @@ func (s *Store) unpackLayer(ctx context.Context, parent string, chainID, diffID 
 	return s.commitLayer(ctx, chainID, key, res)
 }
 
-// unpackBlob unpacks a layer into a snapshot that is still active.
-func (s *Store) unpackBlob(ctx context.Context, parent string, blob ocispec.Descriptor) (key string, res diff.Result, err error) {
+// unpackBlob unpacks a layer into a snapshot that is still active. A layer
+// that has no diff ID to be held to must at least end as a tar does.
+func (s *Store) unpackBlob(ctx context.Context, parent string, blob ocispec.Descriptor, known bool) (key string, res diff.Result, err error) {
 	ra, err := s.content.ReaderAt(ctx, blob)
 	if err != nil {
 		return "", res, fmt.Errorf("open the layer's blob: %w", err)
@@ -76,7 +77,7 @@ func (s *Store) unpackBlob(ctx context.Context, parent string, blob ocispec.Desc
 	dirs, err := s.snapshots.Dirs(ctx, key)
 	if err == nil {
 		blob := io.NewSectionReader(ra, 0, ra.Size())
-		res, err = diff.Apply(ctx, dirs.Upper, blob, diff.ApplyOptions{Lower: dirs.Lower, Index: dirs.Index})
+		res, err = diff.Apply(ctx, dirs.Upper, blob, diff.ApplyOptions{Lower: dirs.Lower, Index: dirs.Index, Complete: !known})
 	}
 	if err != nil {
 		return "", res, s.dropSnapshot(ctx, key, err)
