@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"berth/engine/logs"
 	"berth/shim"
@@ -94,6 +95,7 @@ func (cs *Containers) Attach(ctx context.Context, ref string, opts AttachOptions
 func (c *ctr) queue(q *queuedAttach, accept func() (*os.File, []byte, error)) (bool, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.dropVanished()
 	switch {
 	case c.gone || c.removing:
 		return false, kind(errdefs.ErrConflict, "container %s is marked for removal and cannot be attached to", c.id)
@@ -139,6 +141,31 @@ func (cs *Containers) serve(c *ctr, client *shim.Client, q queuedAttach) error {
 	}
 	cs.emit(rec, events.ActionAttach)
 	return nil
+}
+
+// serveQueue hands the waiting clients to the shim.
+func (cs *Containers) serveQueue(c *ctr, client *shim.Client, queue []queuedAttach) {
+	for _, q := range queue {
+		if err := cs.serve(c, client, q); err != nil {
+			cs.e.log.Warn("a client that waited for the start is gone", "id", c.id, "err", err)
+		}
+		q.conn.Close()
+	}
+}
+
+// dropVanished closes those of the waiting clients that have hung up. The
+// container's lock is held.
+func (c *ctr) dropVanished() {
+	c.attaches = slices.DeleteFunc(c.attaches, func(q queuedAttach) bool {
+		// One that only closed its sending side still wants the output.
+		fds := []unix.PollFd{{Fd: int32(q.conn.Fd())}}
+		n, err := unix.Poll(fds, 0)
+		gone := err == nil && n > 0 && fds[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0
+		if gone {
+			q.conn.Close()
+		}
+		return gone
+	})
 }
 
 // dropAttaches closes the clients that wait for a start that will not come.

@@ -32,12 +32,12 @@ var (
 	}
 )
 
-// randomName makes up a name; from the third try on with a digit, as
-// names get scarce.
+// randomName makes up a name; from the third try on with a number, which grows
+// with the tries, as names get scarce.
 func randomName(try int) string {
 	name := adjectives[mrand.IntN(len(adjectives))] + "_" + nouns[mrand.IntN(len(nouns))]
 	if try > 2 {
-		name += strconv.Itoa(mrand.IntN(10))
+		name += strconv.Itoa(mrand.IntN(10 * try))
 	}
 	return name
 }

@@ -209,12 +209,7 @@ func (cs *Containers) connectAndGo(ctx context.Context, c *ctr, rec record, clie
 	queue := c.attaches
 	c.attaches = nil
 	c.mu.Unlock()
-	for _, q := range queue {
-		if err := cs.serve(c, client, q); err != nil {
-			cs.e.log.Warn("a client that waited for the start is gone", "id", c.id, "err", err)
-		}
-		q.conn.Close()
-	}
+	cs.serveQueue(c, client, queue)
 	if err := client.Start(); err != nil {
 		return err
 	}
@@ -223,8 +218,11 @@ func (cs *Containers) connectAndGo(ctx context.Context, c *ctr, rec record, clie
 	c.mu.Lock()
 	c.run, c.lastShim = r, client.ShimPID()
 	c.rec.State = state{Running: true, Pid: client.PID(), StartedAt: started, FinishedAt: c.rec.State.FinishedAt}
-	rec = c.rec
+	rec, queue = c.rec, c.attaches
+	c.attaches = nil
 	c.mu.Unlock()
+	// Those that came since; from now on they find the run.
+	cs.serveQueue(c, client, queue)
 	cs.emit(rec, events.ActionStart)
 	cs.e.work.Add(1)
 	go func() {

@@ -31,6 +31,60 @@ func TestAttachBeforeStartLosesNothing(t *testing.T) {
 	}
 }
 
+func TestAttachDuringStart(t *testing.T) {
+	r := newRig(t)
+	for range 20 {
+		id := r.create(shell("echo x"))
+		c, conn := r.pipe()
+		attached := make(chan error, 1)
+		go func() {
+			attached <- r.Containers.Attach(r.ctx, id, AttachOptions{Stream: true, Stdout: true, Conn: conn})
+			conn.Close()
+		}()
+		r.start(id)
+		if err := <-attached; err != nil {
+			t.Fatal(err)
+		}
+		// However late it came, it must not wait for ever: for the next run, if this one was over.
+		r.until("the end of the stream", func() string {
+			select {
+			case <-c.done:
+				return ""
+			default:
+			}
+			if r.inspect(id).State.Running {
+				return "it runs"
+			}
+			if err := r.Containers.Start(r.ctx, id, StartOptions{}); err != nil && !errdefs.IsNotModified(err) {
+				return err.Error()
+			}
+			return "open"
+		})
+	}
+}
+
+func TestClientsThatVanishBeforeTheStart(t *testing.T) {
+	r := newRig(t)
+	id := r.create(shell("echo x"))
+	for range 3 * maxQueued {
+		c, conn := r.pipe()
+		if err := r.Containers.Attach(r.ctx, id, AttachOptions{Stream: true, Stdout: true, Conn: conn}); err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+		c.conn.Close()
+	}
+	c, conn := r.pipe()
+	if err := r.Containers.Attach(r.ctx, id, AttachOptions{Stream: true, Stdout: true, Conn: conn}); err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	r.start(id)
+	if got := c.end(); got != "x\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestAttachToARunOfAnotherCommand(t *testing.T) {
 	r := newRig(t)
 	o := shell("cat; echo bye; exit 6")
