@@ -34,7 +34,7 @@ type containers struct {
 	samples int
 }
 
-var errNoContainer = fmt.Errorf("No such container: nope: %w", errdefs.ErrNotFound)
+var errNoContainer = &kinded{"No such container: nope", errdefs.ErrNotFound}
 
 func (c *containers) ask(ref string, what ...any) error {
 	c.mu.Lock()

@@ -41,6 +41,7 @@ func (b *berthHandlers) routes(rt *router) {
 	rt.on("GET /berth/", marked(func(http.ResponseWriter, *http.Request) error { return pageNotFound }))
 }
 
+// listLayers answers GET /berth/images/{ref}/layers.
 func (b *berthHandlers) listLayers(w http.ResponseWriter, r *http.Request) error {
 	layers, err := b.layers.Layers(r.Context(), r.PathValue("ref"))
 	if err != nil {
@@ -53,6 +54,8 @@ func (b *berthHandlers) listLayers(w http.ResponseWriter, r *http.Request) error
 	return writeJSON(w, http.StatusOK, answer)
 }
 
+// entries answers GET /berth/images/{ref}/layers/{n}/entries, a line of JSON each, as they are read from the index: neither
+// side holds them all. An index that turns out damaged cuts the answer off.
 func (b *berthHandlers) entries(w http.ResponseWriter, r *http.Request) error {
 	n, err := layerOf(r)
 	if err != nil {
@@ -79,6 +82,7 @@ func (b *berthHandlers) entries(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// layerFile answers GET /berth/images/{ref}/layers/{n}/file?path=.
 func (b *berthHandlers) layerFile(w http.ResponseWriter, r *http.Request) error {
 	n, err := layerOf(r)
 	if err != nil {
@@ -91,6 +95,8 @@ func (b *berthHandlers) layerFile(w http.ResponseWriter, r *http.Request) error 
 	return sendFile(w, file, size)
 }
 
+// changes answers GET /berth/containers/{id}/changes: as docker's route of that name, but telling a change of mode or owner
+// from one of content, and with what the console shows of a file.
 func (b *berthHandlers) changes(w http.ResponseWriter, r *http.Request) error {
 	changes, err := b.live.LiveDiff(r.Context(), r.PathValue("id"))
 	if err != nil {
@@ -113,6 +119,7 @@ var kindOf = map[diff.Kind]berthapi.Kind{
 	diff.Added: berthapi.Added, diff.Modified: berthapi.Modified, diff.Metadata: berthapi.Metadata, diff.Deleted: berthapi.Deleted,
 }
 
+// containerFile answers GET /berth/containers/{id}/file?path=.
 func (b *berthHandlers) containerFile(w http.ResponseWriter, r *http.Request) error {
 	file, size, err := b.live.File(r.Context(), r.PathValue("id"), r.URL.Query().Get("path"))
 	if err != nil {

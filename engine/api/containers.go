@@ -67,6 +67,8 @@ func (c *containerHandlers) routes(rt *router) {
 	c.streamRoutes(rt)
 }
 
+// list answers GET /containers/json: the running containers, newest first; ?all= the others too, ?limit= the newest n in
+// whatever state, ?size= with the sizes of their layers, ?filters= those that match.
 func (c *containerHandlers) list(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	limit, err := number(query, "limit", 0)
@@ -91,6 +93,8 @@ type createRequest struct {
 	MacAddress network.HardwareAddr
 }
 
+// create answers POST /containers/create?name=&platform= with 201 and the ID. 404 for a missing image is what makes the
+// CLI pull; 409 is a name that is taken.
 func (c *containerHandlers) create(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	var req createRequest
@@ -182,6 +186,7 @@ func platformOf(text string) (*ocispec.Platform, error) {
 	return &p, nil
 }
 
+// inspect answers GET /containers/{id}/json; ?size= fills in SizeRw and SizeRootFs.
 func (c *containerHandlers) inspect(w http.ResponseWriter, r *http.Request) error {
 	found, err := c.read.Inspect(r.Context(), r.PathValue("id"), flag(r.URL.Query(), "size"))
 	if err != nil {
@@ -194,6 +199,7 @@ func (c *containerHandlers) inspect(w http.ResponseWriter, r *http.Request) erro
 	return writeJSON(w, http.StatusOK, body)
 }
 
+// changes answers GET /containers/{id}/changes: the paths that differ from the image, Kind 0 modified, 1 added, 2 deleted.
 func (c *containerHandlers) changes(w http.ResponseWriter, r *http.Request) error {
 	changes, err := c.read.Changes(r.Context(), r.PathValue("id"))
 	if err != nil {
@@ -202,6 +208,7 @@ func (c *containerHandlers) changes(w http.ResponseWriter, r *http.Request) erro
 	return writeJSON(w, http.StatusOK, list(changes))
 }
 
+// top answers GET /containers/{id}/top with what ps prints for ?ps_args= ("-ef" by default).
 func (c *containerHandlers) top(w http.ResponseWriter, r *http.Request) error {
 	processes, err := c.read.Top(r.Context(), r.PathValue("id"), r.URL.Query().Get("ps_args"))
 	if err != nil {
@@ -210,6 +217,7 @@ func (c *containerHandlers) top(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, processes)
 }
 
+// start answers POST /containers/{id}/start with 204, or 304 if the container runs.
 func (c *containerHandlers) start(w http.ResponseWriter, r *http.Request) error {
 	o := engine.StartOptions{Checkpoint: r.URL.Query().Get("checkpoint")}
 	return noContent(w, c.life.Start(r.Context(), r.PathValue("id"), o))
@@ -234,6 +242,8 @@ func (c *containerHandlers) stopping(do func(context.Context, string, engine.Sto
 	}
 }
 
+// kill answers POST /containers/{id}/kill?signal= (a name or a number, KILL by default) with 204, or 409 if the container
+// does not run.
 func (c *containerHandlers) kill(w http.ResponseWriter, r *http.Request) error {
 	err := c.life.Kill(r.Context(), r.PathValue("id"), r.URL.Query().Get("signal"))
 	return noContent(w, err)
@@ -246,10 +256,12 @@ func (c *containerHandlers) plain(do func(context.Context, string) error) handle
 	}
 }
 
+// rename answers POST /containers/{id}/rename?name= with 204, or 409 if the name is taken.
 func (c *containerHandlers) rename(w http.ResponseWriter, r *http.Request) error {
 	return noContent(w, c.life.Rename(r.Context(), r.PathValue("id"), strings.TrimPrefix(r.URL.Query().Get("name"), "/")))
 }
 
+// resize answers POST /containers/{id}/resize?h=&w= (characters) with 200.
 func (c *containerHandlers) resize(w http.ResponseWriter, r *http.Request) error {
 	height, width, err := sizeOf(r)
 	if err != nil {
@@ -281,6 +293,8 @@ func sizeOf(r *http.Request) (height, width uint, err error) {
 // maxSide is the largest size of a terminal that the kernel can store (struct winsize).
 const maxSide = 1<<16 - 1
 
+// remove answers DELETE /containers/{id} with 204, or 409 if the container runs; ?force= kills it first, ?v= takes its
+// anonymous volumes too.
 func (c *containerHandlers) remove(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	if flag(query, "link") {
@@ -290,6 +304,7 @@ func (c *containerHandlers) remove(w http.ResponseWriter, r *http.Request) error
 	return noContent(w, c.life.Remove(r.Context(), r.PathValue("id"), o))
 }
 
+// prune answers POST /containers/prune: all stopped containers that match ?filters= go.
 func (c *containerHandlers) prune(w http.ResponseWriter, r *http.Request) error {
 	filters, err := filter.Parse(r.URL.Query().Get("filters"))
 	if err != nil {

@@ -27,6 +27,7 @@ func (e *execHandlers) routes(rt *router) {
 	rt.on("GET /exec/{id}/json", e.inspect)
 }
 
+// create answers POST /containers/{id}/exec with 201 and the ID of the exec, which start then runs.
 func (e *execHandlers) create(w http.ResponseWriter, r *http.Request) error {
 	var req container.ExecCreateRequest
 	if err := readJSON(w, r, &req); err != nil {
@@ -50,6 +51,8 @@ func (e *execHandlers) create(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusCreated, container.ExecCreateResponse{ID: id})
 }
 
+// start answers POST /exec/{id}/start: with Detach at once, else the connection becomes the stream of the process, whose
+// exit code inspect tells once the stream has ended.
 func (e *execHandlers) start(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("id")
 	var req container.ExecStartRequest
@@ -84,6 +87,7 @@ func (e *execHandlers) start(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// resize answers POST /exec/{id}/resize?h=&w= (characters) with 200.
 func (e *execHandlers) resize(w http.ResponseWriter, r *http.Request) error {
 	height, width, err := sizeOf(r)
 	if err != nil {
@@ -96,6 +100,7 @@ func (e *execHandlers) resize(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// inspect answers GET /exec/{id}/json; ExitCode is null while the process runs.
 func (e *execHandlers) inspect(w http.ResponseWriter, r *http.Request) error {
 	found, err := e.execs.ExecInspect(r.Context(), r.PathValue("id"))
 	if err != nil {

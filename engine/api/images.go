@@ -50,6 +50,7 @@ func (i *imageHandlers) routes(rt *router) {
 	rt.onNamed("DELETE /images/", "", i.remove)
 }
 
+// list answers GET /images/json, newest first. ?filter= was the filter "reference" until 1.41.
 func (i *imageHandlers) list(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	filters, err := filter.Parse(query.Get("filters"))
@@ -72,6 +73,7 @@ func (i *imageHandlers) list(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, answer)
 }
 
+// inspect answers GET /images/{name}/json.
 func (i *imageHandlers) inspect(w http.ResponseWriter, r *http.Request) error {
 	found, err := i.read.Inspect(r.Context(), r.PathValue("name"))
 	if err != nil {
@@ -84,6 +86,7 @@ func (i *imageHandlers) inspect(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, answer)
 }
 
+// history answers GET /images/{name}/history, newest step first.
 func (i *imageHandlers) history(w http.ResponseWriter, r *http.Request) error {
 	steps, err := i.read.History(r.Context(), r.PathValue("name"))
 	if err != nil {
@@ -92,6 +95,7 @@ func (i *imageHandlers) history(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, list(steps))
 }
 
+// tag answers POST /images/{name}/tag?repo=&tag= with 201.
 func (i *imageHandlers) tag(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	if err := i.write.Tag(r.Context(), r.PathValue("name"), query.Get("repo"), query.Get("tag")); err != nil {
@@ -101,6 +105,8 @@ func (i *imageHandlers) tag(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// remove answers DELETE /images/{name} with the names and layers that went, or 409 if a container or another name keeps
+// the image and ?force= cannot or does not help.
 func (i *imageHandlers) remove(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	o := engine.ImageRemoveOptions{Force: flag(query, "force"), NoPrune: flag(query, "noprune")}
@@ -111,6 +117,7 @@ func (i *imageHandlers) remove(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, list(removed))
 }
 
+// prune answers POST /images/prune: images without a name go; with dangling=false in ?filters= all that no container uses.
 func (i *imageHandlers) prune(w http.ResponseWriter, r *http.Request) error {
 	filters, err := filter.Parse(r.URL.Query().Get("filters"))
 	if err != nil {
@@ -138,6 +145,8 @@ func (i *imageHandlers) save(w http.ResponseWriter, r *http.Request) error {
 	return i.read.Save(r.Context(), w, refs)
 }
 
+// load answers POST /images/load. The body is the archive, of any size: it goes to disk as it comes. The answer follows
+// the whole of it, so that a bad archive has a status.
 func (i *imageHandlers) load(w http.ResponseWriter, r *http.Request) error {
 	loaded, err := i.write.Load(r.Context(), r.Body)
 	if err != nil {

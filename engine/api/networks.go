@@ -28,6 +28,7 @@ func (n *networkHandlers) routes(rt *router) {
 	}
 }
 
+// list answers GET /networks, without the containers in them.
 func (n *networkHandlers) list(w http.ResponseWriter, r *http.Request) error {
 	filters, err := filter.Parse(r.URL.Query().Get("filters"))
 	if err != nil {
@@ -40,6 +41,7 @@ func (n *networkHandlers) list(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, list(found))
 }
 
+// inspect answers GET /networks/{id}, with the containers in it.
 func (n *networkHandlers) inspect(w http.ResponseWriter, r *http.Request) error {
 	if scope := r.URL.Query().Get("scope"); scope != "" && scope != "local" {
 		return &statusError{http.StatusNotFound, "network " + r.PathValue("id") + " not found: this engine has local networks only"}

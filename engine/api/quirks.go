@@ -149,7 +149,6 @@ type config152 struct {
 	Env          []string
 	Cmd          []string
 	Healthcheck  *container.HealthConfig `json:",omitempty"`
-	ArgsEscaped  bool                    `json:",omitempty"`
 	Volumes      map[string]struct{}
 	WorkingDir   string
 	Entrypoint   []string
@@ -214,7 +213,7 @@ func imageConfig(c *dockerspec.DockerOCIImageConfig, v version) (json.RawMessage
 		c = &dockerspec.DockerOCIImageConfig{}
 	}
 	config := config152{
-		User: c.User, ExposedPorts: c.ExposedPorts, Env: c.Env, Cmd: c.Cmd, Healthcheck: c.Healthcheck, ArgsEscaped: c.ArgsEscaped,
+		User: c.User, ExposedPorts: c.ExposedPorts, Env: c.Env, Cmd: c.Cmd, Healthcheck: c.Healthcheck,
 		Volumes: c.Volumes, WorkingDir: c.WorkingDir, Entrypoint: c.Entrypoint, OnBuild: c.OnBuild, Labels: c.Labels,
 		StopSignal: c.StopSignal, Shell: c.Shell,
 	}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path"
 	"runtime/debug"
 	"strings"
 
@@ -59,6 +60,10 @@ var pageNotFound = &statusError{http.StatusNotFound, "page not found"}
 
 // serve is the handler of all routes.
 func (rt *router) serve(w http.ResponseWriter, r *http.Request) error {
+	if path.Clean(r.URL.Path) != r.URL.Path {
+		// The mux would redirect: an empty name (/containers//json) would become a list, and the version be lost.
+		return pageNotFound
+	}
 	if _, pattern := rt.mux.Handler(r); pattern == "" {
 		return pageNotFound
 	}

@@ -26,7 +26,8 @@ func TestVersions(t *testing.T) {
 	for _, path := range []string{"/v1.24/containers/json", "/v1.56/containers/json", "/containers/json"} {
 		f.expect("GET", path, "", 200, "[]")
 	}
-	for _, path := range []string{"/v1/containers/json", "/v1.x/info2", "/", "/v1.50/", "/v1.50", "/containers", "/containers/x/y"} {
+	for _, path := range []string{"/v1/containers/json", "/v1.x/info2", "/", "/v1.50/", "/v1.50", "/containers", "/containers/x/y",
+		"/containers//json", "/v1.50//info", "/v1.50/containers/x/../json", "/containers/json/", "/berth/"} {
 		f.expect("GET", path, "", 404, "message: page not found")
 	}
 	// A method that a path does not have is not found either, as with docker.

@@ -30,6 +30,8 @@ func (c *containerHandlers) streamRoutes(rt *router) {
 	rt.on("POST /containers/{id}/attach", c.attach)
 }
 
+// attach answers POST /containers/{id}/attach: the connection becomes the stream of the container. It may be made before
+// the container starts, as docker run does, and outlives the engine.
 func (c *containerHandlers) attach(w http.ResponseWriter, r *http.Request) error {
 	query, id := r.URL.Query(), r.PathValue("id")
 	found, err := c.read.Inspect(r.Context(), id, false)
@@ -62,6 +64,8 @@ func (c *containerHandlers) attach(w http.ResponseWriter, r *http.Request) error
 	return err
 }
 
+// logs answers GET /containers/{id}/logs with the lines that ?stdout=, ?stderr=, ?since=, ?until= and ?tail= choose, and
+// with ?follow= those to come until the container ends. The type tells whether the lines have frames (since 1.42).
 func (c *containerHandlers) logs(w http.ResponseWriter, r *http.Request) error {
 	query, id := r.URL.Query(), r.PathValue("id")
 	o := engine.LogsOptions{
@@ -112,6 +116,7 @@ func (c *containerHandlers) logs(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
+// export answers GET /containers/{id}/export with a tar of the file system, cut off if reading it fails.
 func (c *containerHandlers) export(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "application/x-tar")
 	return c.flow.Export(r.Context(), r.PathValue("id"), w)

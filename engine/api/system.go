@@ -32,6 +32,8 @@ func (s *systemHandlers) routes(rt *router) {
 	rt.on("POST /build/prune", s.pruneBuilds)
 }
 
+// ping answers GET and HEAD /_ping. Clients learn from its headers what they may ask: Api-Version (negotiation), Ostype,
+// Builder-Version, Swarm.
 func (s *systemHandlers) ping(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
@@ -49,6 +51,7 @@ func (s *systemHandlers) ping(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
+// version answers GET /version. The fields beside Components repeat those of the Engine, for old clients.
 func (s *systemHandlers) version(w http.ResponseWriter, _ *http.Request) error {
 	kernel, err := engine.KernelVersion()
 	if err != nil {
@@ -67,6 +70,7 @@ func (s *systemHandlers) version(w http.ResponseWriter, _ *http.Request) error {
 	})
 }
 
+// info answers GET /info.
 func (s *systemHandlers) info(w http.ResponseWriter, r *http.Request) error {
 	info, err := s.about.Info(r.Context())
 	if err != nil {

@@ -30,6 +30,7 @@ func (v *volumeHandlers) routes(rt *router) {
 	rt.on("PUT /volumes/{name}", noSwarm) // only cluster volumes can be updated
 }
 
+// list answers GET /volumes.
 func (v *volumeHandlers) list(w http.ResponseWriter, r *http.Request) error {
 	filters, err := filter.Parse(r.URL.Query().Get("filters"))
 	if err != nil {
@@ -42,6 +43,7 @@ func (v *volumeHandlers) list(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, volume.ListResponse{Volumes: list(found), Warnings: []string{}})
 }
 
+// create answers POST /volumes/create with 201, also for a volume that exists.
 func (v *volumeHandlers) create(w http.ResponseWriter, r *http.Request) error {
 	var req volume.CreateRequest
 	if err := readJSON(w, r, &req); err != nil {
@@ -57,6 +59,7 @@ func (v *volumeHandlers) create(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusCreated, created)
 }
 
+// inspect answers GET /volumes/{name}.
 func (v *volumeHandlers) inspect(w http.ResponseWriter, r *http.Request) error {
 	found, err := v.volumes.Inspect(r.Context(), r.PathValue("name"))
 	if err != nil {
@@ -65,11 +68,14 @@ func (v *volumeHandlers) inspect(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, found)
 }
 
+// remove answers DELETE /volumes/{name} with 204, or 409 if a container uses it; with ?force= (since 1.25) a volume that is
+// not there is no error.
 func (v *volumeHandlers) remove(w http.ResponseWriter, r *http.Request) error {
 	force := flag(r.URL.Query(), "force") && !versionOf(r).before(25)
 	return noContent(w, v.volumes.Remove(r.Context(), r.PathValue("name"), force))
 }
 
+// prune answers POST /volumes/prune: anonymous volumes that nothing uses go; with all=true in ?filters= named ones too.
 func (v *volumeHandlers) prune(w http.ResponseWriter, r *http.Request) error {
 	filters, err := filter.Parse(r.URL.Query().Get("filters"))
 	if err != nil {
