@@ -33,6 +33,7 @@ type rig struct {
 	dir    string
 	socket string
 	client *client.Client
+	server *api.Server
 }
 
 func newRig(t *testing.T) *rig {
@@ -56,6 +57,7 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	s := api.NewServer(api.New(e, log), log)
+	r.server = s
 	go func() {
 		if err := s.Serve(l); err != nil {
 			t.Error(err)
