@@ -27,6 +27,9 @@ type foreground struct {
 // is the one to give to the container, nil without a terminal.
 func (a *app) foreground(terminal bool, f values) (*foreground, *os.File, error) {
 	fg := &foreground{a: a, detach: f.has("detach"), signals: make(chan os.Signal, 128)}
+	if !fg.detach {
+		go signal.Notify(fg.signals, forwarded...) // while the container is made
+	}
 	path := f.get("console-socket")
 	switch {
 	case !terminal && path != "", path != "" && !fg.detach:
@@ -48,7 +51,7 @@ func (a *app) foreground(terminal bool, f values) (*foreground, *os.File, error)
 }
 
 // attach takes over the terminal of a created process and begins to pass on
-// signals.
+// signals, those that came since it was begun with first.
 func (fg *foreground) attach(p *container.Process) error {
 	if fg.detach {
 		return nil
@@ -58,7 +61,6 @@ func (fg *foreground) attach(p *container.Process) error {
 			return err
 		}
 	}
-	signal.Notify(fg.signals, forwarded()...)
 	go func() {
 		for s := range fg.signals {
 			fg.forward(p, s)
@@ -67,20 +69,11 @@ func (fg *foreground) attach(p *container.Process) error {
 	return nil
 }
 
-// forwarded are the signals to pass on: all but those that cannot be caught and
-// our own affairs, which are children, closed pipes, the Go scheduler's SIGURG
-// and the C library's 32 and 33.
-func forwarded() []os.Signal {
-	var list []os.Signal
-	for s := unix.Signal(1); s <= 64; s++ {
-		switch s {
-		case unix.SIGKILL, unix.SIGSTOP, unix.SIGCHLD, unix.SIGPIPE, unix.SIGURG, 32, 33:
-		default:
-			list = append(list, s)
-		}
-	}
-	return list
-}
+// forwarded are the signals to pass on: those that are sent to programs, and
+// SIGRTMIN+3, which stops systemd. Not all that exist, since the Go runtime needs
+// two changes of thread for each.
+var forwarded = []os.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM,
+	unix.SIGCONT, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGWINCH, unix.Signal(34 + 3)}
 
 func (fg *foreground) forward(p *container.Process, s os.Signal) {
 	if s == unix.SIGWINCH {
@@ -175,7 +168,6 @@ func (fg *foreground) wait(p *container.Process) (int, error) {
 
 // close gives our terminal back as it was.
 func (fg *foreground) close() {
-	signal.Stop(fg.signals)
 	if fg.restore != nil {
 		_ = unix.IoctlSetTermios(int(fg.a.stdin.Fd()), unix.TCSETS, fg.restore)
 	}

@@ -256,7 +256,7 @@ func (b *build) adopt() error {
 		return fmt.Errorf("find init: %w", err)
 	}
 	rec.Started = started
-	if err := b.c.dir.write(rec); err != nil {
+	if err := b.c.dir.update(rec); err != nil {
 		return err
 	}
 	return setOOMScore(rec.PID, b.spec.Process.OOMScoreAdj)

@@ -19,7 +19,6 @@ const (
 	stateFile    = "state.json"
 	startSocket  = "start"
 	filterFile   = "seccomp"
-	lockFile     = "lock"
 	stateDirMode = 0o711
 )
 
@@ -75,24 +74,24 @@ func (d stateDir) has(name string) bool {
 }
 
 func (d stateDir) lock(how int) (*os.File, error) {
-	f, err := os.OpenFile(d.path(lockFile), os.O_RDWR|os.O_CREATE|unix.O_CLOEXEC, 0o600)
+	fd, err := unix.Open(string(d), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		if errors.Is(err, os.ErrNotExist) {
+		if err == unix.ENOENT {
 			return nil, fmt.Errorf("container does not exist: %s: %w", filepath.Base(string(d)), errdefs.ErrNotFound)
 		}
 		return nil, fmt.Errorf("lock the state: %w", err)
 	}
 	for {
-		err = unix.Flock(int(f.Fd()), how)
+		err = unix.Flock(fd, how)
 		if err != unix.EINTR {
 			break
 		}
 	}
 	if err != nil {
-		f.Close()
+		unix.Close(fd)
 		return nil, fmt.Errorf("lock the state: %w", err)
 	}
-	return f, nil
+	return os.NewFile(uintptr(fd), string(d)), nil
 }
 
 // locked tells whether another process is changing the container.
@@ -126,20 +125,42 @@ func (d stateDir) read() (record, error) {
 	return r, nil
 }
 
-// write replaces state.json as a whole.
+// write writes state.json for the first time.
 func (d stateDir) write(r *record) error {
 	b, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}
 	tmp := d.path(stateFile + ".tmp")
-	if err := os.WriteFile(tmp, b, 0o600); err != nil {
+	if err := os.WriteFile(tmp, append(b, pidRoom...), 0o600); err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}
 	if err := os.Rename(tmp, d.path(stateFile)); err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}
 	return nil
+}
+
+// pidRoom follows the first state, so that the second, in which init's numbers
+// are longer, covers it whole.
+const pidRoom = "                                        \n"
+
+// update writes the state with init in it over the first: one write(2), which
+// takes neither the time of a new file nor can be cut in two by a kill.
+func (d stateDir) update(r *record) error {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("write the state: %w", err)
+	}
+	f, err := os.OpenFile(d.path(stateFile), os.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("write the state: %w", err)
+	}
+	if _, err := f.Write(b); err != nil {
+		f.Close()
+		return fmt.Errorf("write the state: %w", err)
+	}
+	return f.Close()
 }
 
 // address is a name for a socket in the directory that fits sockaddr_un however
