@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -85,6 +86,19 @@ func (e *engine) listen() {
 }
 
 func (e *engine) stop() { e.server.Close() }
+
+// forget empties the list of requests, wanted returns it.
+func (e *engine) forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.requests = nil
+}
+
+func (e *engine) wanted() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.requests)
+}
 
 func (e *engine) routes() http.Handler {
 	mux := http.NewServeMux()
@@ -187,6 +201,18 @@ func (e *engine) find(ref string) *container.Summary {
 	return nil
 }
 
+// copy is find without the lock held, for reading only.
+func (e *engine) copy(ref string) *container.Summary {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c := e.find(ref)
+	if c == nil {
+		return nil
+	}
+	out := *c
+	return &out
+}
+
 // edit changes a container and emits an event.
 func (e *engine) edit(ref string, action events.Action, change func(c *container.Summary)) bool {
 	e.mu.Lock()
@@ -201,9 +227,7 @@ func (e *engine) edit(ref string, action events.Action, change func(c *container
 }
 
 func (e *engine) serveInspect(w http.ResponseWriter, r *http.Request) {
-	e.mu.Lock()
-	c := e.find(r.PathValue("id"))
-	e.mu.Unlock()
+	c := e.copy(r.PathValue("id"))
 	if c == nil {
 		refuse(w, http.StatusNotFound, "No such container: "+r.PathValue("id"))
 		return
@@ -217,8 +241,8 @@ func (e *engine) serveInspect(w http.ResponseWriter, r *http.Request) {
 }
 
 func (e *engine) serveLogs(w http.ResponseWriter, r *http.Request) {
+	c := e.copy(r.PathValue("id"))
 	e.mu.Lock()
-	c := e.find(r.PathValue("id"))
 	more := make(chan string, 1000)
 	if c != nil {
 		e.follow[c.Names[0]] = more
@@ -364,16 +388,4 @@ func (e *engine) serveTag(w http.ResponseWriter, r *http.Request) {
 	}
 	e.emit(events.ImageEventType, events.ActionTag, r.PathValue("name"))
 	w.WriteHeader(http.StatusCreated)
-}
-
-// asked tells whether a request that begins so has come.
-func (e *engine) asked(prefix string) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, r := range e.requests {
-		if strings.HasPrefix(r, prefix) {
-			return true
-		}
-	}
-	return false
 }

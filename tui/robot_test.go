@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -40,19 +41,15 @@ func TestAChangeFromOutsideIsOneRowsFetch(t *testing.T) {
 	e := newEngine(t)
 	r := start(t, e, 120, 36)
 	r.WaitFor("● web", "CPU")
-	e.mu.Lock()
-	e.requests = nil
-	e.mu.Unlock()
+	e.forget()
 	began := time.Now()
 	e.edit("db", "die", func(c *container.Summary) { c.State, c.Status = container.StateExited, "Exited (9) 1 second ago" })
 	r.WaitFor("exit 9")
 	if took := time.Since(began); took > time.Second {
 		t.Errorf("shown after %s", took)
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	lists := 0
-	for _, req := range e.requests {
+	for _, req := range e.wanted() {
 		if strings.Contains(req, "/containers/json") {
 			lists++
 			if !strings.Contains(req, "filters=") {
@@ -137,10 +134,12 @@ func TestLogsFollowLockSearch(t *testing.T) {
 	}
 	r.Press("/")
 	r.Type("error\n")
-	r.WaitFor("hit")
+	r.WaitFor("/error ─", "/5")
 	r.Press("n", "N", "x")
-	r.WaitFor("matches only")
-	r.Press("esc", "G")
+	r.WaitFor("matches only 3/5")
+	r.Press("esc")
+	r.WaitGone("/error")
+	r.Press("G")
 	r.WaitFor("another one", "follow ●")
 	r.Press("t")
 	r.WaitFor("11-23 10:00:00.000 another one")
@@ -203,7 +202,7 @@ func TestIdleWritesNothing(t *testing.T) {
 	e := newEngine(t)
 	r := start(t, e, 120, 36)
 	r.WaitFor("CPU 192%")
-	for _, c := range e.containers { // the graph of the selected one must stop moving
+	for _, c := range slices.Clone(e.containers) { // the graph of the selected one must stop moving
 		if c.State == container.StateRunning || c.State == container.StatePaused || c.State == container.StateRestarting {
 			e.edit(c.ID, "die", func(c *container.Summary) { c.State, c.Status = container.StateExited, "Exited (0) now" })
 		}
