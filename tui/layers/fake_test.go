@@ -30,6 +30,7 @@ type engine struct {
 	asked   map[string]int
 	foreign bool // not berth's
 	err     error
+	slow    chan struct{} // entries after the first 1000 come when it is closed, or 1 ms apart
 }
 
 func (e *engine) begin(what string) error {
@@ -56,7 +57,13 @@ func (e *engine) Entries(ctx context.Context, _ string, n int, union bool) iter.
 			yield(berthapi.Entry{}, err)
 			return
 		}
-		for _, entry := range e.entries[name] {
+		for i, entry := range e.entries[name] {
+			if e.slow != nil && i >= 1000 {
+				select {
+				case <-e.slow:
+				case <-time.After(time.Millisecond):
+				}
+			}
 			if ctx.Err() != nil {
 				yield(berthapi.Entry{}, ctx.Err())
 				return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"path"
 	"reflect"
 	"time"
@@ -39,6 +40,7 @@ type (
 		seq   int // of the fetch: one that was cancelled reports nothing
 		place place
 		tree  *tree.Tree
+		more  *loader // the tree is only the beginning
 		err   error
 	}
 	liveMsg struct {
@@ -77,6 +79,9 @@ func (m *Model) loadLayers() tea.Cmd {
 	}
 }
 
+// firstAfter is when a layer that takes long is shown as far as it is known.
+const firstAfter = 60 * time.Millisecond
+
 // loadTree fetches the files of a place. Only one place is fetched at a time:
 // another choice cancels the one before.
 func (m *Model) loadTree(p place) tea.Cmd {
@@ -85,22 +90,62 @@ func (m *Model) loadTree(p place) tea.Cmd {
 	m.cancelTree = cancel
 	m.loading = p
 	m.treeSeq++
-	seq := m.treeSeq
-	gen, berth, image := m.gen, m.cfg.Berth, m.subject.Image
+	l := &loader{gen: m.gen, seq: m.treeSeq, place: p, builder: tree.NewBuilder(), cancel: cancel}
+	berth, image := m.cfg.Berth, m.subject.Image
 	return func() tea.Msg {
-		defer cancel()
-		b := tree.NewBuilder()
-		for e, err := range berth.Entries(ctx, image, p.layer, p.union) {
-			if err != nil {
-				return treeMsg{gen: gen, seq: seq, place: p, err: err}
-			}
-			b.Add(tree.Entry{
-				Path: e.Path, Kind: kindOf(e.Kind), Mode: e.FileMode(), UID: e.UID, GID: e.GID,
-				Size: e.Size, Link: e.Link, Bare: e.Kind == berthapi.Deleted,
-			})
-		}
-		return treeMsg{gen: gen, seq: seq, place: p, tree: b.Tree()}
+		l.next, l.stop = iter.Pull2(berth.Entries(ctx, image, p.layer, p.union))
+		return l.read(time.After(firstAfter))
 	}
+}
+
+// loader reads the files of a place in two steps: what comes soon, and the
+// rest. It belongs to the command that runs, and there is one at a time.
+type loader struct {
+	gen, seq int
+	place    place
+	builder  *tree.Builder
+	next     func() (berthapi.Entry, error, bool)
+	stop     func()
+	cancel   context.CancelFunc
+}
+
+// read goes on until the end, or until enough is signalled: then the message
+// has what there is, and the loader to go on with.
+func (l *loader) read(enough <-chan time.Time) treeMsg {
+	msg := treeMsg{gen: l.gen, seq: l.seq, place: l.place}
+	for n := 0; ; n++ {
+		if n%512 == 511 {
+			select {
+			case <-enough:
+				msg.tree, msg.more = l.builder.Snapshot(), l
+				return msg
+			default:
+			}
+		}
+		e, err, ok := l.next()
+		if !ok || err != nil {
+			l.close()
+			if msg.err = err; err == nil {
+				msg.tree = l.builder.Tree()
+			}
+			return msg
+		}
+		l.builder.Add(tree.Entry{
+			Path: e.Path, Kind: kindOf(e.Kind), Mode: e.FileMode(), UID: e.UID, GID: e.GID,
+			Size: e.Size, Link: e.Link, Bare: e.Kind == berthapi.Deleted,
+		})
+	}
+}
+
+// rest is the command that reads on to the end.
+func (l *loader) rest() tea.Msg { return l.read(nil) }
+
+// drop is the command that ends a loader nobody wants any more.
+func (l *loader) drop() tea.Msg { l.close(); return nil }
+
+func (l *loader) close() {
+	l.cancel()
+	l.stop()
 }
 
 func kindOf(k berthapi.Kind) tree.Kind {

@@ -3,6 +3,7 @@ package layers
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -274,6 +275,46 @@ func TestLateAnswersAreDropped(t *testing.T) {
 	u.m.Update(liveMsg{gen: old, err: errors.New("late")})
 	u.m.Update(treeMsg{gen: u.m.gen, seq: u.m.treeSeq - 1, err: errors.New("late")})
 	u.seesNot("late")
+}
+
+// A large layer is shown as far as it is known, and the rest when it is there.
+func TestALargeLayerShowsItsBeginning(t *testing.T) {
+	e := newEngine()
+	goOn := make(chan struct{})
+	e.slow = goOn
+	e.entries["3"] = nil
+	for i := range 3000 {
+		e.entries["3"] = append(e.entries["3"], berthapi.Entry{Path: fmt.Sprintf("/d/f%04d", i), Kind: "A", Type: berthapi.File, Size: 1})
+	}
+	m := New(Config{Berth: e, Docker: e})
+	defer m.Close()
+	m.SetSize(120, 20)
+	m.Show(anImage)
+	m.Update(layersMsg{gen: m.gen, layers: e.layers})
+	cmd := m.loadTree(m.place())
+	first := cmd().(treeMsg)
+	if first.more == nil || first.tree.Len() >= 3000 || first.tree.Len() < 500 {
+		t.Fatalf("first come %d files", first.tree.Len())
+	}
+	rest := m.Update(first)
+	u := &user{t: t, m: m, e: e}
+	u.sees("reading …", "f0000")
+	close(goOn)
+	last := rest().(treeMsg)
+	if last.more != nil || last.tree.Len() != 3001 {
+		t.Errorf("then %d files", last.tree.Len())
+	}
+	if cmd := m.Update(last); cmd != nil {
+		t.Error("it goes on")
+	}
+	u.seesNot("reading …")
+	// One that is not wanted any more is ended.
+	e.slow = make(chan struct{})
+	late := m.loadTree(m.place())().(treeMsg)
+	m.Show(aContainer)
+	if drop := m.Update(late); drop == nil || drop() != nil {
+		t.Error("a loader was left behind")
+	}
 }
 
 func TestExtraction(t *testing.T) {

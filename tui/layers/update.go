@@ -22,9 +22,7 @@ func (m *Model) Update(msg tea.Msg) tea.Cmd {
 			return m.gotLayers(msg)
 		}
 	case treeMsg:
-		if msg.gen == m.gen {
-			m.gotTree(msg)
-		}
+		return m.gotTree(msg)
 	case wasteMsg:
 		if msg.gen == m.gen && msg.err == nil {
 			m.waste = &msg.waste
@@ -70,20 +68,29 @@ func (m *Model) gotLayers(msg layersMsg) tea.Cmd {
 	return cmd
 }
 
-func (m *Model) gotTree(msg treeMsg) {
-	if msg.seq != m.treeSeq {
-		return // cancelled by another choice
+// gotTree takes the files of a place, or their beginning.
+func (m *Model) gotTree(msg treeMsg) tea.Cmd {
+	if msg.gen != m.gen || msg.seq != m.treeSeq {
+		if msg.more != nil {
+			return msg.more.drop
+		}
+		return nil // cancelled by another choice
 	}
-	m.loading = place{layer: -2}
-	if msg.err == nil {
-		m.remember(msg.place, msg.tree)
+	var rest tea.Cmd
+	if msg.more != nil {
+		rest = msg.more.rest
+	} else {
+		m.loading = place{layer: -2}
+		if msg.err == nil {
+			m.remember(msg.place, msg.tree)
+		}
 	}
-	if msg.place != m.place() {
-		return
+	if msg.place == m.place() {
+		if m.treeErr = msg.err; msg.err == nil {
+			m.setTree(msg.tree)
+		}
 	}
-	if m.treeErr = msg.err; msg.err == nil {
-		m.setTree(msg.tree)
-	}
+	return rest
 }
 
 // gotLive takes a live difference in and asks for the next one.

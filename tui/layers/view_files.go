@@ -53,6 +53,9 @@ func (m *Model) filesHeading(width int) string {
 	case m.filter.Active():
 		title += "  /" + text.Clean(m.filter.String())
 	}
+	if m.loading == m.place() && m.view.Tree().Len() > 0 {
+		title += "  reading …"
+	}
 	return m.heading(title, m.totals(), width, m.focus == onFiles)
 }
 

@@ -8,6 +8,8 @@ package tree
 
 import (
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -144,9 +146,23 @@ func (b *Builder) insert(path string) Node {
 	return n
 }
 
+// Snapshot returns what was built so far; building goes on.
+func (b *Builder) Snapshot() *Tree {
+	t := &Tree{nodes: slices.Clone(b.t.nodes), names: slices.Clone(b.t.names), links: maps.Clone(b.t.links), Counts: b.t.Counts}
+	t.finish()
+	return t
+}
+
 // Tree returns what was built; the builder is spent.
 func (b *Builder) Tree() *Tree {
 	t := b.t
+	b.t, b.dirs = nil, nil
+	t.finish()
+	return t
+}
+
+// finish computes what follows from the entries.
+func (t *Tree) finish() {
 	for i := range t.nodes {
 		if t.nodes[i].child != None {
 			t.nodes[i].flags |= flagDir // a deleted or bare path with files below
@@ -159,8 +175,6 @@ func (b *Builder) Tree() *Tree {
 			t.nodes[n.parent].size += n.size
 		}
 	}
-	b.t, b.dirs = nil, nil
-	return t
 }
 
 // Len is the number of files, directories included, the root not.
