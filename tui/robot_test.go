@@ -248,9 +248,9 @@ func TestTheTerminalIsRestored(t *testing.T) {
 		{"command", func(r *tuitest.Robot) { r.Press("f2") }},
 		{"goroutine", func(r *tuitest.Robot) { r.Press("f3") }},
 		{"view", func(r *tuitest.Robot) { r.Press("f4") }},
-		{"sigterm", func(r *tuitest.Robot) { r.Signal(syscall.SIGTERM) }},
-		{"sighup", func(r *tuitest.Robot) { r.Signal(syscall.SIGHUP) }},
-		{"sigint", func(r *tuitest.Robot) { r.Signal(syscall.SIGINT) }},
+		{"sigterm", func(r *tuitest.Robot) { r.SignalChild(syscall.SIGTERM) }},
+		{"sighup", func(r *tuitest.Robot) { r.SignalChild(syscall.SIGHUP) }},
+		{"sigint", func(r *tuitest.Robot) { r.SignalChild(syscall.SIGINT) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -258,13 +258,12 @@ func TestTheTerminalIsRestored(t *testing.T) {
 			// A shell around it keeps the terminal open, and tells its settings.
 			cmd := exec.Command("sh", "-c", `stty -g > "$1.before"; "$0"; echo "code $?"; stty -g > "$1.after"; cmp "$1.before" "$1.after" && echo sam''e; read -r x`, os.Args[0], e.socket)
 			cmd.Env = append(os.Environ(), engineEnv+"="+e.socket)
-			cmd.SysProcAttr = nil
 			r := tuitest.Start(t, cmd, 100, 30)
 			r.WaitFor("● web")
 			if !r.AltScreen() {
 				t.Error("not on the alternate screen")
 			}
-			c.end(childOf(t, r, strings.HasPrefix(c.name, "sig")))
+			c.end(r)
 			r.WaitFor("same")
 			if r.AltScreen() {
 				t.Error("left on the alternate screen")
@@ -275,15 +274,6 @@ func TestTheTerminalIsRestored(t *testing.T) {
 			r.Press("enter")
 		})
 	}
-}
-
-// childOf returns the robot itself, or one whose signals go to the console
-// under the shell.
-func childOf(t *testing.T, r *tuitest.Robot, signalled bool) *tuitest.Robot {
-	if !signalled {
-		return r
-	}
-	return r.Child(t)
 }
 
 // The first full frame comes soon enough to feel immediate.

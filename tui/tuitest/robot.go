@@ -178,25 +178,21 @@ func (r *Robot) Signal(s syscall.Signal) {
 	}
 }
 
-// Child is the same robot for a program that the one started has started:
-// signals go to the first child.
-func (r *Robot) Child(t testing.TB) *Robot {
-	t.Helper()
+// SignalChild sends a signal to the first child of the program, when that is a
+// shell around the one under test.
+func (r *Robot) SignalChild(s syscall.Signal) {
+	r.t.Helper()
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", r.cmd.Process.Pid))
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	var pid int
 	if _, err := fmt.Sscan(string(b), &pid); err != nil {
-		t.Fatalf("%s has no child: %v", r.cmd, err)
+		r.t.Fatalf("%s has no child: %v", r.cmd, err)
 	}
-	p, err := os.FindProcess(pid)
-	if err != nil {
-		t.Fatal(err)
+	if err := syscall.Kill(pid, s); err != nil {
+		r.t.Fatalf("sending %s to process %d: %v", s, pid, err)
 	}
-	cmd := *r.cmd
-	cmd.Process = p
-	return &Robot{t: t, cmd: &cmd, pty: r.pty}
 }
 
 // Screen is the text of the screen, a line for each row, blanks at the ends of
