@@ -26,7 +26,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 
 	"berth/store/content"
@@ -55,6 +57,10 @@ type Options struct {
 func Open(ctx context.Context, root string, opts Options) (_ *Store, err error) {
 	if opts.Log == nil {
 		opts.Log = slog.Default()
+	}
+	if strings.ContainsAny(root, `:,\`) {
+		// They mean something in the options of an overlay mount.
+		return nil, fmt.Errorf("open store %s: the path may not contain colons, commas or backslashes: %w", root, errdefs.ErrInvalidArgument)
 	}
 	if err := os.MkdirAll(root, 0o711); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)

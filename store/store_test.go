@@ -254,6 +254,18 @@ func TestSecondOpenIsUnavailable(t *testing.T) {
 	}
 }
 
+func TestRootsThatOverlayCannotName(t *testing.T) {
+	for _, name := range []string{"a:b", "a,b", `a\b`} {
+		root := filepath.Join(t.TempDir(), name)
+		if _, err := openStore(root); !errdefs.IsInvalidArgument(err) {
+			t.Errorf("%s: %v, want kind InvalidArgument", name, err)
+		}
+		if _, err := os.Stat(root); !os.IsNotExist(err) {
+			t.Errorf("%s was made", name)
+		}
+	}
+}
+
 // TestDiskFull unpacks into a file system that is too small.
 func TestDiskFull(t *testing.T) {
 	needRoot(t)
