@@ -176,15 +176,6 @@ func pending(l net.Listener) bool {
 	return err == nil && n > 0
 }
 
-// needed says whether anybody would miss the engine: a running container or a
-// client other than those of this process.
-func (d *daemon) needed(ctx context.Context) (bool, error) {
-	if d.server.Clients() > 0 {
-		return true, nil
-	}
-	return d.engine.busy(ctx)
-}
-
 // handOver ends the engine in this process and starts one in the background on
 // the same sockets. Who connects in between waits in the sockets' queues.
 func (d *daemon) handOver(ctx context.Context) error {

@@ -27,8 +27,8 @@ const (
 
 // runOptions are the flags of run that concern the verb, not the container.
 type runOptions struct {
-	detach, sigProxy, quiet bool
-	detachKeys              string
+	detach, sigProxy bool
+	detachKeys       string
 }
 
 func newRun(a *app) *cobra.Command {

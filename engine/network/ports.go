@@ -59,7 +59,8 @@ func (m *Manager) portFree(b PortBinding, own []PortBinding) error {
 	holder := func(o PortBinding, who string) error {
 		same := o.HostIP == b.HostIP || o.HostIP.IsUnspecified() || b.HostIP.IsUnspecified()
 		if o.Proto == b.Proto && o.HostPort == b.HostPort && same {
-			return fmt.Errorf("Bind for %s:%d failed: port is already allocated by %s: %w", b.HostIP, b.HostPort, who, errdefs.ErrConflict) //nolint:staticcheck // Docker's wording
+			//lint:ignore ST1005 the words are docker's, and tools look for them
+			return fmt.Errorf("Bind for %s:%d failed: port is already allocated by %s: %w", b.HostIP, b.HostPort, who, errdefs.ErrConflict)
 		}
 		return nil
 	}
@@ -99,6 +100,7 @@ func bindable(b PortBinding) error {
 		if errors.Is(err, unix.EADDRNOTAVAIL) {
 			kind = errdefs.ErrInvalidArgument
 		}
+		//lint:ignore ST1005 the words are docker's, and tools look for them
 		return fmt.Errorf("Bind for %s:%d failed: %w: %w", b.HostIP, b.HostPort, err, kind)
 	}
 	return nil

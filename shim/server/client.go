@@ -20,8 +20,6 @@ const (
 	writeStep = 64 << 10
 	// stall is how long a client may take for one step after the process ended.
 	stall = 10 * time.Second
-	// frameHeader is the size of docker's header: stream, three zeros, length.
-	frameHeader = 8
 )
 
 // client is a connection attached to a process.
