@@ -13,17 +13,14 @@ import (
 
 // ImageListOptions choose the images of a listing.
 type ImageListOptions struct {
-	All        bool // intermediate images too; berth makes none
 	SharedSize bool // fill in SharedSize, which looks at all images
-	Manifests  bool // fill in Manifests
 	// Filters: before, dangling, label, reference, since, until.
 	Filters filter.Args
 }
 
 // ImageRemoveOptions say how hard to try.
 type ImageRemoveOptions struct {
-	Force   bool // even if stopped containers or several names use it
-	NoPrune bool // keep untagged parents; berth knows no parents
+	Force bool // even if stopped containers or several names use it
 }
 
 // ImportOptions describe the image that a root file system becomes.

@@ -20,17 +20,17 @@ import (
 
 // Remove takes a name away from an image, or the image away.
 //
-// Given a name of several, only that name goes. Given the last name, or an ID with names in one repository, the image
-// goes too, with the layers that nothing else uses. It is a Conflict, in docker's words, to remove what a container
-// uses: a running one always, a stopped one unless forced (it keeps its layers); or an ID with names in several
-// repositories unless forced. After a Conflict everything is as before.
+// Given a name of several, only that name goes. Given the last name, or an ID with at most one name, the image goes too,
+// with the layers that nothing else uses. It is a Conflict, in docker's words, to remove what a container uses: a running
+// one always, a stopped one unless forced (it keeps its layers); or an ID with several names unless forced. After a
+// Conflict everything is as before.
 func (is *Images) Remove(ctx context.Context, ref string, o ImageRemoveOptions) ([]apiimage.DeleteResponse, error) {
 	img, err := is.resolve(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
 	byID := isIDOf(ref, img)
-	if byID && !o.Force && len(repositories(img.RepoTags)) > 1 {
+	if byID && !o.Force && len(img.RepoTags) > 1 {
 		return nil, unable(img.ID, "must be forced", "image is referenced in multiple repositories")
 	}
 	return is.remove(ctx, img, ref, image.RemoveOptions{Force: o.Force, InUse: func(id digest.Digest) error {
@@ -130,17 +130,6 @@ func untilOf(filters filter.Args) (time.Time, error) {
 		return ParseTime(values[0], time.Now())
 	}
 	return time.Time{}, kind(errdefs.ErrInvalidArgument, "more than one until filter specified")
-}
-
-// repositories is the set of the repositories of tags.
-func repositories(tags []string) map[string]bool {
-	set := map[string]bool{}
-	for _, tag := range tags {
-		if named, err := reference.ParseNormalizedNamed(tag); err == nil {
-			set[named.Name()] = true
-		}
-	}
-	return set
 }
 
 // isIDOf tells whether ref is the ID of img or the beginning of it, not a name.

@@ -25,7 +25,8 @@ import (
 // A reference (ref) is a name with a tag ("latest" if it has none) or a digest, an image's ID, or a unique beginning of
 // one. Errors are of the kinds NotFound ("No such image: …"), InvalidArgument and Conflict.
 //
-// It holds no lock: what must not change between a decision and its effect is one transaction of the store.
+// It holds no lock: names and images change in transactions of the store. A container that is made of an image while
+// the image is being removed keeps its layers.
 type Images struct {
 	images    *image.Store
 	snapshots snapshot.Snapshotter
@@ -99,7 +100,7 @@ func (is *Images) List(ctx context.Context, o ImageListOptions) ([]apiimage.Summ
 			tags = slices.DeleteFunc(slices.Clone(tags), func(tag string) bool { return !matches(tag) })
 		}
 		s := apiimage.Summary{
-			ID: img.ID.String(), RepoTags: orEmpty(tags), RepoDigests: orEmpty(img.RepoDigests),
+			ID: img.ID.String(), ParentID: img.Parent.String(), RepoTags: orEmpty(tags), RepoDigests: orEmpty(img.RepoDigests),
 			Created: createdAt(img).Unix(), Labels: img.Config.Config.Labels,
 			Size: img.Size, SharedSize: -1, Containers: int64(len(used[img.ID.String()])),
 		}
