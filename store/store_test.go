@@ -254,6 +254,47 @@ func TestSecondOpenIsUnavailable(t *testing.T) {
 	}
 }
 
+// TestLostLayerIsUnpackedAnew loses the directory of a layer, as a damaged
+// file system may, below a container.
+func TestLostLayerIsUnpackedAnew(t *testing.T) {
+	needRoot(t)
+	root := t.TempDir()
+	st, err := openStore(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := st.Images.Load(t.Context(), bytes.NewReader(archiveOf(2)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	top := loaded[0].Layers[1].ChainID.String()
+	if _, err := st.Snapshots.Prepare(t.Context(), "container", top); err != nil {
+		t.Fatal(err)
+	}
+	dirs, err := st.Snapshots.Dirs(t.Context(), top)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st.Close()
+	if err := os.RemoveAll(filepath.Dir(dirs.Upper)); err != nil {
+		t.Fatal(err)
+	}
+	if st, err = openStore(root); err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	if _, err := st.Snapshots.Mounts(t.Context(), "container"); !errdefs.IsNotFound(err) {
+		t.Errorf("mounts on a lost layer: %v, want kind NotFound", err)
+	}
+	if _, err := st.Images.Unpack(t.Context(), loaded[0].ID); err != nil {
+		t.Error(err)
+	}
+	verify(t, st)
+	if m, err := st.Snapshots.Mounts(t.Context(), "container"); err != nil || len(m) != 1 {
+		t.Errorf("mounts once it is back: %v, %v", m, err)
+	}
+}
+
 func TestRootsThatOverlayCannotName(t *testing.T) {
 	for _, name := range []string{"a:b", "a,b", `a\b`} {
 		root := filepath.Join(t.TempDir(), name)

@@ -305,3 +305,21 @@ func BenchmarkChanges(b *testing.B) {
 		}
 	}
 }
+
+// TestDescendIsOpenat2 compares the way for old kernels with the usual one.
+func TestDescendIsOpenat2(t *testing.T) {
+	needRoot(t)
+	tr, err := openTree(mustApply(t, archive(t, file("a/b/c/f", "x"), symlink("l", "a"), symlink("a/up", ".."))))
+	must(t, err)
+	defer tr.close()
+	for path, want := range map[string]bool{"/a": true, "/a/b/c": true, "/l": false, "/l/b": false, "/a/up/a": false, "/a/b/c/f": false, "/x": false} {
+		_, err := tr.open(path)
+		fd, derr := tr.descend(path)
+		if derr == nil {
+			unix.Close(fd)
+		}
+		if (err == nil) != want || (derr == nil) != want {
+			t.Errorf("%s: %v and %v", path, err, derr)
+		}
+	}
+}

@@ -62,14 +62,34 @@ func (t *tree) open(path string) (int, error) {
 		return t.fd, nil
 	}
 	fd, err := unix.Openat2(t.root, at(path), &unix.OpenHow{
-		Flags:   unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC,
+		Flags:   openDir,
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_XDEV,
 	})
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
+		// Linux before 5.6, or a seccomp filter that is as old.
+		fd, err = t.descend(path)
+	}
 	if err != nil {
 		return -1, err
 	}
 	t.forget()
 	t.path, t.fd = path, fd
+	return fd, nil
+}
+
+// descend is openat2 without openat2: it opens one directory after the other.
+func (t *tree) descend(path string) (int, error) {
+	fd := t.root
+	for name := range strings.SplitSeq(at(path), "/") {
+		next, err := unix.Openat(fd, name, openDir, 0)
+		if fd != t.root {
+			unix.Close(fd)
+		}
+		if err != nil {
+			return -1, err
+		}
+		fd = next
+	}
 	return fd, nil
 }
 

@@ -23,7 +23,9 @@ package snapshot
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -108,10 +110,15 @@ func Open(root string, db *meta.DB, opts Options) (*Overlay, error) {
 	return o, nil
 }
 
-// load reads the records and removes directories that have none.
+// load reads the records and removes directories that have none. A record
+// whose directory is gone is dropped: its children then name what is missing,
+// and a layer of an image is unpacked anew under the same name.
 func (o *Overlay) load() error {
 	known := make(map[string]bool)
 	err := o.records.ForEach(func(key string, r record) error {
+		if _, err := os.Lstat(o.upper(r.ID)); errors.Is(err, fs.ErrNotExist) {
+			return o.records.Delete(key)
+		}
 		o.all[key] = &r
 		if r.Parent != "" {
 			o.kids[r.Parent]++
