@@ -28,6 +28,9 @@ var busyboxRoot = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return "", err
+	}
 	for _, d := range []string{"bin", "etc", "proc", "sys", "dev", "tmp", "root"} {
 		if err := os.Mkdir(filepath.Join(dir, d), 0o755); err != nil {
 			return "", err

@@ -188,7 +188,7 @@ func (r *Rootfs) Pivot() error {
 		if err := unix.Chroot("."); err != nil {
 			return fmt.Errorf("change root: %w", err)
 		}
-		return unix.Chdir("/")
+		return r.propagate()
 	}
 	// With both arguments ".", the old root ends up on top of the new one at /
 	// and needs no directory (pivot_root(2)).
@@ -203,11 +203,27 @@ func (r *Rootfs) Pivot() error {
 	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
 		return fmt.Errorf("unmount the old root: %w", err)
 	}
-	return unix.Chdir("/")
+	return r.propagate()
+}
+
+// propagate enters the new root and gives it the propagation of the spec, which
+// pivot_root would not have let through.
+func (r *Rootfs) propagate() error {
+	if err := unix.Chdir("/"); err != nil {
+		return fmt.Errorf("enter the new root: %w", err)
+	}
+	flags, err := r.propagation()
+	if err != nil || flags == 0 || flags&unix.MS_PRIVATE != 0 {
+		return err
+	}
+	if err := mount.Propagate(r.root, flags&^unix.MS_REC); err != nil {
+		return fmt.Errorf("linux.rootfsPropagation: %w", err)
+	}
+	return nil
 }
 
 // Finish gives the mounts that had to be writable until now their final
-// attributes, and the root its propagation.
+// attributes.
 func (r *Rootfs) Finish() error {
 	for _, name := range r.readOnly {
 		f, err := open(r.root, name, unix.O_PATH)
@@ -223,15 +239,6 @@ func (r *Rootfs) Finish() error {
 	if r.cfg.Spec.Root.Readonly {
 		if err := mount.SetAttr(r.root, mount.Options{Set: unix.MOUNT_ATTR_RDONLY}); err != nil {
 			return fmt.Errorf("make the root read-only: %w", err)
-		}
-	}
-	flags, err := r.propagation()
-	if err != nil {
-		return err
-	}
-	if flags != 0 && flags&unix.MS_PRIVATE == 0 {
-		if err := mount.Propagate(r.root, flags&^unix.MS_REC); err != nil {
-			return fmt.Errorf("linux.rootfsPropagation: %w", err)
 		}
 	}
 	return nil
