@@ -2,8 +2,6 @@ package layers
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -15,7 +13,6 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 	"github.com/containerd/errdefs"
 
-	"berth/engine/api/berthapi"
 	"berth/tui/layers/tree"
 	"berth/tui/text"
 	"berth/tui/theme"
@@ -47,19 +44,19 @@ type fileMsg struct {
 	diff     []string // against the version before; nil without one
 	against  string   // names that version
 	note     string   // "hex", "first 1M", …
+	missed   error    // why the version before could not be read
 	err      error
 }
 
 // loadFile fetches a file and the version of it that was there before.
 func (m *Model) loadFile(f file, seq int) tea.Cmd {
-	gen, ctx, berth, th := m.gen, m.ctx, m.cfg.Berth, m.cfg.Theme
-	image, id := m.subject.Image, m.subject.Container
+	gen, ctx, th, from := m.gen, m.ctx, m.cfg.Theme, m.source()
 	return func() tea.Msg {
 		msg := fileMsg{gen: gen, seq: seq}
 		var now, before []byte
 		var cut bool
 		if f.kind != tree.Deleted {
-			if now, cut, msg.err = readFile(func() (io.ReadCloser, error) { return openFile(ctx, berth, image, id, f) }); msg.err != nil {
+			if now, cut, msg.err = readFile(func() (io.ReadCloser, error) { return from.open(ctx, f) }); msg.err != nil {
 				return msg
 			}
 			msg.lines, msg.note = render(f.path, now, cut, th)
@@ -69,12 +66,12 @@ func (m *Model) loadFile(f file, seq int) tea.Cmd {
 		}
 		for _, layer := range f.below {
 			var err error
-			before, _, err = readFile(func() (io.ReadCloser, error) { return berth.LayerFile(ctx, image, layer, f.path) })
+			before, _, err = readFile(func() (io.ReadCloser, error) { return from.layer(ctx, layer, f.path) })
 			if errdefs.IsNotFound(err) {
 				continue
 			}
 			if err != nil {
-				msg.against = "the version before cannot be read: " + err.Error()
+				msg.missed = fmt.Errorf("no difference is shown: %w", err)
 				return msg
 			}
 			msg.against = fmt.Sprintf("layer %d", layer)
@@ -85,28 +82,10 @@ func (m *Model) loadFile(f file, seq int) tea.Cmd {
 	}
 }
 
-func openFile(ctx context.Context, berth Berth, image, id string, f file) (io.ReadCloser, error) {
-	if f.place.layer == live {
-		return berth.ContainerFile(ctx, id, f.path)
-	}
-	r, err := berth.LayerFile(ctx, image, f.place.layer, f.path)
-	// In a union the file may come from any layer below.
-	for _, n := range f.below {
-		if !f.place.union || !errdefs.IsNotFound(err) {
-			break
-		}
-		r, err = berth.LayerFile(ctx, image, n, f.path)
-	}
-	return r, err
-}
-
 // readFile reads at most maxContent bytes; cut tells that there was more.
 func readFile(open func() (io.ReadCloser, error)) (data []byte, cut bool, err error) {
 	r, err := open()
 	if err != nil {
-		if errors.Is(err, berthapi.ErrUnsupported) {
-			err = errors.New("this engine cannot show files; berth's own can")
-		}
 		return nil, false, err
 	}
 	defer r.Close()

@@ -39,14 +39,14 @@ func (m *Model) extract(n tree.Node) tea.Cmd {
 	if len(paths) == 0 {
 		return notice(NoticeMsg{Text: "there is no regular file to extract at " + text.Clean(top)})
 	}
-	ctx, berth, image, id, dir := m.ctx, m.cfg.Berth, m.subject.Image, m.subject.Container, m.cfg.ExtractDir
+	ctx, from, dir := m.ctx, m.source(), m.cfg.ExtractDir
 	at, below := m.place(), m.below()
 	if dir == "" {
 		dir = "."
 	}
 	return func() tea.Msg {
 		e := extraction{modes: modes, open: func(p string) (io.ReadCloser, error) {
-			return openFile(ctx, berth, image, id, file{path: p, place: at, below: below})
+			return from.open(ctx, file{path: p, place: at, below: below})
 		}}
 		to, err := e.run(ctx, dir, top, paths)
 		if err != nil {

@@ -1,10 +1,13 @@
 package layers
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"iter"
+	"path"
 	"strings"
 	"sync"
 	"testing"
@@ -106,6 +109,19 @@ func (e *engine) ContainerDiff(context.Context, string, client.ContainerDiffOpti
 		{Path: "/etc", Kind: container.ChangeModify}, {Path: "/etc/motd", Kind: container.ChangeModify},
 		{Path: "/new", Kind: container.ChangeAdd}, {Path: "/old", Kind: container.ChangeDelete},
 	}}, nil
+}
+
+func (e *engine) CopyFromContainer(_ context.Context, _ string, o client.CopyFromContainerOptions) (client.CopyFromContainerResult, error) {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	head := &tar.Header{Name: path.Base(o.SourcePath), Size: int64(len(e.files["live"+o.SourcePath])), Mode: 0o644}
+	if o.SourcePath == "/new" {
+		head = &tar.Header{Name: "new/", Typeflag: tar.TypeDir}
+	}
+	w.WriteHeader(head)
+	io.WriteString(w, e.files["live"+o.SourcePath])
+	w.Close()
+	return client.CopyFromContainerResult{Content: io.NopCloser(&b)}, nil
 }
 
 func (e *engine) ImageHistory(context.Context, string, ...client.ImageHistoryOption) (client.ImageHistoryResult, error) {

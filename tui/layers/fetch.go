@@ -69,6 +69,7 @@ func (m *Model) loadLayers() tea.Cmd {
 		if err != nil {
 			return layersMsg{gen: gen, err: err}
 		}
+		layers = nil
 		for i := len(history.Items) - 1; i >= 0; i-- {
 			h := history.Items[i]
 			layers = append(layers, berthapi.Layer{

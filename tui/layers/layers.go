@@ -33,9 +33,10 @@ type Berth interface {
 }
 
 // Docker is what every engine answers (*client.Client); it serves the live
-// difference and the list of layers against an engine that is not berth's.
+// difference, its files and the list of layers of an engine that is not berth's.
 type Docker interface {
 	ContainerDiff(ctx context.Context, id string, o client.ContainerDiffOptions) (client.ContainerDiffResult, error)
+	CopyFromContainer(ctx context.Context, id string, o client.CopyFromContainerOptions) (client.CopyFromContainerResult, error)
 	ImageHistory(ctx context.Context, id string, o ...client.ImageHistoryOption) (client.ImageHistoryResult, error)
 }
 

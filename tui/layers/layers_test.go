@@ -251,7 +251,13 @@ func TestAForeignEngineIsToldFromBerths(t *testing.T) {
 	u.sees("this engine does not tell which files a layer holds")
 	u.press("j")
 	u.open("/etc/motd")
-	u.sees("✗ this engine cannot show files; berth's own can")
+	u.sees("hacked")
+	if n := u.out[len(u.out)-1].(NoticeMsg); !strings.Contains(n.Text, "no difference is shown: this engine") {
+		t.Errorf("%+v", n)
+	}
+	u.press("esc")
+	u.open("/new")
+	u.sees("✗ reading /new: it is not a regular file")
 }
 
 func TestErrorsAreShownWhereTheyHappen(t *testing.T) {

@@ -38,7 +38,7 @@ func (m *Model) Update(msg tea.Msg) tea.Cmd {
 		}
 	case fileMsg:
 		if msg.gen == m.gen && m.viewer != nil && msg.seq == m.viewer.seq {
-			m.gotFile(msg)
+			return m.gotFile(msg)
 		}
 	case tea.KeyPressMsg:
 		return m.pressed(msg)
@@ -129,11 +129,15 @@ func newest(c berthapi.Changes) (t time.Time) {
 	return t
 }
 
-func (m *Model) gotFile(msg fileMsg) {
+func (m *Model) gotFile(msg fileMsg) tea.Cmd {
 	v := m.viewer
 	v.loading, v.msg = false, msg
 	v.asDiff = msg.diff != nil
 	v.pager = pager.New(pager.Static(v.lines()), false)
+	if msg.missed != nil {
+		return notice(NoticeMsg{Text: msg.missed.Error()})
+	}
+	return nil
 }
 
 // lines are what the viewer shows.

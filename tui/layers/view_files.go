@@ -53,8 +53,11 @@ func (m *Model) filesHeading(width int) string {
 	case m.filter.Active():
 		title += "  /" + text.Clean(m.filter.String())
 	}
-	if m.loading == m.place() && m.view.Tree().Len() > 0 {
+	switch some := m.view.Tree().Len() > 0; {
+	case some && m.loading == m.place():
 		title += "  reading …"
+	case some && m.treeErr != nil:
+		title += "  ✗ not all: " + text.Clean(m.treeErr.Error())
 	}
 	return m.heading(title, m.totals(), width, m.focus == onFiles)
 }

@@ -1,0 +1,74 @@
+package layers
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/client"
+
+	"berth/engine/api/berthapi"
+)
+
+// source is where the content of the subject's files comes from.
+type source struct {
+	berth     Berth
+	docker    Docker
+	image, id string
+}
+
+func (m *Model) source() source {
+	return source{m.cfg.Berth, m.cfg.Docker, m.subject.Image, m.subject.Container}
+}
+
+// open opens a file as its place holds it.
+func (s source) open(ctx context.Context, f file) (io.ReadCloser, error) {
+	if f.place.layer == live {
+		r, err := s.berth.ContainerFile(ctx, s.id, f.path)
+		if errors.Is(err, berthapi.ErrUnsupported) {
+			return s.fromArchive(ctx, f.path)
+		}
+		return r, err
+	}
+	r, err := s.layer(ctx, f.place.layer, f.path)
+	// In a union the file may come from any layer below.
+	for _, n := range f.below {
+		if !f.place.union || !errdefs.IsNotFound(err) {
+			break
+		}
+		r, err = s.layer(ctx, n, f.path)
+	}
+	return r, err
+}
+
+func (s source) layer(ctx context.Context, n int, path string) (io.ReadCloser, error) {
+	r, err := s.berth.LayerFile(ctx, s.image, n, path)
+	if errors.Is(err, berthapi.ErrUnsupported) {
+		err = errors.New("this engine cannot show the files of layers; berth's own can")
+	}
+	return r, err
+}
+
+// fromArchive reads a container's file the way every engine offers it: as the
+// only entry of a tar.
+func (s source) fromArchive(ctx context.Context, path string) (io.ReadCloser, error) {
+	got, err := s.docker.CopyFromContainer(ctx, s.id, client.CopyFromContainerOptions{SourcePath: path})
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	t := tar.NewReader(got.Content)
+	head, err := t.Next()
+	if err == nil && head.Typeflag != tar.TypeReg {
+		err = errors.New("it is not a regular file")
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("reading %s: %w", path, err), got.Content.Close())
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{t, got.Content}, nil
+}
