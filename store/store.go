@@ -58,9 +58,9 @@ func Open(ctx context.Context, root string, opts Options) (_ *Store, err error) 
 	if opts.Log == nil {
 		opts.Log = slog.Default()
 	}
-	if strings.ContainsAny(root, `:,\`) {
-		// They mean something in the options of an overlay mount.
-		return nil, fmt.Errorf("open store %s: the path may not contain colons, commas or backslashes: %w", root, errdefs.ErrInvalidArgument)
+	if strings.ContainsAny(root, `:\`) {
+		// They separate and escape the layers of an overlay mount.
+		return nil, fmt.Errorf("open store %s: the path may not contain colons or backslashes: %w", root, errdefs.ErrInvalidArgument)
 	}
 	if err := os.MkdirAll(root, 0o711); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)

@@ -296,7 +296,7 @@ func TestLostLayerIsUnpackedAnew(t *testing.T) {
 }
 
 func TestRootsThatOverlayCannotName(t *testing.T) {
-	for _, name := range []string{"a:b", "a,b", `a\b`} {
+	for _, name := range []string{"a:b", `a\b`} {
 		root := filepath.Join(t.TempDir(), name)
 		if _, err := openStore(root); !errdefs.IsInvalidArgument(err) {
 			t.Errorf("%s: %v, want kind InvalidArgument", name, err)

@@ -39,6 +39,8 @@ func (s *Store) ingestDir(ref string) string {
 	return filepath.Join(dir, digest.FromString(ref).Encoded())
 }
 
+// writeState stores the description of an ingest, durably: after a power cut
+// a download must be resumable, or be recognised as none.
 func writeState(dir string, st state) error {
 	data, err := json.Marshal(st)
 	if err != nil {
@@ -47,6 +49,7 @@ func writeState(dir string, st state) error {
 	return durable.WriteFile(filepath.Join(dir, "state"), data, 0o600)
 }
 
+// readState reads the description of an ingest.
 func readState(dir string) (state, error) {
 	var st state
 	data, err := os.ReadFile(filepath.Join(dir, "state"))
@@ -65,6 +68,8 @@ func (s *Store) cleanIngests() error {
 	for _, e := range entries {
 		dir := filepath.Join(s.ingestDir(""), e.Name())
 		st, err := readState(dir)
+		// Data that a crash cut short of what was written is still a prefix of
+		// the blob, or the digest will tell at commit.
 		if err == nil && st.Expected != "" && time.Since(st.UpdatedAt) < ingestLife {
 			continue
 		}
@@ -86,6 +91,7 @@ func (s *Store) Status(_ context.Context, ref string) (content.Status, error) {
 	return s.idleStatus(ref, s.ingestDir(ref))
 }
 
+// idleStatus is the status of an ingest that no writer has open.
 func (s *Store) idleStatus(ref, dir string) (content.Status, error) {
 	st, err := readState(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -101,6 +107,7 @@ func (s *Store) idleStatus(ref, dir string) (content.Status, error) {
 	return st.status(fi.Size()), nil
 }
 
+// status is the state in containerd's terms, with offset bytes written.
 func (st state) status(offset int64) content.Status {
 	return content.Status{
 		Ref: st.Ref, Offset: offset, Total: st.Total, Expected: st.Expected,

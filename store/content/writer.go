@@ -60,6 +60,7 @@ func (s *Store) Writer(ctx context.Context, opts ...content.WriterOpt) (content.
 	return w, nil
 }
 
+// release lets others open the ingest of ref.
 func (s *Store) release(ref string) {
 	s.mu.Lock()
 	delete(s.writers, ref)
@@ -118,6 +119,7 @@ func (w *writer) open(o content.WriterOpts) error {
 	return nil
 }
 
+// closed is the error of using a closed writer.
 func (w *writer) closed() error {
 	return fmt.Errorf("ingest %q: the writer is closed: %w", w.state.Ref, errdefs.ErrFailedPrecondition)
 }
@@ -163,6 +165,7 @@ func (w *writer) Truncate(size int64) error {
 	if err := w.file.Truncate(size); err != nil {
 		return err
 	}
+	// A hash cannot go back: it starts again from what is left.
 	w.hash.Reset()
 	if _, err := io.Copy(w.hash, io.NewSectionReader(w.file, 0, size)); err != nil {
 		return err
@@ -232,6 +235,7 @@ func (w *writer) Commit(_ context.Context, size int64, expected digest.Digest, o
 	if expected != "" && expected != dgst {
 		return fmt.Errorf("commit %q: digest is %s, expected %s: %w", w.state.Ref, dgst, expected, errdefs.ErrFailedPrecondition)
 	}
+	// Held before it is looked for, so that it cannot be collected between.
 	w.store.hold(dgst)
 	if err := w.file.Chmod(0o400); err != nil {
 		return fmt.Errorf("commit %q: %w", w.state.Ref, err)
@@ -241,6 +245,7 @@ func (w *writer) Commit(_ context.Context, size int64, expected digest.Digest, o
 			return fmt.Errorf("commit %q: %w", w.state.Ref, err)
 		}
 	}
+	// Two writers may have come here with the same blob.
 	w.store.life.Lock()
 	defer w.store.life.Unlock()
 	if _, err := w.store.blobs.Get(dgst.String()); err == nil {

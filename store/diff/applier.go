@@ -11,6 +11,14 @@ import (
 
 // applier fills one layer directory. What it has made is recorded in list,
 // which is also the index; a path replaced later leaves a hole there.
+//
+// The record, not the file system, answers what is at a path: the directory
+// belongs to this process alone, so both agree, and most entries then need no
+// system call to find out that nothing is in their way. Paths in the record
+// are canonical, that is, free of symbolic links above the last component.
+//
+// Descriptors of parent directories come from tree and are valid until it is
+// asked for another one.
 type applier struct {
 	tree    *tree
 	lower   *lowerDir
@@ -41,12 +49,14 @@ func newApplier(dir string, lower []string) (*applier, error) {
 	return a, nil
 }
 
+// close lets go of the directories; what was unpacked stays.
 func (a *applier) close() {
 	a.tree.close()
 	a.lower.close()
 }
 
-// empty removes everything unpacked.
+// empty removes everything unpacked, after an error. The attributes that the
+// root itself was given stay: whoever made it removes it.
 func (a *applier) empty() error {
 	a.tree.forget()
 	names, err := readNames(a.tree.root)
@@ -58,6 +68,8 @@ func (a *applier) empty() error {
 	return err
 }
 
+// get returns what this layer has at a canonical path, nil if nothing. The
+// pointer is valid until the next set.
 func (a *applier) get(path string) *Entry {
 	if i, ok := a.byPath[path]; ok {
 		return &a.list[i]
@@ -65,6 +77,7 @@ func (a *applier) get(path string) *Entry {
 	return nil
 }
 
+// set records an entry in the place of the one with the same path, if any.
 func (a *applier) set(e Entry) {
 	if i, ok := a.byPath[e.Path]; ok {
 		a.list[i] = e
@@ -82,6 +95,8 @@ func (a *applier) unset(path string) {
 		a.list[i] = Entry{}
 		delete(a.byPath, p)
 	}
+	// Rare enough to look at every entry: a directory that turns into
+	// something else within one layer.
 	if a.get(path).IsDir() {
 		for p := range a.byPath {
 			if p != path && Within(p, path) {
@@ -133,6 +148,7 @@ func (a *applier) whiteout(dir, name string) error {
 	if err != nil {
 		return err
 	}
+	// Which names an opaque root hides is known when all entries are.
 	if name == whiteoutOpaque && dir == "/" {
 		a.hideAll = true
 		return nil
@@ -143,6 +159,7 @@ func (a *applier) whiteout(dir, name string) error {
 		return setOpaque(parent, ".")
 	}
 	name = strings.TrimPrefix(name, whiteoutPrefix)
+	// ".wh..." would name the parent directory.
 	if name == "" || name == "." || name == ".." {
 		return refuse("a whiteout of nothing")
 	}
@@ -187,6 +204,8 @@ func (a *applier) mkdir(parent int, path, name string, hdr *tar.Header) error {
 	return a.attributes(parent, name, hdr, TypeDir)
 }
 
+// symlink unpacks a symbolic link. Its target is the container's business and
+// may be anything; it matters when something is unpacked through the link.
 func (a *applier) symlink(parent int, path, name string, hdr *tar.Header) error {
 	if hdr.Linkname == "" || len(hdr.Linkname) > maxPath || strings.IndexByte(hdr.Linkname, 0) >= 0 {
 		return refuse("bad target of a symbolic link")
@@ -200,6 +219,8 @@ func (a *applier) symlink(parent int, path, name string, hdr *tar.Header) error 
 	return a.attributes(parent, name, hdr, TypeSymlink)
 }
 
+// node unpacks a device or FIFO. It is made, with the owner and mode the tar
+// gives, but never opened.
 func (a *applier) node(parent int, path, name string, hdr *tar.Header) error {
 	e := entryOf(path, TypeFifo, hdr)
 	format := uint32(unix.S_IFIFO)
@@ -211,6 +232,7 @@ func (a *applier) node(parent int, path, name string, hdr *tar.Header) error {
 		e.Type, format = TypeBlock, unix.S_IFBLK
 		if hdr.Typeflag == tar.TypeChar {
 			e.Type, format = TypeChar, unix.S_IFCHR
+			// Overlay would delete what is below, unnoticed by the index.
 			if e.Device == 0 {
 				return refuse("a character device 0:0 would be taken for a whiteout")
 			}
@@ -269,6 +291,7 @@ func (a *applier) hardlink(parent int, path, name string, hdr *tar.Header) error
 	return nil
 }
 
+// relink makes path a further name of the file at to; both are canonical.
 func (a *applier) relink(path, name, to string) error {
 	dir, _ := split(path)
 	fd, err := a.tree.open(dir)
@@ -281,10 +304,12 @@ func (a *applier) relink(path, name, to string) error {
 	if fd, err = a.tree.open(dir); err != nil {
 		return err
 	}
+	// Without AT_SYMLINK_FOLLOW a symbolic link itself gets the new name.
 	return unix.Linkat(a.tree.root, at(to), fd, name, 0)
 }
 
-// file unpacks a regular file.
+// file unpacks a regular file. The tar reader expands the holes of sparse
+// files to zeros, which are turned into holes again.
 func (a *applier) file(parent int, path, name string, hdr *tar.Header, content io.Reader) (err error) {
 	sparse := hdr.Typeflag == tar.TypeGNUSparse
 	for key := range hdr.PAXRecords {

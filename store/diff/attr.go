@@ -29,6 +29,7 @@ func (a *applier) attributes(parent int, name string, hdr *tar.Header, t Type) e
 		return fmt.Errorf("set owner: %w", err)
 	}
 	if t != TypeSymlink {
+		// This call follows links, but name was made by us just now and is none.
 		if err := unix.Fchmodat(parent, name, uint32(hdr.Mode)&0o7777, 0); err != nil {
 			return fmt.Errorf("set mode: %w", err)
 		}
@@ -69,7 +70,8 @@ func setOpaque(parent int, name string) error {
 	return nil
 }
 
-// copyAttributes gives a file the attributes of another.
+// copyAttributes gives a file the attributes of another, from/base with the
+// status st, as overlay does when it copies up.
 func copyAttributes(parent int, name string, from int, base string, st *unix.Stat_t) error {
 	if err := unix.Fchownat(parent, name, int(st.Uid), int(st.Gid), unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return err
@@ -115,8 +117,12 @@ func (fd fdReader) Read(b []byte) (int, error) {
 	return max(n, 0), err
 }
 
+// copyBuffers are for writing files; io.Copy would take 32 KiB at a time and
+// allocate that for each file.
 var copyBuffers = sync.Pool{New: func() any { return new([256 << 10]byte) }}
 
+// zeros is the unit in which holes are found, a page and a block of most file
+// systems.
 var zeros [4 << 10]byte
 
 // writeFile makes a regular file of what r holds and returns the digest of
@@ -149,6 +155,7 @@ func writeFile(parent int, name string, r io.Reader, sparse bool) (_ digest.Dige
 		case err != nil:
 			return "", fmt.Errorf("write file: %w", err)
 		case rerr == io.EOF && sparse:
+			// A hole at the end has moved the position only.
 			return digest.NewDigest(digest.SHA256, h), f.Truncate(size)
 		case rerr == io.EOF:
 			return digest.NewDigest(digest.SHA256, h), nil
@@ -178,6 +185,7 @@ func writeSparse(f *os.File, b []byte) error {
 
 // removeAll removes a name and all below it, by descriptors.
 func removeAll(parent int, name string) error {
+	// Most names are files. For a directory Linux says EISDIR, POSIX EPERM.
 	err := unix.Unlinkat(parent, name, 0)
 	if err != unix.EISDIR && err != unix.EPERM {
 		return err

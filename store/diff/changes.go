@@ -78,6 +78,7 @@ func (w *changeWalk) add(path string, kind Kind, st *unix.Stat_t, link string) {
 	w.list = append(w.list, changeOf(path, kind, st, link))
 }
 
+// changeOf describes a file as a change.
 func changeOf(path string, kind Kind, st *unix.Stat_t, link string) Change {
 	e := Entry{Mode: st.Mode & 0o7777, Type: typeOf(st)}
 	c := Change{
@@ -118,6 +119,7 @@ func (w *changeWalk) root(fd int, lower *lowerDir) error {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return err
 	}
+	// The snapshotter gave the upper root the attributes of the layer below.
 	if len(lower.fds) > 0 {
 		if err := unix.Fstat(lower.fds[0], &old); err != nil {
 			return err
@@ -164,6 +166,7 @@ func (w *changeWalk) dir(path string, fd int, lower *lowerDir, opaque bool) erro
 		} else {
 			err = w.entry(join(path, name), name, fd, lower)
 		}
+		// What is not there any more is no change.
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%s: %w", join(path, name), err)
 		}
@@ -181,6 +184,7 @@ func (w *changeWalk) gone(path, name string, lower *lowerDir) error {
 	return nil
 }
 
+// linkOf is the target of a symbolic link, "" for anything else.
 func linkOf(fd int, name string, st *unix.Stat_t) string {
 	if st.Mode&unix.S_IFMT != unix.S_IFLNK {
 		return ""
@@ -247,6 +251,8 @@ func (w *changeWalk) directory(path, name string, fd int, st *unix.Stat_t, lower
 	case from >= 0:
 		kind = Modified // a file became a directory
 	}
+	// The directory comes before what is in it, so it is listed first and
+	// taken back if nothing in it turns out to have changed.
 	mine := len(w.list)
 	w.add(path, kind, st, "")
 	if err := w.dir(path, sub, below, isOpaque(sub)); err != nil {
@@ -289,6 +295,9 @@ func compareFiles(fd int, name string, st *unix.Stat_t, from int, old *unix.Stat
 	if format != old.Mode&unix.S_IFMT {
 		return Modified, nil
 	}
+	// Overlay copies a file up with its time, so another time means that it
+	// was written to or touched, and the same one that it was not: somebody
+	// who sets the time back on purpose is believed.
 	sameTime := st.Mtim == old.Mtim
 	switch format {
 	case unix.S_IFREG:

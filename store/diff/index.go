@@ -37,7 +37,8 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Flags of an encoded entry.
+// Flags of an encoded entry: which of the optional fields follow, and whether
+// a directory is opaque.
 const (
 	flagLink = 1 << iota
 	flagDigest
@@ -58,6 +59,8 @@ func WriteIndex(path string, entries []Entry) (err error) {
 			err = fmt.Errorf("write index: %w", err)
 		}
 	}()
+	// The index is made durable before its layer is committed, so a committed
+	// layer always has a whole one.
 	w := bufio.NewWriterSize(f, 64<<10)
 	err = encodeIndex(w, entries)
 	if err == nil {
@@ -76,6 +79,7 @@ func WriteIndex(path string, entries []Entry) (err error) {
 	return err
 }
 
+// encodeIndex writes sorted entries in the form described above.
 func encodeIndex(w io.Writer, entries []Entry) error {
 	var table, block []byte
 	var offset uint64
@@ -110,6 +114,7 @@ func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
+// appendEntry encodes an entry after one whose path is prev.
 func appendEntry(b []byte, prev string, e *Entry) []byte {
 	shared := 0
 	for shared < min(len(prev), len(e.Path)) && prev[shared] == e.Path[shared] {
@@ -191,6 +196,7 @@ func (d *decoder) bytes(n uint64) []byte {
 	return v
 }
 
+// entry decodes the entry after one whose path is prev.
 func (d *decoder) entry(prev string) (e Entry) {
 	shared := d.uvarint()
 	if shared > uint64(len(prev)) {
@@ -213,6 +219,7 @@ func (d *decoder) entry(prev string) (e Entry) {
 		e.Link = string(d.bytes(d.uvarint()))
 	}
 	if flags&flagDigest != 0 {
+		// 32 bytes instead of 71 letters: digests are most of an index.
 		e.Digest = digest.NewDigestFromBytes(digest.SHA256, d.bytes(32))
 	}
 	if flags&flagDevice != 0 {

@@ -21,6 +21,8 @@ type pipe struct {
 	err    error
 }
 
+// chunk is a piece of the stream. Four of them are all the memory that a
+// stream takes, however large it is.
 type chunk struct {
 	data [256 << 10]byte
 	n    int
@@ -45,6 +47,7 @@ func newPipe(r io.Reader) *pipe {
 	return p
 }
 
+// read fills free chunks until the stream ends or the consumer is gone.
 func (p *pipe) read(r io.Reader, raw chan<- *chunk) {
 	defer close(raw)
 	for {
@@ -73,6 +76,8 @@ func fill(r io.Reader, b []byte) (n int, err error) {
 	return n, err
 }
 
+// hash passes chunks on to the consumer. It is a goroutine of its own because
+// hashing costs about as much as unpacking does.
 func (p *pipe) hash(raw <-chan *chunk) {
 	defer close(p.full)
 	for c := range raw {
@@ -110,6 +115,7 @@ func (p *pipe) digest() digest.Digest { return digest.NewDigest(digest.SHA256, p
 // stop ends the goroutines and waits until the stream is no longer read.
 func (p *pipe) stop() {
 	close(p.quit)
+	// The hasher closes full when the reader has stopped.
 	for range p.full {
 	}
 }

@@ -148,6 +148,8 @@ func (a *applier) resolve(dir string) (string, error) {
 		if links++; links > maxLinks {
 			return "", refuse("too many symbolic links")
 		}
+		// The target's components are walked like the others, so links in
+		// them are resolved by the same rules.
 		names := strings.Split(target, "/")
 		if strings.HasPrefix(target, "/") {
 			path = "/"
@@ -162,6 +164,7 @@ func (a *applier) resolve(dir string) (string, error) {
 // link its target is returned.
 func (a *applier) step(path, name string, ofLink bool) (target string, err error) {
 	e := a.get(path)
+	// What this layer has decides; only where it has nothing, the layers below.
 	switch {
 	case e == nil:
 	case e.Type == TypeDir:
@@ -186,6 +189,8 @@ func (a *applier) step(path, name string, ofLink bool) (target string, err error
 	if err != nil {
 		return "", err
 	}
+	// Over a whiteout of this layer the new directory must not show what was
+	// deleted.
 	made := Entry{Path: path, Type: TypeDir, Mode: 0o755, Opaque: e != nil}
 	if err := a.clear(fd, path, name); err != nil {
 		return "", err

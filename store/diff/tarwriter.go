@@ -69,6 +69,7 @@ func WriteTarFrom(ctx context.Context, w io.Writer, dir *os.File, opts TarOption
 
 type inode struct{ dev, ino uint64 }
 
+// tarWalk writes one archive.
 type tarWalk struct {
 	ctx   context.Context
 	w     *tar.Writer
@@ -119,6 +120,7 @@ func (t *tarWalk) marker(name string) error {
 	return t.w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, ModTime: time.Unix(0, 0), Format: tar.FormatPAX})
 }
 
+// entry writes one name of an open directory, and what is below it.
 func (t *tarWalk) entry(path string, fd int, name string) error {
 	var st unix.Stat_t
 	if err := unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
@@ -158,6 +160,8 @@ func (t *tarWalk) directory(path string, fd int, name string, st *unix.Stat_t) e
 	return t.dir(path, sub)
 }
 
+// file writes a regular file, or a hard link if the same file was written
+// under another name.
 func (t *tarWalk) file(path string, fd int, name string, st *unix.Stat_t) error {
 	id := inode{st.Dev, st.Ino}
 	if st.Nlink > 1 {
@@ -191,6 +195,7 @@ func (t *tarWalk) file(path string, fd int, name string, st *unix.Stat_t) error 
 	return err
 }
 
+// zeroReader pads a file that became shorter than its header says.
 type zeroReader struct{}
 
 func (zeroReader) Read(b []byte) (int, error) {
@@ -202,6 +207,8 @@ func (zeroReader) Read(b []byte) (int, error) {
 func (t *tarWalk) header(path string, fd int, name string, st *unix.Stat_t, edit func(*tar.Header)) error {
 	h := &tar.Header{
 		Name: path, Mode: int64(st.Mode & 0o7777), Uid: int(st.Uid), Gid: int(st.Gid),
+		// Fractions would cost a PAX record for every file; docker and
+		// BuildKit drop them, too.
 		ModTime: time.Unix(st.Mtim.Sec, 0), Format: tar.FormatPAX,
 	}
 	switch typeOf(st) {

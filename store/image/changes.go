@@ -42,6 +42,7 @@ func ApplyChanges(config *dockerspec.DockerOCIImageConfig, changes []string) err
 	return nil
 }
 
+// applyChange applies one instruction to a config.
 func applyChange(c *dockerspec.DockerOCIImageConfig, word, rest string) (err error) {
 	if rest == "" {
 		return fmt.Errorf("%s wants arguments", word)
@@ -119,6 +120,7 @@ func command(rest string, shell []string) []string {
 	return append(slices.Clone(shell), rest)
 }
 
+// setEnv sets a variable in its place, or adds it at the end.
 func setEnv(env []string, key, value string) []string {
 	for i, e := range env {
 		if k, _, _ := strings.Cut(e, "="); k == key {
@@ -136,6 +138,7 @@ func pairs(rest string, set func(key, value string)) error {
 	if err != nil {
 		return err
 	}
+	// ENV key the rest of the line, quotes and all.
 	if len(words) > 0 && !strings.Contains(words[0], "=") {
 		key, value, ok := strings.Cut(rest, " ")
 		if !ok {
@@ -164,6 +167,7 @@ func splitWords(s string) ([]string, error) {
 		ch := s[i]
 		switch {
 		case ch == '\\' && quote != '\'' && i+1 < len(s):
+			// In double quotes a backslash only means something before these.
 			i++
 			if quote == '"' && s[i] != '"' && s[i] != '\\' && s[i] != '$' {
 				word.WriteByte('\\')
@@ -265,6 +269,7 @@ func healthcheck(rest string) (*dockerspec.HealthcheckConfig, error) {
 			return nil, fmt.Errorf("%s: unknown option", word)
 		}
 	}
+	// docker keeps the shell form as one string, to be run by the SHELL.
 	kind, cmd, _ := strings.Cut(rest, " ")
 	cmd = strings.TrimSpace(cmd)
 	switch strings.ToUpper(kind) {

@@ -61,6 +61,8 @@ func (s *Store) CommitSnapshot(ctx context.Context, key string, n NewImage) (Ima
 			return Image{}, fmt.Errorf("commit: %w", err)
 		}
 	}
+	// The layer goes into the content store as it is written; an error of
+	// the writer arrives as an error of the reader.
 	pr, pw := io.Pipe()
 	go func() { pw.CloseWithError(diff.WriteTar(ctx, pw, dirs.Upper, opts)) }()
 	defer pr.Close()
@@ -117,6 +119,8 @@ func (s *Store) Append(ctx context.Context, layer io.Reader, n NewImage) (_ Imag
 	if err != nil {
 		return Image{}, err
 	}
+	// The blob is unpacked from the store, not on the way in: so it is whole
+	// and on disk before anything is made of it.
 	diffID, err := s.unpackNew(ctx, parent, blob)
 	if err != nil {
 		return Image{}, err
@@ -189,6 +193,7 @@ func (s *Store) unpackNew(ctx context.Context, parent record, blob ocispec.Descr
 	if err != nil {
 		return "", err
 	}
+	// Only now the chain ID is known, and whether the layer is there already.
 	chainID := identity.ChainID(append(append([]digest.Digest(nil), parent.DiffIDs...), res.DiffID))
 	unlock, err := s.unpacking.lock(ctx, chainID.String())
 	if err != nil {

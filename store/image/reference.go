@@ -37,6 +37,7 @@ func familiar(canonical string) string {
 	return reference.FamiliarString(named)
 }
 
+// IDs are hexadecimal; docker also takes them with the algorithm before.
 var (
 	fullID   = regexp.MustCompile(`^(sha256:)?[0-9a-f]{64}$`)
 	prefixID = regexp.MustCompile(`^(sha256:)?[0-9a-f]{1,64}$`)
@@ -62,6 +63,7 @@ func (s *Store) resolve(ref string) (id digest.Digest, name string, err error) {
 	return id, name, err
 }
 
+// resolveIn is resolve in a transaction.
 func (s *Store) resolveIn(tx *meta.Tx, ref string) (digest.Digest, string, error) {
 	missing := fmt.Errorf("no such image: %s: %w", ref, errdefs.ErrNotFound)
 	if fullID.MatchString(ref) {
@@ -71,6 +73,8 @@ func (s *Store) resolveIn(tx *meta.Tx, ref string) (digest.Digest, string, error
 		}
 		return id, "", nil
 	}
+	// As in docker, a name goes before the beginning of an ID: "cafe" may be
+	// both.
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err == nil {
 		if digested, ok := named.(reference.Digested); ok {

@@ -80,6 +80,7 @@ func (s *Store) put(all []named) error {
 			id := n.record.Config.Digest
 			r := n.record
 			r.Stored = now
+			// The same image may be loaded again, or pulled under another name.
 			if old, err := s.images.In(tx).Get(id.String()); err == nil {
 				r = merged(old, r)
 			} else if !errdefs.IsNotFound(err) {
@@ -121,6 +122,7 @@ func merged(old, r record) record {
 	return r
 }
 
+// appendNew appends what is not yet in a list.
 func appendNew(list []string, v string) []string {
 	for _, have := range list {
 		if have == v {

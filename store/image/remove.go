@@ -47,6 +47,7 @@ func (s *Store) Remove(ctx context.Context, ref string, opts RemoveOptions) ([]R
 			return nil, err
 		}
 	}
+	// Names may have come and gone since: plan again, and do it.
 	err = s.db.Update(func(tx *meta.Tx) (err error) {
 		if p, err = s.planRemoval(tx, ref, opts.Force); err != nil {
 			return err
@@ -84,6 +85,9 @@ type removal struct {
 	steps []Removed
 }
 
+// planRemoval decides as docker does: a name that is not the last only goes
+// itself; an ID takes the image with its name, but not with several unless
+// forced.
 func (s *Store) planRemoval(tx *meta.Tx, ref string, force bool) (removal, error) {
 	id, name, err := s.resolveIn(tx, ref)
 	if err != nil {
@@ -114,6 +118,7 @@ func (s *Store) planRemoval(tx *meta.Tx, ref string, force bool) (removal, error
 	return p, nil
 }
 
+// namesOf lists the canonical names of an image.
 func (s *Store) namesOf(tx *meta.Tx, id digest.Digest) ([]string, error) {
 	var names []string
 	err := s.tags.In(tx).ForEach(func(name string, of digest.Digest) error {
@@ -151,6 +156,8 @@ func (s *Store) forgetLayer(ctx context.Context, name string) error {
 	return s.layers.Delete(name)
 }
 
+// roots is what the images need. The blobs of layers count although they are
+// unpacked: save and push send them.
 func (s *Store) roots() (gc.Roots, error) {
 	r := gc.Roots{Blobs: make(map[digest.Digest]bool), Snapshots: make(map[string]bool)}
 	err := s.images.ForEach(func(_ string, rec record) error {

@@ -134,6 +134,8 @@ type archiveWriter struct {
 
 func blobName(dgst digest.Digest) string { return "blobs/sha256/" + dgst.Encoded() }
 
+// file writes a file whose header depends on its name and size only, so that
+// archives are reproducible.
 func (a *archiveWriter) file(name string, size int64, r io.Reader) error {
 	h := &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o444, ModTime: time.Unix(0, 0)}
 	if err := a.tar.WriteHeader(h); err != nil {
@@ -165,6 +167,7 @@ func (a *archiveWriter) blob(ctx context.Context, desc ocispec.Descriptor) error
 	return a.file(blobName(desc.Digest), ra.Size(), contextReader{ctx, content.NewReader(ra)})
 }
 
+// image writes the blobs of an image and notes it for both manifests.
 func (a *archiveWriter) image(ctx context.Context, img *selected) error {
 	r := img.record
 	item := dockerItem{Config: blobName(r.Config.Digest), RepoTags: []string{}, Layers: []string{}}
@@ -183,6 +186,7 @@ func (a *archiveWriter) image(ctx context.Context, img *selected) error {
 	if len(img.names) == 0 {
 		a.index = append(a.index, manifest)
 	}
+	// index.json has an entry for each name, as docker save writes it.
 	for _, name := range img.names {
 		item.RepoTags = append(item.RepoTags, familiar(name))
 		desc := manifest
@@ -203,6 +207,8 @@ func (a *archiveWriter) manifest(ctx context.Context, r record) (ocispec.Descrip
 	if r.Manifest != nil {
 		return *r.Manifest, a.blob(ctx, *r.Manifest)
 	}
+	// The same record always gives the same manifest: tools that keep images
+	// by its digest see one image, not one for each save.
 	config := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageConfig, Digest: r.Config.Digest, Size: r.Config.Size}
 	data, err := json.Marshal(ocispec.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2},

@@ -28,6 +28,7 @@ func (s *Store) Unpack(ctx context.Context, id digest.Digest) (string, error) {
 	return s.unpackAll(ctx, &r)
 }
 
+// unpackAll unpacks the layers that are missing, lowest first.
 func (s *Store) unpackAll(ctx context.Context, r *record) (string, error) {
 	parent := ""
 	for i, chainID := range r.chain() {
@@ -47,6 +48,8 @@ func (s *Store) unpackLayer(ctx context.Context, parent string, chainID, diffID 
 		return err
 	}
 	defer unlock()
+	// First held, then looked for: in the other order it could be collected
+	// in between.
 	s.gc.HoldSnapshot(chainID.String())
 	if _, err := s.snapshots.Stat(ctx, chainID.String()); err == nil {
 		return nil
@@ -70,6 +73,7 @@ func (s *Store) unpackBlob(ctx context.Context, parent string, blob ocispec.Desc
 		return "", res, fmt.Errorf("open the layer's blob: %w", err)
 	}
 	defer ra.Close()
+	// The layer's directory is filled as it is, without mounting anything.
 	key = gc.UnpackPrefix + rand.Text()
 	if _, err := s.snapshots.Prepare(ctx, key, parent); err != nil {
 		return "", res, err
@@ -94,6 +98,8 @@ func (s *Store) dropSnapshot(ctx context.Context, key string, because error) err
 	return because
 }
 
+// commitLayer makes an unpacked layer visible under its chain ID. The record
+// comes first: without a snapshot it means nothing.
 func (s *Store) commitLayer(ctx context.Context, chainID digest.Digest, key string, res diff.Result) error {
 	rec := layerRecord{DiffID: res.DiffID, Size: res.Size, Entries: res.Entries}
 	if err := s.layers.Put(chainID.String(), rec); err != nil {
@@ -113,6 +119,8 @@ func (s *Store) commitLayer(ctx context.Context, chainID digest.Digest, key stri
 // spool writes a stream into the content store and returns its descriptor,
 // with the media type that a layer compressed like it has.
 func (s *Store) spool(ctx context.Context, r io.Reader, expected digest.Digest) (ocispec.Descriptor, error) {
+	// Without an expected digest in its descriptor, what a crash leaves of
+	// this ingest goes at the next start: nobody can resume a stream.
 	w, err := s.content.Writer(ctx, content.WithRef("spool-"+rand.Text()))
 	if err != nil {
 		return ocispec.Descriptor{}, err
@@ -176,6 +184,7 @@ type keyedLock struct {
 	held map[string]chan struct{} // closed when let go
 }
 
+// lock waits until nobody holds the lock of key, or the context ends.
 func (k *keyedLock) lock(ctx context.Context, key string) (unlock func(), err error) {
 	for {
 		k.mu.Lock()

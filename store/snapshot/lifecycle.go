@@ -36,6 +36,7 @@ func (o *Overlay) Commit(_ context.Context, name, key string, opts ...snapshots.
 	if err != nil {
 		return err
 	}
+	// Outside of the lock: this may take long.
 	if err := syncFiles(o.upper(r.ID)); err != nil {
 		return fmt.Errorf("commit snapshot %q: %w", key, err)
 	}
@@ -55,8 +56,11 @@ func (o *Overlay) Commit(_ context.Context, name, key string, opts ...snapshots.
 	if o.all[name] != nil {
 		return fmt.Errorf("commit snapshot %q: %q: %w", key, name, errdefs.ErrAlreadyExists)
 	}
+	// Labels are those of the commit; the active snapshot's end with it.
 	now := time.Now().UTC()
 	c := &record{ID: r.ID, Kind: snapshots.KindCommitted, Parent: r.Parent, Labels: maps.Clone(info.Labels), Created: now, Updated: now}
+	// Overlay takes any layers as lower ones, so a layer that was filled
+	// alone can stand on any parent.
 	if info.Parent != "" && info.Parent != r.Parent {
 		if r.Parent != "" {
 			return fmt.Errorf("commit snapshot %q: it has another parent than %q: %w", key, info.Parent, errdefs.ErrInvalidArgument)
@@ -146,6 +150,7 @@ func (o *Overlay) Stat(_ context.Context, key string) (snapshots.Info, error) {
 	return r.info(key), nil
 }
 
+// info is the record in containerd's terms.
 func (r *record) info(key string) snapshots.Info {
 	return snapshots.Info{Kind: r.Kind, Name: key, Parent: r.Parent, Labels: maps.Clone(r.Labels), Created: r.Created, Updated: r.Updated}
 }
@@ -248,7 +253,7 @@ func (o *Overlay) Usage(ctx context.Context, key string) (snapshots.Usage, error
 	}
 	if r.Kind == snapshots.KindCommitted {
 		_, err = o.replace(key, func(now *record) error {
-			if now.ID == r.ID {
+			if now.ID == r.ID { // the name may mean another snapshot by now
 				now.Usage = &u
 			}
 			return nil
@@ -260,6 +265,7 @@ func (o *Overlay) Usage(ctx context.Context, key string) (snapshots.Usage, error
 	return u, nil
 }
 
+// diskUsage adds up what a tree takes on disk.
 func diskUsage(ctx context.Context, dir string) (snapshots.Usage, error) {
 	var u snapshots.Usage
 	type inode struct{ dev, ino uint64 }
