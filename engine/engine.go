@@ -192,6 +192,9 @@ func (e *Engine) close() error {
 	if e.Containers != nil {
 		e.Containers.dropAttaches()
 	}
+	if len(e.locks) == 2 && e.network != nil {
+		err = errors.Join(err, e.network.Close(context.Background()))
+	}
 	if e.store != nil {
 		err = errors.Join(err, e.store.Close())
 	}

@@ -182,6 +182,19 @@ func (m *Manager) find(ref string) (*Network, error) {
 	return found, nil
 }
 
+// Close takes the devices and rules away when no container needs them, so that
+// an engine without containers leaves the host's network as it found it. With
+// containers it leaves everything to the next engine.
+func (m *Manager) Close(ctx context.Context) error {
+	m.mu.Lock()
+	idle := len(m.ends) == 0
+	m.mu.Unlock()
+	if !idle {
+		return nil
+	}
+	return m.Remove(ctx)
+}
+
 // Remove takes away every device and rule of this engine, for a reset. The
 // records stay; the caller removes them with the database.
 func (m *Manager) Remove(ctx context.Context) error {

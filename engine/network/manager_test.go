@@ -295,6 +295,19 @@ func TestAttachTwiceAndDetachTwice(t *testing.T) {
 	}
 }
 
+func TestCloseLeavesTheHostAsItWas(t *testing.T) {
+	f := newFixture(t)
+	attach(t, f, "a", sandbox(t))
+	device := func() bool { _, err := netlink.LinkByName(f.deviceName()); return err == nil }
+	if err := f.Close(t.Context()); err != nil || !device() {
+		t.Errorf("Close with a container: %v, bridge there: %v", err, device())
+	}
+	if err := errors.Join(f.Detach(t.Context(), "a"), f.Close(t.Context())); err != nil || device() {
+		t.Errorf("Close without containers: %v, bridge there: %v", err, device())
+	}
+	attach(t, f, "b", sandbox(t)) // and all is set up again
+}
+
 func TestInspect(t *testing.T) {
 	f := newFixture(t)
 	n, _, err := f.Inspect(Bridge)
