@@ -39,6 +39,7 @@ type engine struct {
 	requests   []string
 	follow     map[string]chan string // more lines of a log
 	nth        int
+	flood      int // lines in the log of db
 }
 
 // newEngine starts an engine with the recorded containers and images.
@@ -252,6 +253,11 @@ func (e *engine) serveLogs(w http.ResponseWriter, r *http.Request) {
 	if c != nil && c.Names[0] == "/web" {
 		for line := range strings.Lines(string(load(e.t, "web.log", nil))) {
 			writeFrame(w, line)
+		}
+	}
+	if c != nil && c.Names[0] == "/db" {
+		for n := range e.flood {
+			writeFrame(w, fmt.Sprintf("2026-11-23T09:14:02.%09dZ line %d of a flood of lines\n", n, n))
 		}
 	}
 	w.(http.Flusher).Flush()

@@ -30,7 +30,7 @@ func (m *model) perform(a keymap.Action) tea.Cmd {
 	case keymap.Interrupt:
 		return tea.Quit
 	case keymap.Back:
-		m.back1()
+		m.stepBack()
 	case keymap.Help:
 		m.overlay = newHelp(m)
 	case keymap.Palette:
@@ -139,8 +139,8 @@ func (m *model) quit() tea.Cmd {
 	return tea.Quit
 }
 
-// back1 goes one step back.
-func (m *model) back1() {
+// stepBack goes one step back.
+func (m *model) stepBack() {
 	switch {
 	case m.detail && m.filterText() != "":
 		m.applyFilter("")

@@ -9,6 +9,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
 	"github.com/containerd/errdefs"
+	"github.com/moby/moby/client"
 
 	"berth/tui/feed"
 	"berth/tui/layers"
@@ -160,10 +161,16 @@ func (m *model) fromEngine(msg tea.Msg) (tea.Cmd, bool) {
 	return nil, true
 }
 
+// errNobody stands for the client's long words about a socket that nobody serves.
+var errNobody = errors.New("nobody listens")
+
 // lost notes that the engine cannot be reached. What is shown stays, as what
 // was last known.
 func (m *model) lost(err error) {
 	m.gone = clean(err)
+	if client.IsErrConnectionFailed(err) {
+		m.gone = errNobody
+	}
 	m.state.Reset()
 	m.stopLogs()
 }

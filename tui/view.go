@@ -152,7 +152,7 @@ func (m *model) keyLine(width int) string {
 		room -= len(bd.Keys[0]) + len(bd.Short) + 3
 	}
 	for _, bd := range m.keys.In(m.scopes()...) {
-		if idle := m.current0() && (bd.Scope == keymap.Containers || bd.Scope == keymap.Images); idle || bd.Short == "" || bd.Action == keymap.Help || bd.Action == keymap.Palette {
+		if idle := m.nothingSelected() && (bd.Scope == keymap.Containers || bd.Scope == keymap.Images); idle || bd.Short == "" || bd.Action == keymap.Help || bd.Action == keymap.Palette {
 			continue
 		}
 		if text.Width(b.String())+text.Width(keymap.Pretty(bd.Keys[0]))+len(bd.Short)+3 > room {
@@ -180,7 +180,7 @@ func (m *model) messageLine(width int) string {
 	th := m.theme
 	switch {
 	case m.gone != nil && m.live:
-		return th.Banner.Render(text.Fit(" the engine is gone; trying again · what is shown is what was last known · "+m.gone.Error(), width))
+		return th.Banner.Render(text.Fit(" the engine is gone ("+m.gone.Error()+"); trying again · what is shown is what was last known", width))
 	case m.gone != nil:
 		return th.Banner.Render(text.Fit(" no engine answers at "+text.Clean(m.opt.Host)+"; trying again · "+m.gone.Error(), width))
 	case m.hint != "" && m.bad:

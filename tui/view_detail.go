@@ -16,7 +16,7 @@ func (m *model) drawDetail(r image.Rectangle) []string {
 	f := theme.Frame{Title: m.detailTitle(), Focused: m.detail}
 	var lines []string
 	switch {
-	case m.subject.id == "" && m.current0():
+	case m.subject.id == "" && m.nothingSelected():
 		lines = m.emptyDetail(w)
 	case m.tab() == tabLogs:
 		lines = m.drawLogs(w, h)
@@ -42,8 +42,8 @@ func (m *model) drawDetail(r image.Rectangle) []string {
 	return f.Draw(m.theme, lines, r.Dx(), r.Dy())
 }
 
-// current0 tells whether nothing is selected.
-func (m *model) current0() bool {
+// nothingSelected tells whether nothing is selected.
+func (m *model) nothingSelected() bool {
 	_, c := m.current()
 	_, i := m.currentImage()
 	return !c && !i

@@ -36,7 +36,7 @@ func (m *model) drawPanel(p panel, r image.Rectangle) []string {
 	if p == containers {
 		rows, cursor := m.conts.Visible(height)
 		for i, c := range rows {
-			lines = append(lines, m.row1(m.containerRow(c, inner), m.conts.Marked(c), i == cursor, focused, m.panel == p, inner))
+			lines = append(lines, m.styled(m.containerRow(c, inner), m.conts.Marked(c), i == cursor, focused, m.panel == p, inner))
 		}
 		f.Title = m.panelTitle("2", "Containers", m.conts.Len(), m.conts.Total(), focused)
 		f.Footer = m.theme.Dim.Render(m.containersFooter())
@@ -46,7 +46,7 @@ func (m *model) drawPanel(p panel, r image.Rectangle) []string {
 	} else {
 		rows, cursor := m.imgs.Visible(height)
 		for i, img := range rows {
-			lines = append(lines, m.row1(m.imageRow(img, inner), m.imgs.Marked(img), i == cursor, focused, m.panel == p, inner))
+			lines = append(lines, m.styled(m.imageRow(img, inner), m.imgs.Marked(img), i == cursor, focused, m.panel == p, inner))
 		}
 		f.Title = m.panelTitle("3", "Images", m.imgs.Len(), m.imgs.Total(), focused)
 		if by := imageOrders[m.order[images]]; by != state.ByName {
@@ -100,8 +100,8 @@ func (m *model) filterLabel(p panel, width int) string {
 	return m.theme.Warn.Render("/" + text.Fit(s, min(text.Width(s), 16)))
 }
 
-// row1 gives a row its cursor and its mark.
-func (m *model) row1(row string, marked, cursor, focused, active bool, width int) string {
+// styled gives a row its cursor and its mark.
+func (m *model) styled(row string, marked, cursor, focused, active bool, width int) string {
 	if marked {
 		row = m.theme.Mark.Render("▌") + text.Cut(row, 1, width)
 	}

@@ -1,0 +1,93 @@
+package tui
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+)
+
+// The real program in a terminal that changes its size all the time.
+func TestResizingTheTerminal(t *testing.T) {
+	e := newEngine(t)
+	e.maxLooks = 2
+	r := start(t, e, 80, 24)
+	r.WaitFor("● web")
+	for _, size := range [][2]int{{1, 1}, {0, 0}, {500, 200}, {39, 9}, {40, 10}, {79, 23}, {200, 50}, {3, 100}, {100, 3}, {60, 20}} {
+		r.Resize(size[0], size[1])
+		r.Press("tab")
+	}
+	r.Resize(30, 8)
+	r.WaitFor("too small: 30×8")
+	r.Resize(80, 24)
+	r.WaitFor("Images 8", "Containers 12")
+}
+
+// A log of half a million lines: all of them are counted, those that did not
+// stay are said to be dropped, and keys are answered all the while.
+func TestALogFlood(t *testing.T) {
+	e := newEngine(t)
+	e.flood = 500_000
+	r := start(t, e, 120, 36)
+	r.WaitFor("● db")
+	r.Press("j")
+	r.WaitFor("lines")
+	var waits []time.Duration
+	for i := range 20 {
+		began := time.Now()
+		r.Press("@")
+		if i%2 == 0 {
+			r.WaitFor("@ hides")
+		} else {
+			r.WaitGone("@ hides")
+		}
+		waits = append(waits, time.Since(began))
+	}
+	slices.Sort(waits)
+	t.Logf("key to screen in a flood: median %s, worst %s", waits[len(waits)/2], waits[len(waits)-1])
+	if waits[len(waits)/2] > 200*time.Millisecond && !raceDetector { // the goal is 50 ms, on a machine with nothing else to do
+		t.Errorf("a key takes %s", waits[len(waits)/2])
+	}
+	r.WaitFor("200,000 lines", "300,000 dropped", "line 499999 of a flood")
+	r.Press("enter", "g")
+	r.WaitFor("line 300000 of a flood")
+}
+
+// Five hundred containers: the first frame comes at once, an event fetches one
+// row, and only what is visible is measured.
+func TestManyContainers(t *testing.T) {
+	e := newEngine(t)
+	e.containers = nil
+	for i := range 500 {
+		e.containers = append(e.containers, container.Summary{ID: fmt.Sprintf("%064x", i+1), Names: []string{fmt.Sprintf("/many-%03d", i)}, State: container.StateRunning, Status: "Up", Image: "nginx:1.27"})
+	}
+	began := time.Now()
+	r := start(t, e, 120, 36)
+	r.WaitFor("● many-000", "Containers 500", "nginx:1.27")
+	t.Logf("first full frame after %s", time.Since(began))
+	r.WaitFor("CPU")
+	polled := map[string]bool{}
+	for _, req := range e.wanted() {
+		if strings.Contains(req, "/stats") {
+			polled[strings.Split(req, "/")[3]] = true
+		}
+	}
+	if len(polled) == 0 || len(polled) > 25 {
+		t.Errorf("%d containers are measured, with 17 rows on the screen", len(polled))
+	}
+	r.Press("G")
+	r.WaitFor("● many-499")
+}
+
+func TestCopying(t *testing.T) {
+	r := start(t, newEngine(t), 120, 36)
+	r.WaitFor("● web")
+	r.Press("j", "y")
+	r.WaitFor("copied db")
+	if !strings.Contains(r.Output(), "\x1b]52;c;ZGI=") {
+		t.Error("nothing was put on the clipboard")
+	}
+}
