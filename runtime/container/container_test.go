@@ -100,7 +100,7 @@ func newFixture(t testing.TB, args ...string) *fixture {
 		ID: fmt.Sprintf("berth-test-%d-%d", os.Getpid(), fixtures.Add(1)), StateRoot: f.root, Bundle: dir,
 		Spec: testSpec(args...), Stdout: f.out, Stderr: f.out, Warn: func(m string) { t.Log("warning:", m) },
 	}
-	before := leftovers(t)
+	before := leftovers(t, dir)
 	t.Cleanup(func() {
 		if list, err := List(f.root); err == nil {
 			for _, c := range list {
@@ -112,15 +112,16 @@ func newFixture(t testing.TB, args ...string) *fixture {
 		if left, _ := os.ReadDir(f.root); len(left) > 0 {
 			t.Errorf("state directories are left: %v", left)
 		}
-		if after := leftovers(t); after != before {
+		if after := leftovers(t, dir); after != before {
 			t.Errorf("left behind:\nbefore %s\nafter  %s", before, after)
 		}
 	})
 	return f
 }
 
-// leftovers lists what a container could leave behind on the host.
-func leftovers(t testing.TB) string {
+// leftovers lists what a container could leave behind on the host: mounts below
+// dir and cgroups.
+func leftovers(t testing.TB, dir string) string {
 	t.Helper()
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -128,13 +129,13 @@ func leftovers(t testing.TB) string {
 	}
 	var mine []string
 	for line := range strings.Lines(string(mounts)) {
-		if strings.Contains(line, "berth-root-") || strings.Contains(line, os.TempDir()+"/Test") {
+		if strings.Contains(line, dir) {
 			mine = append(mine, line)
 		}
 	}
 	var groups []string
 	_ = filepath.WalkDir("/sys/fs/cgroup", func(p string, d os.DirEntry, err error) error {
-		if err == nil && d.IsDir() && strings.HasPrefix(d.Name(), "berth-test-") {
+		if err == nil && d.IsDir() && strings.HasPrefix(d.Name(), fmt.Sprintf("berth-test-%d-", os.Getpid())) {
 			groups = append(groups, p)
 		}
 		return nil

@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -39,6 +40,10 @@ func Create(ctx context.Context, o Options) (_ *Container, err error) {
 	}
 	defer lock.Close()
 	b.c.dir = dir
+	if b.c.cg.Occupied() {
+		// Not ours to roll back.
+		return nil, errors.Join(fmt.Errorf("linux.cgroupsPath: the cgroup has processes in it already: %w", errdefs.ErrAlreadyExists), os.RemoveAll(string(dir)))
+	}
 	defer func() {
 		if err != nil {
 			b.rollback()
@@ -103,9 +108,6 @@ func newBuild(o Options) (*build, error) {
 	cg, err := cgroup.New(b.spec.Linux.CgroupsPath, o.ID, b.spec.Linux.Resources)
 	if err != nil {
 		return nil, err
-	}
-	if cg.Occupied() {
-		return nil, fmt.Errorf("linux.cgroupsPath: the cgroup has processes in it already: %w", errdefs.ErrAlreadyExists)
 	}
 	if err := b.process(); err != nil {
 		return nil, err

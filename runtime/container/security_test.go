@@ -118,7 +118,7 @@ func TestUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.want("id; umask; echo $HOME; grep -E 'Cap(Inh|Prm|Eff|Amb)' /proc/self/status | tr '\\t\\n' '  '; echo >> /proc/self/fd/1", `
-uid=1234(me) gid=567 groups=10,20,567
+uid=1234(me) gid=567 groups=10,20
 0077
 /home/me
 CapInh: 0000000000000020 CapPrm: 0000000000000020 CapEff: 0000000000000020 CapAmb: 0000000000000020`)
@@ -162,4 +162,18 @@ func TestPropagationDoesNotReachTheHost(t *testing.T) {
 	f.opts.Spec.Process.Capabilities.Permitted = f.opts.Spec.Process.Capabilities.Effective
 	f.opts.Spec.Process.Capabilities.Bounding = f.opts.Spec.Process.Capabilities.Effective
 	f.want("mount -t tmpfs inner /tmp && grep -c inner /proc/self/mounts", "1")
+}
+
+// TestCgroupOfAnother refuses a cgroup with processes in it, and leaves them be.
+func TestCgroupOfAnother(t *testing.T) {
+	f := newFixture(t)
+	c := f.running()
+	g := newFixture(t, "true")
+	g.opts.Spec.Linux.CgroupsPath = f.opts.ID
+	if _, err := Create(context.Background(), g.opts); !errdefs.IsAlreadyExists(err) {
+		t.Errorf("create: %v", err)
+	}
+	if s, err := c.State(); err != nil || s.Status != specs.StateRunning {
+		t.Errorf("the other container is %s, %v", s.Status, err)
+	}
 }
