@@ -74,7 +74,8 @@ func (cs *Containers) adopt(ctx context.Context) error {
 // while no engine was there.
 func (cs *Containers) adoptOne(ctx context.Context, c *ctr) (ended bool, err error) {
 	client, err := shim.Connect(ctx, cs.shimDir(c.id))
-	if errdefs.IsNotFound(err) {
+	if errdefs.IsNotFound(err) || errdefs.IsUnavailable(err) {
+		// Gone, or on its way out: what it had to record is on disk by then.
 		return cs.adoptEnded(ctx, c)
 	}
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 // commandError gives an error of the runtime about the command the text by
 // which docker's CLI tells 127 (missing) from 126 (not executable). ok is false
 // for errors about something else.
-func commandError(prefix, command string, err error) (worded error, code int, ok bool) {
+func commandError(prefix, command string, err error) (code int, ok bool, worded error) {
 	reason := "executable file not found in $PATH"
 	switch {
 	case errors.Is(err, container.ErrNotFound):
@@ -21,12 +21,12 @@ func commandError(prefix, command string, err error) (worded error, code int, ok
 	case errors.Is(err, container.ErrNotExecutable):
 		code, reason = 126, "permission denied"
 	default:
-		return err, 0, false
+		return 0, false, err
 	}
 	text := fmt.Sprintf("exec: %q: %s", command, reason)
 	// The runtime's own words (container.CommandError) say more, and came through the shim as text.
 	if at := strings.LastIndex(err.Error(), `exec: "`); at >= 0 {
 		text = err.Error()[at:]
 	}
-	return kind(errdefs.ErrInvalidArgument, "%s: %s: unknown", prefix, text), code, true
+	return code, true, kind(errdefs.ErrInvalidArgument, "%s: %s: unknown", prefix, text)
 }

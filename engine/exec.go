@@ -132,7 +132,7 @@ func (cs *Containers) ExecStart(ctx context.Context, id string, opts ExecStartOp
 	cs.emitExec(rec, events.ActionExecStart, x)
 	pid, err := cs.spawnExec(rec, r.Client, x, opts)
 	if err != nil {
-		err, code := execError(x.opts.Cmd[0], err)
+		code, err := execError(x.opts.Cmd[0], err)
 		x.mu.Lock()
 		x.exitCode, x.ended = &code, time.Now()
 		x.mu.Unlock()
@@ -189,11 +189,11 @@ func (cs *Containers) spawnExec(rec record, client *shim.Client, x *execution, o
 }
 
 // execError is the error of an exec in docker's words, and its exit code.
-func execError(command string, err error) (error, int) {
-	if worded, code, ok := commandError("OCI runtime exec failed: exec failed: unable to start container process", command, err); ok {
-		return worded, code
+func execError(command string, err error) (int, error) {
+	if code, ok, worded := commandError("OCI runtime exec failed: exec failed: unable to start container process", command, err); ok {
+		return code, worded
 	}
-	return fmt.Errorf("exec failed: %w", err), 126
+	return 126, fmt.Errorf("exec failed: %w", err)
 }
 
 // followExec records the end of a started exec.
@@ -318,7 +318,10 @@ func (cs *Containers) execIDs(containerID string) []string {
 // engine. What was typed to start them is not known any more; their process is.
 func (cs *Containers) adoptExecs(c *ctr, r *run, infos []shim.ExecInfo) {
 	for _, info := range infos {
-		x := &execution{id: info.ID, c: c, opts: ExecOptions{Cmd: []string{""}}, started: true, running: info.Running, pid: info.PID}
+		x := &execution{
+			id: info.ID, c: c, opts: ExecOptions{Cmd: []string{""}}, done: make(chan struct{}),
+			started: true, running: info.Running, pid: info.PID,
+		}
 		cs.mu.Lock()
 		cs.execs[x.id] = x
 		cs.mu.Unlock()

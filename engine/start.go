@@ -298,7 +298,7 @@ func (cs *Containers) abandon(ctx context.Context, id string) error {
 // startFailed records why, in docker's words and codes, and drops the waiting clients.
 func (cs *Containers) startFailed(c *ctr, cause error) error {
 	rec := c.snapshot()
-	err, code := startError(rec.Path, cause)
+	code, err := startError(rec.Path, cause)
 	rec = c.change(func(r *record) {
 		r.State = state{ExitCode: code, Error: err.Error(), StartedAt: r.State.StartedAt, FinishedAt: r.State.FinishedAt}
 		if r.State.StartedAt.IsZero() {
@@ -320,10 +320,10 @@ func (cs *Containers) startFailed(c *ctr, cause error) error {
 }
 
 // startError is the error of a start in docker's words, and the exit code that goes with it.
-func startError(command string, err error) (error, int) {
+func startError(command string, err error) (int, error) {
 	const prefix = "failed to create task for container: failed to create shim task: OCI runtime create failed: unable to start container process"
-	if worded, code, ok := commandError(prefix, command, err); ok {
-		return worded, code
+	if code, ok, worded := commandError(prefix, command, err); ok {
+		return code, worded
 	}
-	return fmt.Errorf("failed to start container: %w", err), 128
+	return 128, fmt.Errorf("failed to start container: %w", err)
 }

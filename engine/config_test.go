@@ -1,0 +1,222 @@
+package engine
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/api/types/network"
+)
+
+func TestCheckConfigFillsInDefaults(t *testing.T) {
+	asked := &container.HostConfig{}
+	cfg, hc, err := checkConfig(CreateOptions{Config: &container.Config{Image: "x"}, HostConfig: asked})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if hc.RestartPolicy.Name != "no" || hc.NetworkMode != "bridge" || hc.IpcMode != "private" || hc.ShmSize != 64<<20 ||
+		hc.LogConfig.Type != "json-file" || hc.Runtime != runtimeName {
+		t.Errorf("%+v", hc)
+	}
+	if asked.NetworkMode != "" || cfg.Image != "x" {
+		t.Error("what the client sent must stay as it is")
+	}
+	if _, hc, err = checkConfig(CreateOptions{Config: &container.Config{Image: "x"}}); err != nil || hc == nil {
+		t.Errorf("without HostConfig: %v", err)
+	}
+}
+
+func TestCheckConfigRefuses(t *testing.T) {
+	yes := true
+	for what, edit := range map[string]func(*container.Config, *container.HostConfig){
+		"no image":       func(c *container.Config, _ *container.HostConfig) { c.Image = "" },
+		"restart policy": func(_ *container.Config, h *container.HostConfig) { h.RestartPolicy.Name = "sometimes" },
+		"retries of always": func(_ *container.Config, h *container.HostConfig) {
+			h.RestartPolicy = container.RestartPolicy{Name: "always", MaximumRetryCount: 3}
+		},
+		"hostname of another": func(c *container.Config, h *container.HostConfig) { c.Hostname, h.NetworkMode = "h", "container:x" },
+		"ports of another": func(_ *container.Config, h *container.HostConfig) {
+			h.PublishAllPorts, h.NetworkMode = true, "container:x"
+		},
+		"hosts of another": func(_ *container.Config, h *container.HostConfig) {
+			h.ExtraHosts, h.NetworkMode = []string{"a:1.1.1.1"}, "container:x"
+		},
+		"dns of another": func(_ *container.Config, h *container.HostConfig) {
+			h.DNS, h.NetworkMode = []netip.Addr{netip.IPv4Unspecified()}, "container:x"
+		},
+		"log option": func(_ *container.Config, h *container.HostConfig) {
+			h.LogConfig.Config = map[string]string{"speed": "9"}
+		},
+		"swap below the memory": func(_ *container.Config, h *container.HostConfig) { h.Memory, h.MemorySwap = 64<<20, 1<<20 },
+	} {
+		o := CreateOptions{Config: &container.Config{Image: "x"}, HostConfig: &container.HostConfig{}}
+		edit(o.Config, o.HostConfig)
+		if _, _, err := checkConfig(o); !errdefs.IsInvalidArgument(err) {
+			t.Errorf("%s: got %v, want an invalid argument", what, err)
+		}
+	}
+	for what, hc := range map[string]*container.HostConfig{
+		"--init":         {Init: &yes},
+		"--gpus":         {Resources: container.Resources{DeviceRequests: []container.DeviceRequest{{}}}},
+		"--storage-opt":  {StorageOpt: map[string]string{"size": "1g"}},
+		"--userns":       {UsernsMode: "private"},
+		"volume drivers": {VolumeDriver: "nfs"},
+	} {
+		if _, _, err := checkConfig(CreateOptions{Config: &container.Config{Image: "x"}, HostConfig: hc}); !errdefs.IsNotImplemented(err) {
+			t.Errorf("%s: got %v, want not implemented", what, err)
+		}
+	}
+}
+
+func TestMountPoints(t *testing.T) {
+	dir := t.TempDir()
+	for what, c := range map[string]struct {
+		m    mount.Mount
+		want container.MountPoint
+		ok   bool
+	}{
+		"bind": {mount.Mount{Type: "bind", Source: dir, Target: "/d/"},
+			container.MountPoint{Type: "bind", Source: dir, Destination: "/d", RW: true, Propagation: "rprivate"}, true},
+		"bind with options": {mount.Mount{Type: "bind", Source: dir, Target: "/d", ReadOnly: true, BindOptions: &mount.BindOptions{Propagation: "rslave", NonRecursive: true}},
+			container.MountPoint{Type: "bind", Source: dir, Destination: "/d", Propagation: "rslave", Mode: "bind-nonrecursive"}, true},
+		"volume": {mount.Mount{Type: "volume", Source: "vol", Target: "/d"},
+			container.MountPoint{Type: "volume", Name: "vol", Driver: "local", Destination: "/d", Mode: "z", RW: true}, true},
+		"made for it": {mount.Mount{Type: "bind", Source: dir + "/new", Target: "/d", BindOptions: &mount.BindOptions{CreateMountpoint: true}},
+			container.MountPoint{Type: "bind", Source: dir + "/new", Destination: "/d", RW: true, Propagation: "rprivate"}, true},
+		"tmpfs": {mount.Mount{Type: "tmpfs", Target: "/d"}, container.MountPoint{Type: "tmpfs", Destination: "/d", RW: true}, false},
+	} {
+		got, ok, err := mountPoint(c.m)
+		if err != nil || ok != c.ok || got != c.want {
+			t.Errorf("%s: got %+v, %v, %v", what, got, ok, err)
+		}
+	}
+	for what, m := range map[string]mount.Mount{
+		"relative target": {Type: "bind", Source: dir, Target: "d"},
+		"the root":        {Type: "bind", Source: dir, Target: "/"},
+		"relative source": {Type: "bind", Source: "d", Target: "/d"},
+		"missing source":  {Type: "bind", Source: dir + "/none", Target: "/d"},
+		"strange type":    {Type: "npipe", Source: dir, Target: "/d"},
+		"driver":          {Type: "volume", Target: "/d", VolumeOptions: &mount.VolumeOptions{DriverConfig: &mount.Driver{Name: "nfs"}}},
+		"subpath":         {Type: "volume", Target: "/d", VolumeOptions: &mount.VolumeOptions{Subpath: "x"}},
+		"volume name":     {Type: "volume", Source: "../x", Target: "/d"},
+	} {
+		if _, _, err := mountPoint(m); !errdefs.IsInvalidArgument(err) || !strings.Contains(err.Error(), "invalid mount config for type") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+func TestHostsFile(t *testing.T) {
+	e := &Engine{cfg: Config{Root: t.TempDir()}}
+	cs := &Containers{e: e}
+	rec := record{ID: "c1", Config: &container.Config{Hostname: "box", Domainname: "lan"}, HostConfig: &container.HostConfig{NetworkMode: "bridge"}}
+	if err := os.MkdirAll(cs.dir("c1"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ip, gw := netip.MustParseAddr("10.1.2.3"), netip.MustParseAddr("10.1.2.1")
+	lines := func() []string {
+		t.Helper()
+		b, err := os.ReadFile(filepath.Join(cs.dir("c1"), hostsFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Split(strings.TrimSpace(string(b)), "\n")
+	}
+	rec.HostConfig.ExtraHosts = []string{"db:10.0.0.9", "up:host-gateway", "six=[fe80::1]", "two=1.1.1.1,2.2.2.2"}
+	if err := cs.writeHosts(rec, ip, gw); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"10.0.0.9\tdb", "10.1.2.1\tup", "fe80::1\tsix", "1.1.1.1\ttwo", "2.2.2.2\ttwo", "10.1.2.3\tbox.lan box"}
+	if got := lines(); len(got) < 6 || got[0] != "127.0.0.1\tlocalhost" || !slices.Equal(got[len(got)-6:], want) {
+		t.Errorf("got %q", got)
+	}
+	for _, bad := range []string{"nothing", "a:300.1.1.1", "a:"} {
+		rec.HostConfig.ExtraHosts = []string{bad}
+		if err := cs.writeHosts(rec, ip, gw); !errdefs.IsInvalidArgument(err) {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+	rec.HostConfig.ExtraHosts = nil
+	if err := cs.writeHosts(rec, netip.Addr{}, netip.Addr{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(lines(), " "); strings.Contains(got, "box") {
+		t.Errorf("without a network: %s", got)
+	}
+}
+
+func TestNamesOfHosts(t *testing.T) {
+	cs := &Containers{}
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := newID()
+	if got := cs.defaultHostname(&container.HostConfig{NetworkMode: "host"}, id); got != host {
+		t.Errorf("in the host's network: %s", got)
+	}
+	if got := cs.defaultHostname(&container.HostConfig{}, id); got != id[:12] {
+		t.Errorf("its own: %s", got)
+	}
+}
+
+func TestEndpointConfig(t *testing.T) {
+	es := &network.EndpointSettings{Aliases: []string{"db"}}
+	conf := func(name string) *network.NetworkingConfig {
+		return &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{name: es}}
+	}
+	for _, c := range []struct {
+		mode container.NetworkMode
+		conf *network.NetworkingConfig
+		want *network.EndpointSettings
+	}{
+		{"bridge", nil, nil},
+		{"bridge", conf("bridge"), es},
+		{"bridge", conf("default"), es},
+		{"bridge", conf("other"), nil},
+		{"other", conf("other"), es},
+		{"other", conf("default"), nil},
+	} {
+		rec := record{HostConfig: &container.HostConfig{NetworkMode: c.mode}, Networking: c.conf}
+		if got := endpointConfig(rec); got != c.want {
+			t.Errorf("%s of %+v: got %+v", c.mode, c.conf, got)
+		}
+	}
+	if m := endpointSettings(record{HostConfig: &container.HostConfig{NetworkMode: "container:x"}}, nil); len(m) != 0 {
+		t.Errorf("another's network is not its own: %v", m)
+	}
+}
+
+func TestCommandLine(t *testing.T) {
+	if got := commandLine(record{Path: "sh", Args: []string{"-c", "echo a b", "x"}}); got != "sh -c 'echo a b' x" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestFindCgroups(t *testing.T) {
+	c, err := findCgroups("/p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.mounts) == 0 {
+		t.Skip("no cgroup hierarchy is mounted here")
+	}
+	if c.unified {
+		if c.dir("memory", "/x") != filepath.Join(c.mounts[""], "x") {
+			t.Error("with cgroup v2 there is one directory for all controllers")
+		}
+		return
+	}
+	if dir := c.dir("memory", "/x"); dir != "" && !strings.HasSuffix(dir, "/x") {
+		t.Errorf("memory is in %s", dir)
+	}
+	if c.dir("nonsense", "/x") != "" || number("", "x") != 0 || number("/none", "x") != 0 || len(table("/none", "x")) != 0 {
+		t.Error("what is not there is empty")
+	}
+}
