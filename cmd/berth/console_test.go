@@ -24,7 +24,9 @@ func TestTheFirstEvening(t *testing.T) {
 	c.WaitFor("/ #")
 	c.Type("touch /made-here; echo done-$((1+1))\n")
 	c.WaitFor("done-2")
-	c.Press("ctrl+]", "q", "D")
+	c.Press("ctrl+]", "q")
+	c.WaitGone("▸ shell")
+	c.Press("]")
 	c.WaitFor("made-here")
 	c.Press("q")
 	if code := c.WaitExit(); code != 0 {
