@@ -49,8 +49,8 @@ func (s *screen) has(word string) bool {
 func (b *bench) console(ctx context.Context, e *engine) error {
 	var first []time.Duration
 	var idleCPU, idleBytes float64
-	const rounds = 5
-	for i := range rounds {
+	const times = 5
+	for i := range times {
 		cmd := exec.CommandContext(ctx, e.cmd[0], e.cmd[1:]...)
 		cmd.Env = append(os.Environ(), "TERM=xterm-256color")
 		start := time.Now()
@@ -68,7 +68,7 @@ func (b *bench) console(ctx context.Context, e *engine) error {
 			}
 		}
 		first = append(first, time.Since(start))
-		if i == rounds-1 {
+		if i == times-1 {
 			idleCPU, idleBytes, err = idle(cmd.Process.Pid, s)
 			if err != nil {
 				return err

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -15,9 +16,10 @@ import (
 
 // engine is one that is measured: how its verbs are called, and its server.
 type engine struct {
-	name string
-	cmd  []string // the words before a verb
-	stop func() error
+	name  string
+	cmd   []string // the words before a verb
+	image string   // what it calls the loaded busybox
+	stop  func() error
 }
 
 // do runs a verb and returns what it prints.
@@ -56,7 +58,7 @@ func (b *bench) engines(ctx context.Context) (err error) {
 		all = append(all, e)
 	}
 	if _, err := exec.LookPath("podman"); err == nil {
-		all = append(all, &engine{name: "podman", stop: func() error { return nil }, cmd: []string{
+		all = append(all, &engine{name: "podman", image: "localhost/busybox:latest", stop: func() error { return nil }, cmd: []string{
 			"podman", "--root", filepath.Join(b.dir, "podman"), "--runroot", filepath.Join(b.dir, "podman-run"), "--tmpdir", filepath.Join(b.dir, "podman-tmp"), "--cgroup-manager", "cgroupfs",
 		}})
 	}
@@ -65,31 +67,28 @@ func (b *bench) engines(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	image := "docker.io/library/busybox:latest"
 	for _, m := range []struct {
 		what  string
 		goal  float64
 		setup []string
 		argv  []string
 	}{
-		{"run --rm true, bridge", 0.25, nil, []string{"run", "--rm", image, "true"}},
-		{"run --rm true, no network", 0.25, nil, []string{"run", "--rm", "--network", "none", image, "true"}},
-		{"exec true", 0.25, []string{"run", "-d", "--name", "idle", image, "sleep", "100000"}, []string{"exec", "idle", "true"}},
+		{"run --rm true, bridge", 0.25, nil, []string{"run", "--rm", "IMAGE", "true"}},
+		{"run --rm true, no network", 0.25, nil, []string{"run", "--rm", "--network", "none", "IMAGE", "true"}},
+		{"exec true", 0.25, []string{"run", "-d", "--name", "idle", "IMAGE", "sleep", "100000"}, []string{"exec", "idle", "true"}},
 		{"ps, one container", 1, nil, []string{"ps"}},
 	} {
 		r := result{what: m.what, peers: map[string]float64{}}
 		r.goal, r.met = ratio("docker", m.goal)
-		for _, e := range all {
-			v, err := b.measure(ctx, e, m.setup, m.argv)
-			switch {
-			case err != nil && e == ours:
-				return err
-			case err != nil:
-				fmt.Fprintf(os.Stderr, "%s: %s is left out: %v\n", m.what, e.name, err)
-			case e == ours:
-				r.berth = v
-			default:
-				r.peers[e.name] = v
+		took, err := b.measure(ctx, all, m.setup, m.argv)
+		if err != nil {
+			return err
+		}
+		for e, d := range took {
+			if e == ours {
+				r.berth = median(d)
+			} else {
+				r.peers[e.name] = median(d)
 			}
 		}
 		b.add(r)
@@ -100,18 +99,48 @@ func (b *bench) engines(ctx context.Context) (err error) {
 	return b.console(ctx, ours)
 }
 
-// measure is the median duration of a verb, after what it needs.
-func (b *bench) measure(ctx context.Context, e *engine, setup, argv []string) (float64, error) {
-	if setup != nil {
-		if _, err := e.do(ctx, setup...); err != nil {
-			return 0, err
+// rounds is how often the engines take turns: what else the machine does hits
+// all of them.
+const rounds = 4
+
+// measure runs a verb on every engine, after what it needs, and returns how
+// long each run took. An engine other than berth that fails is left out.
+func (b *bench) measure(ctx context.Context, all []*engine, setup, argv []string) (map[*engine][]time.Duration, error) {
+	took := map[*engine][]time.Duration{}
+	failed := map[*engine]bool{}
+	for round := range rounds {
+		for _, e := range all {
+			if failed[e] {
+				continue
+			}
+			named := func(words []string) []string {
+				out := slices.Clone(words)
+				if i := slices.Index(out, "IMAGE"); i >= 0 {
+					out[i] = e.image
+				}
+				return out
+			}
+			err := error(nil)
+			if setup != nil && round == 0 {
+				_, err = e.do(ctx, named(setup)...)
+			}
+			var d []time.Duration
+			if err == nil {
+				d, err = loop(ctx, max(b.runs/rounds, 1), nil, append(slices.Clone(e.cmd), named(argv)...))
+			}
+			switch {
+			case err != nil && e.name == "berth":
+				return nil, err
+			case err != nil:
+				fmt.Fprintf(os.Stderr, "%s is left out: %v\n", e.name, err)
+				failed[e] = true
+				delete(took, e)
+			default:
+				took[e] = append(took[e], d...)
+			}
 		}
 	}
-	d, err := loop(ctx, b.runs, nil, append(append([]string{}, e.cmd...), argv...))
-	if err != nil {
-		return 0, err
-	}
-	return median(d), nil
+	return took, nil
 }
 
 // startBerth runs a berth engine of its own.
@@ -121,7 +150,7 @@ func (b *bench) startBerth(ctx context.Context) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{name: "berth", cmd: cmd}
+	e := &engine{name: "berth", cmd: cmd, image: "busybox:latest"}
 	e.stop = func() error {
 		_, err := e.do(context.WithoutCancel(ctx), "rm", "-f", "idle")
 		return errors.Join(err, stop())
@@ -147,7 +176,7 @@ func (b *bench) startDocker(ctx context.Context) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{name: "docker", cmd: []string{docker, "-H", "unix://" + sock}}
+	e := &engine{name: "docker", cmd: []string{docker, "-H", "unix://" + sock}, image: "busybox:latest"}
 	e.stop = func() error {
 		_, err := e.do(context.WithoutCancel(ctx), "rm", "-f", "idle")
 		return errors.Join(err, stop())

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // runtimes measures "run" of a bundle whose process is true.
@@ -19,29 +20,44 @@ func (b *bench) runtimes(ctx context.Context) error {
 	argv := func(words ...string) []string {
 		return append(words, "--root", filepath.Join(b.dir, "rt-"+filepath.Base(words[0])), "run", "--bundle", bundle, "{}")
 	}
-	ours, err := loop(ctx, b.runs, nil, argv(b.berth, "runtime"))
-	if err != nil {
-		return err
+	wrapper := map[string][]string{
+		// Old versions of crun fail on a hybrid machine, where a v2 hierarchy
+		// stands beside the v1 ones.
+		"crun": {"unshare", "-m", "sh", "-c", `umount -l /sys/fs/cgroup/unified 2>/dev/null; exec "$@"`, "sh"},
 	}
-	r := result{what: "runtime run true", berth: median(ours), peers: map[string]float64{}}
-	r.goal, r.met = ratio("runc", 0.6)
+	words := map[string][]string{"berth": {b.berth, "runtime"}}
 	for _, peer := range []string{"runc", "crun"} {
-		path, err := exec.LookPath(peer)
-		if err != nil {
-			continue
+		if path, err := exec.LookPath(peer); err == nil {
+			words[peer] = []string{path}
 		}
-		var wrapper []string
-		if peer == "crun" {
-			// Old versions of crun fail on a hybrid machine, where a v2
-			// hierarchy stands beside the v1 ones.
-			wrapper = []string{"unshare", "-m", "sh", "-c", `umount -l /sys/fs/cgroup/unified 2>/dev/null; exec "$@"`, "sh"}
+	}
+	took := map[string][]time.Duration{}
+	for range rounds {
+		for _, name := range []string{"berth", "runc", "crun"} {
+			if words[name] == nil {
+				continue
+			}
+			d, err := loop(ctx, max(b.runs/rounds, 1), wrapper[name], argv(words[name]...))
+			switch {
+			case err != nil && name == "berth":
+				return err
+			case err != nil:
+				fmt.Fprintf(os.Stderr, "%s is left out: %v\n", name, err)
+				delete(words, name)
+				delete(took, name)
+			default:
+				took[name] = append(took[name], d...)
+			}
 		}
-		d, err := loop(ctx, b.runs, wrapper, argv(path))
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "left out:", err)
-			continue
+	}
+	r := result{what: "runtime run true", peers: map[string]float64{}}
+	r.goal, r.met = ratio("runc", 0.6)
+	for name, d := range took {
+		if name == "berth" {
+			r.berth = median(d)
+		} else {
+			r.peers[name] = median(d)
 		}
-		r.peers[peer] = median(d)
 	}
 	b.add(r)
 	return nil
