@@ -177,3 +177,13 @@ func generated(b []byte) bool {
 	f, err := parser.ParseFile(token.NewFileSet(), "", b, parser.PackageClauseOnly|parser.ParseComments)
 	return err == nil && ast.IsGenerated(f)
 }
+
+// TestNothingReadsItsTablesAtStart keeps out what every command would pay for
+// before its main, whether it needs it or not.
+func TestNothingReadsItsTablesAtStart(t *testing.T) {
+	for _, dep := range goList(t, "-deps", "./cmd/berth") {
+		if dep == "github.com/alecthomas/chroma/v2/lexers" {
+			t.Errorf("berth depends on %s, which takes ten milliseconds to initialise", dep)
+		}
+	}
+}

@@ -9,10 +9,10 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/alecthomas/chroma/v2"
-	"github.com/alecthomas/chroma/v2/lexers"
 	"github.com/aymanbagabas/go-udiff"
 	"github.com/containerd/errdefs"
 
+	"berth/tui/layers/syntax"
 	"berth/tui/layers/tree"
 	"berth/tui/text"
 	"berth/tui/theme"
@@ -112,7 +112,7 @@ func render(path string, data []byte, cut bool, th theme.Theme) (lines []string,
 	}
 	plain := textLines(data)
 	if len(data) <= maxColoured {
-		if lexer := lexers.Match(path[strings.LastIndexByte(path, '/')+1:]); lexer != nil {
+		if lexer := syntax.Match(path); lexer != nil {
 			notes = append(notes, lexer.Config().Name)
 			return highlight(lexer, plain, th), strings.Join(notes, ", ")
 		}
