@@ -267,6 +267,14 @@ func TestMessagesOfTheEngine(t *testing.T) {
 	shows(t, m, "Docker Engine - Community 28.5.2")
 }
 
+func TestALogThatCannotBeReadSaysWhy(t *testing.T) {
+	m := offline(t, 120, 36)
+	send(m, feed.LogEnd{Stream: m.logs.Stream, Err: errors.New("the log driver\x1b[2J does not support reading")})
+	shows(t, m, "the log cannot be read", "the log driver does not support reading", "broke off")
+	send(m, feed.LogEnd{Stream: m.logs.Stream + 1, Err: errors.New("an old stream")})
+	hides(t, m, "an old stream")
+}
+
 func TestAPanicInAGoroutineIsRaised(t *testing.T) {
 	defer func() {
 		if v := recover(); v == nil || !strings.Contains(v.(string), "oh") {

@@ -1,13 +1,20 @@
 package tui
 
 import (
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/moby/moby/api/types/container"
+
+	"berth/tui/feed"
+	"berth/tui/keymap"
+	"berth/tui/text"
 )
 
 // The real program in a terminal that changes its size all the time.
@@ -90,4 +97,62 @@ func TestCopying(t *testing.T) {
 	if !strings.Contains(r.Output(), "\x1b]52;c;ZGI=") {
 		t.Error("nothing was put on the clipboard")
 	}
+}
+
+// Thousands of random keys, sizes and messages: no panic, and every frame is
+// whole. The seed is in the failure, so that it can be had again.
+func TestRandomKeys(t *testing.T) {
+	var keys []string
+	for _, b := range keymap.Default() {
+		keys = append(keys, b.Keys...)
+	}
+	keys = append(keys, "a", "1", "9", ".", "*", "(", "[", "日", "enter", "enter", "esc", "esc", "space", "backspace", "left", "ctrl+w", "y", "n")
+	keys = slices.DeleteFunc(keys, func(k string) bool { return k == "ctrl+]" })
+	for seed := range uint64(4) {
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		m := offline(t, 100, 30)
+		e := newEngineData(t)
+		for n := range 800 {
+			switch rnd.IntN(12) {
+			case 0:
+				send(m, tea.WindowSizeMsg{Width: rnd.IntN(230), Height: rnd.IntN(70)})
+			case 1:
+				c := e[rnd.IntN(len(e))]
+				c.State = []container.ContainerState{container.StateRunning, container.StateExited, container.StatePaused}[rnd.IntN(3)]
+				send(m, feed.Row{ID: c.ID, Summary: &c})
+			case 2:
+				send(m, feed.LogLines{Stream: m.logs.Stream, Lines: manyLines(rnd.IntN(40))})
+			case 3:
+				send(m, feed.Inspected{ID: m.inspected(), JSON: []byte("{\n  \"a\": 1\n}")})
+			case 4:
+				send(m, tea.PasteMsg{Content: "pa\x1bste\n日本"})
+			case 5:
+				switch rnd.IntN(6) {
+				case 0:
+					send(m, feed.Gone{Err: errors.New("gone")})
+				case 1:
+					send(m, feed.Containers{List: e[:rnd.IntN(len(e))]})
+				case 2:
+					send(m, feed.Done{Verb: "stop", Past: "stopped", Name: "x", Err: errors.New("no")})
+				}
+			default:
+				press(m, keys[rnd.IntN(len(keys))])
+			}
+			for i, l := range m.lines() {
+				if text.Width(l) != m.width {
+					t.Fatalf("seed %d, step %d: line %d of %d×%d is %d wide: %q", seed, n, i, m.width, m.height, text.Width(l), l)
+				}
+			}
+			if got := len(m.lines()); m.width > 0 && got != m.height {
+				t.Fatalf("seed %d, step %d: %d lines of %d", seed, n, got, m.height)
+			}
+		}
+	}
+}
+
+// newEngineData is the recorded containers.
+func newEngineData(t *testing.T) []container.Summary {
+	var list []container.Summary
+	load(t, "containers.json", &list)
+	return list
 }

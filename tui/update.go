@@ -138,9 +138,9 @@ func (m *model) fromEngine(msg tea.Msg) (tea.Cmd, bool) {
 		}
 	case feed.LogEnd:
 		if msg.Stream == m.logs.Stream {
-			m.logs.Ended = "end of log"
+			m.logs.Ended = true
 			if msg.Err != nil && !errdefs.IsNotFound(msg.Err) {
-				m.logs.Ended = text.Clean(msg.Err.Error())
+				m.logs.Err = clean(msg.Err)
 			}
 		}
 	case feed.Inspected:
@@ -202,7 +202,7 @@ func (m *model) row(msg feed.Row) tea.Cmd {
 	if c, ok := m.current(); ok && c.ID == msg.ID && m.subject.id == c.ID {
 		switch m.tab() {
 		case tabLogs:
-			if c.Running() && m.logs.Container == c.ID && m.logs.Ended != "" {
+			if c.Running() && m.logs.Container == c.ID && m.logs.Ended {
 				cmds = append(cmds, m.openLogs(c.ID, m.logs.Whole))
 			}
 		case tabInspect, tabDiff:

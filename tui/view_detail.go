@@ -100,7 +100,13 @@ func (m *model) drawLogs(w, h int) []string {
 		return nil
 	}
 	empty := m.teach(w, "it has written nothing yet", "E", "opens a shell in it")
-	if !c.Running() {
+	switch {
+	case m.logs.Err != nil:
+		empty = m.teach(w, "the log cannot be read:")
+		for _, row := range text.Wrap(m.logs.Err.Error(), max(w-4, 10)) {
+			empty = append(empty, "   "+m.theme.Bad.Render(row))
+		}
+	case !c.Running():
 		empty = m.teach(w, "it has written nothing", "S", "starts it")
 	}
 	return m.logs.Lines(w, h, empty)
@@ -158,7 +164,7 @@ func (m *model) drawStrip(width, height int) []string {
 		}
 		return text.Block([]string{line}, width, height)
 	}
-	graph := max(min((width-2)/3, historyLen), 8)
+	graph := max(min((width-2)/3, width-57, historyLen), 8)
 	col := graph + 5 + 23
 	one := "CPU " + th.Good.Render(spark(u.cpus, graph, 10)) + " " + cpu
 	if u.last.CPUs > 0 {

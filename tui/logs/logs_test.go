@@ -3,6 +3,7 @@ package logs
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -104,6 +105,14 @@ func TestLinesAreSafeAndMayShowTheirTime(t *testing.T) {
 		t.Errorf("%q", rows)
 	}
 	if f := text.Strip(v.Footer()); f != "follow ● 2 lines" {
+		t.Errorf("footer %q", f)
+	}
+	v.Ended = true
+	if f := text.Strip(v.Footer()); f != "end of log 2 lines" {
+		t.Errorf("footer %q", f)
+	}
+	v.Err = errors.New("gone")
+	if f := text.Strip(v.Footer()); f != "broke off 2 lines" {
 		t.Errorf("footer %q", f)
 	}
 	v.Reset("other", 2, true)

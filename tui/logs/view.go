@@ -16,7 +16,8 @@ type View struct {
 	Container string // whose log it is
 	Stream    int    // number of the stream it accepts batches from
 	Whole     bool   // the stream began at the oldest line
-	Ended     string // why no more lines come, "" while they do
+	Ended     bool   // no more lines come
+	Err       error  // why, unless the log is simply at its end
 
 	buf   *Buffer
 	pager *pager.Pager
@@ -36,7 +37,7 @@ func (v *View) Reset(container string, stream int, whole bool) {
 	v.buf = NewBuffer(v.theme)
 	v.buf.times = times
 	v.pager.SetSource(v.buf)
-	v.Container, v.Stream, v.Whole, v.Ended = container, stream, whole, ""
+	v.Container, v.Stream, v.Whole, v.Ended, v.Err = container, stream, whole, false, nil
 }
 
 // SetTheme changes the colours.
@@ -74,13 +75,16 @@ func (v *View) Footer() string {
 		parts = append(parts, v.theme.Warn.Render(s))
 	}
 	switch below := v.pager.Below(); {
-	case v.pager.Follows() && v.Ended == "":
+	case v.pager.Follows() && !v.Ended:
 		parts = append(parts, "follow "+v.theme.Good.Render("●"))
 	case !v.pager.Follows() && below > 0:
 		parts = append(parts, v.theme.Warn.Render("▼ "+Thousands(below)+" below"))
 	}
-	if v.Ended != "" {
-		parts = append(parts, v.theme.Dim.Render(v.Ended))
+	switch {
+	case v.Err != nil:
+		parts = append(parts, v.theme.Bad.Render("broke off"))
+	case v.Ended:
+		parts = append(parts, v.theme.Dim.Render("end of log"))
 	}
 	if d := v.buf.Dropped(); d > 0 {
 		parts = append(parts, v.theme.Bad.Render(Thousands(d)+" dropped"))
