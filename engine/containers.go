@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"berth/shim"
 
@@ -59,6 +60,19 @@ type ctr struct {
 type run struct {
 	*shim.Client
 	done chan struct{} // closed when its end has been recorded
+}
+
+// overSoon tells that the run ends, waiting a little: what fails because its
+// container dies fails before the death is recorded.
+func (r *run) overSoon(wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-r.done:
+		return true
+	case <-timer.C:
+		return false
+	}
 }
 
 // get finds a container.

@@ -132,7 +132,7 @@ func (cs *Containers) ExecStart(ctx context.Context, id string, opts ExecStartOp
 	cs.emitExec(rec, events.ActionExecStart, x)
 	pid, err := cs.spawnExec(rec, r.Client, x, opts)
 	if err != nil {
-		code, err := execError(x.opts.Cmd[0], err)
+		code, err := x.startError(r, err)
 		x.mu.Lock()
 		x.exitCode, x.ended = &code, time.Now()
 		x.mu.Unlock()
@@ -188,10 +188,16 @@ func (cs *Containers) spawnExec(rec record, client *shim.Client, x *execution, o
 	return client.Exec(xc, conn)
 }
 
-// execError is the error of an exec in docker's words, and its exit code.
-func execError(command string, err error) (int, error) {
-	if code, ok, worded := commandError("OCI runtime exec failed: exec failed: unable to start container process", command, err); ok {
+// startError is the error of an exec in docker's words, and its exit code.
+func (x *execution) startError(r *run, err error) (int, error) {
+	code, ok, worded := commandError("OCI runtime exec failed: exec failed: unable to start container process", x.opts.Cmd[0], err)
+	switch {
+	case ok:
 		return code, worded
+	case errdefs.IsInvalidArgument(err):
+		return 126, fmt.Errorf("exec failed: %w", err)
+	case r.overSoon(time.Second):
+		return 137, kind(errdefs.ErrConflict, "container %s is not running", x.c.id)
 	}
 	return 126, fmt.Errorf("exec failed: %w", err)
 }
