@@ -71,6 +71,9 @@ func TestOpenRemovesLeftoversOfACrash(t *testing.T) {
 	if err := os.Remove(s.Path(lost)); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Chmod(s.Path(cut), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Truncate(s.Path(cut), 3); err != nil {
 		t.Fatal(err)
 	}

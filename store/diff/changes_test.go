@@ -60,7 +60,10 @@ func lines(changes []Change) []string {
 	return out
 }
 
+// baseLayers are what the tests change; topmost first.
 func baseLayers(t *testing.T) []string {
+	t.Helper()
+	needRoot(t)
 	bottom := mustApply(t, archive(t,
 		file("etc/hosts", "hosts"), file("etc/passwd", "root"), file("etc/time", "t"), file("etc/big", strings.Repeat("x", compareLimit+1)),
 		dir("data"), file("data/a", "a"), file("data/b", "b"), dir("data/sub"), file("data/sub/c", "c"),
