@@ -12,6 +12,8 @@ import (
 
 	"berth/tui/feed"
 	"berth/tui/keymap"
+	"berth/tui/layers"
+	"berth/tui/term"
 	"berth/tui/text"
 	"berth/tui/theme"
 )
@@ -265,6 +267,34 @@ func TestMessagesOfTheEngine(t *testing.T) {
 	send(m, feed.Images{Answer: true, Err: errors.New("late")}, feed.Row{ID: "x", Err: errors.New("late")})
 	send(m, feed.Version{Name: "Docker Engine - Community", Version: "28.5.2"})
 	shows(t, m, "Docker Engine - Community 28.5.2")
+}
+
+func TestWhatThePanesSayIsShown(t *testing.T) {
+	m := offline(t, 120, 36)
+	web := m.state.Containers(true, "name", m.use)[0]
+	send(m, term.EndedMsg{Container: web.ID, ExitCode: 130})
+	shows(t, m, "the shell in "+web.Name+" ended with 130")
+	send(m, term.EndedMsg{Container: web.ID, Err: errors.New("no shell\x1b[2J in it")})
+	shows(t, m, "✗ shell in "+web.Name+": no shell in it")
+	send(m, term.NoticeMsg{Text: "hint"})
+	shows(t, m, "hint")
+	send(m, layers.NoticeMsg{Text: "extract", Err: errors.New("disk full")})
+	shows(t, m, "✗ extract: disk full")
+	send(m, layers.CopyMsg{Text: "/etc/passwd"})
+	shows(t, m, "copied /etc/passwd")
+	press(m, "enter", "+")
+	send(m, term.LeaveMsg{})
+	if m.detail || m.zoom {
+		t.Error("leaving does not give the keys back")
+	}
+	send(m, term.ZoomMsg{})
+	if !m.zoom {
+		t.Error("no zoom")
+	}
+	send(m, layers.CloseMsg{})
+	if m.zoom {
+		t.Error("closing does not end the zoom")
+	}
 }
 
 func TestALogThatCannotBeReadSaysWhy(t *testing.T) {

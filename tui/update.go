@@ -66,6 +66,7 @@ func (m *model) handle(msg tea.Msg) tea.Cmd {
 	case layers.NoticeMsg:
 		m.notice(msg.Text, msg.Err)
 	case term.EndedMsg:
+		m.ended(msg)
 		return m.shell.Update(msg)
 	default:
 		if cmd, ok := m.fromEngine(msg); ok {
@@ -234,6 +235,20 @@ func (m *model) resizePanes() {
 	m.browser.SetSize(w, h)
 	m.logs.Pager().SetSize(w, h)
 	m.inspector.SetSize(w, h)
+}
+
+// ended says how a shell ended, unless it was by itself and well.
+func (m *model) ended(msg term.EndedMsg) {
+	name := state.Short(msg.Container)
+	if c, ok := m.state.Container(msg.Container); ok {
+		name = c.Name
+	}
+	switch {
+	case msg.Err != nil:
+		m.fail(fmt.Errorf("shell in %s: %w", name, clean(msg.Err)))
+	case msg.ExitCode != 0:
+		m.say(fmt.Sprintf("the shell in %s ended with %d", name, msg.ExitCode))
+	}
 }
 
 func (m *model) notice(s string, err error) {
