@@ -15,6 +15,7 @@ type bindings struct {
 	diff, wrap, whole, hit, hitBack                                  key.Binding
 }
 
+// newBindings are the default keys, with what help says of each.
 func newBindings() bindings {
 	b := func(shown, help string, keys ...string) key.Binding {
 		return key.NewBinding(key.WithKeys(keys...), key.WithHelp(shown, help))
@@ -69,6 +70,7 @@ func (m *Model) Keys() []key.Binding {
 	}
 }
 
+// typeName names what is not a regular file, for a message.
 func typeName(m fs.FileMode) string {
 	switch {
 	case m&fs.ModeSymlink != 0:

@@ -153,6 +153,8 @@ func textLines(data []byte) []string {
 	return lines
 }
 
+// expandTabs puts spaces for tabs: a tab drawn by the terminal would not stay in its
+// pane. Columns are counted in code points, which is right for source code.
 func expandTabs(s string) string {
 	if !strings.Contains(s, "\t") {
 		return s
@@ -196,6 +198,7 @@ func highlight(lexer chroma.Lexer, lines []string, th theme.Theme) []string {
 	return out
 }
 
+// tokenStyle maps the hundred token types of chroma to the few meanings of a theme.
 func tokenStyle(t chroma.TokenType, th theme.Theme) theme.Style {
 	switch {
 	case t.InCategory(chroma.Comment):

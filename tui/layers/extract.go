@@ -56,6 +56,7 @@ func (m *Model) extract(n tree.Node) tea.Cmd {
 	}
 }
 
+// notice is a command that says something on the message line.
 func notice(n NoticeMsg) tea.Cmd { return func() tea.Msg { return n } }
 
 // extraction copies files out of a layer.
@@ -97,6 +98,7 @@ func (e *extraction) run(ctx context.Context, dir, top string, paths []string) (
 	return path.Join(dir, base), nil
 }
 
+// copy writes one file; it must not be there yet.
 func (e *extraction) copy(root *os.Root, from, name string) (err error) {
 	r, err := e.open(from)
 	if err != nil {

@@ -144,11 +144,13 @@ func (l *loader) rest() tea.Msg { return l.read(nil) }
 // drop is the command that ends a loader nobody wants any more.
 func (l *loader) drop() tea.Msg { l.close(); return nil }
 
+// close ends the request, read to its end or not.
 func (l *loader) close() {
 	l.cancel()
 	l.stop()
 }
 
+// kindOf is the kind of the API as the tree has it.
 func kindOf(k berthapi.Kind) tree.Kind {
 	switch k {
 	case berthapi.Added:

@@ -248,6 +248,7 @@ func (m *Model) selectedPath() string {
 	return ""
 }
 
+// selected is the row under the cursor of the files.
 func (m *Model) selected() (tree.Row, bool) {
 	rows := m.view.Rows()
 	if m.cursor < 0 || m.cursor >= len(rows) {

@@ -20,6 +20,7 @@ type source struct {
 	image, id string
 }
 
+// source is that of the subject; a command keeps it while the subject changes.
 func (m *Model) source() source {
 	return source{m.cfg.Berth, m.cfg.Docker, m.subject.Image, m.subject.Container}
 }
@@ -44,6 +45,7 @@ func (s source) open(ctx context.Context, f file) (io.ReadCloser, error) {
 	return r, err
 }
 
+// layer opens a file in one layer, or says why no engine but berth's can.
 func (s source) layer(ctx context.Context, n int, path string) (io.ReadCloser, error) {
 	r, err := s.berth.LayerFile(ctx, s.image, n, path)
 	if errors.Is(err, berthapi.ErrUnsupported) {

@@ -50,6 +50,7 @@ func (m *Model) Update(msg tea.Msg) tea.Cmd {
 	return nil
 }
 
+// gotLayers takes the list of layers and shows the top one, or the live one.
 func (m *Model) gotLayers(msg layersMsg) tea.Cmd {
 	m.loaded, m.err, m.reason = true, msg.err, msg.reason
 	if msg.err != nil {
@@ -129,6 +130,7 @@ func newest(c berthapi.Changes) (t time.Time) {
 	return t
 }
 
+// gotFile puts a file into the viewer; a difference is shown first where there is one.
 func (m *Model) gotFile(msg fileMsg) tea.Cmd {
 	v := m.viewer
 	v.loading, v.msg = false, msg
@@ -222,6 +224,7 @@ func (m *Model) cycle() {
 	}
 }
 
+// layersKey handles the keys of the list of layers.
 func (m *Model) layersKey(k tea.KeyPressMsg) tea.Cmd {
 	b := m.keys
 	switch {
@@ -243,6 +246,7 @@ func (m *Model) layersKey(k tea.KeyPressMsg) tea.Cmd {
 	return nil
 }
 
+// filesKey handles the keys that move in the list of files.
 func (m *Model) filesKey(k tea.KeyPressMsg) tea.Cmd {
 	b := m.keys
 	page := max(m.height/2, 1)
@@ -287,6 +291,7 @@ func (m *Model) fileKey(k tea.KeyPressMsg, r tree.Row) tea.Cmd {
 	return nil
 }
 
+// copyText is a command that puts s on the clipboard.
 func copyText(s string) tea.Cmd { return func() tea.Msg { return CopyMsg{Text: s} } }
 
 // open shows a file in the viewer.
@@ -318,6 +323,7 @@ func (m *Model) typeFilter(k tea.KeyPressMsg) tea.Cmd {
 	return nil
 }
 
+// applyFilter makes what is typed the filter in force.
 func (m *Model) applyFilter() {
 	m.filter = list.NewFilter(m.typing.Value())
 	m.change(m.setMatch)

@@ -138,6 +138,7 @@ func window(cursor, top, n, height int) int {
 	return max(0, min(top, n-height))
 }
 
+// layerRow is one row of the list of layers: size, waste, command.
 func (m *Model) layerRow(i, width int) string {
 	mark, bytes, hidden, step := " ", "", "-", ""
 	if i < len(m.layers) {
@@ -229,6 +230,7 @@ func (m *Model) drawViewer(width, height int) []string {
 	return append(lines, v.pager.View(m.cfg.Theme, width, height-1)...)
 }
 
+// placeName names one side of a difference.
 func (m *Model) placeName(p place) string {
 	if p.layer == live {
 		return "live"
@@ -244,6 +246,7 @@ func size(n int64) string {
 	return units.CustomSize("%.3g%s", float64(n), 1000.0, []string{"B", "k", "M", "G", "T", "P"})
 }
 
+// count is a number and its noun.
 func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

@@ -186,6 +186,7 @@ func unixMode(info tree.Info) string {
 	return string(b)
 }
 
+// kindStyle is the colour of a kind, beside its mark.
 func kindStyle(k tree.Kind, th theme.Theme) theme.Style {
 	switch k {
 	case tree.Added:

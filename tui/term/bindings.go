@@ -12,6 +12,7 @@ type scrollBindings struct {
 	up, down, pageUp, pageDown, first, last, mark, copy, search, again, back, leave key.Binding
 }
 
+// newBindings are the keys of a shell; all but the leader come after it.
 func newBindings() bindings {
 	b := func(keys, help string) key.Binding {
 		return key.NewBinding(key.WithKeys(keys), key.WithHelp("ctrl+] "+keys, help))
@@ -30,6 +31,7 @@ func newBindings() bindings {
 	}
 }
 
+// newScrollBindings are the keys while looking back: those of a pager.
 func newScrollBindings() scrollBindings {
 	b := func(help string, keys ...string) key.Binding {
 		return key.NewBinding(key.WithKeys(keys...), key.WithHelp(keys[0], help))

@@ -72,6 +72,7 @@ func (s *session) script(e Engine) string {
 	return fmt.Sprintf("stty rows %d cols %d 2>/dev/null; %s", height, width, shellScript)
 }
 
+// beforeConsoleSize reports an API older than 1.42, in which an exec is given no size.
 func beforeConsoleSize(version string) bool {
 	major, minor, ok := strings.Cut(version, ".")
 	m, err := strconv.Atoi(minor)
@@ -198,4 +199,5 @@ func (s *session) serve(ctx context.Context, stream client.HijackedResponse, r i
 
 type closer func()
 
+// Close makes a function an io.Closer.
 func (c closer) Close() error { c(); return nil }

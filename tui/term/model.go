@@ -64,6 +64,7 @@ func (m *Model) Focus() { m.setFocus(true) }
 // Blur gives the keys back.
 func (m *Model) Blur() { m.setFocus(false) }
 
+// setFocus changes the focus and tells the program, if it wants to know.
 func (m *Model) setFocus(on bool) {
 	if m.focused == on {
 		return
@@ -138,6 +139,7 @@ func (m *Model) OpenAttach() tea.Cmd {
 	return m.open(Attach)
 }
 
+// open starts a session in the container shown and shows it.
 func (m *Model) open(kind Kind) tea.Cmd {
 	if m.container == "" {
 		return nil
@@ -167,6 +169,7 @@ func (m *Model) open(kind Kind) tea.Cmd {
 	return tea.Batch(start, s.wait(paintEvery))
 }
 
+// notice is a command that says something on the message line.
 func notice(n NoticeMsg) tea.Cmd { return func() tea.Msg { return n } }
 
 // drop forgets a session, and shows another one of its container.
@@ -200,6 +203,7 @@ func (m *Model) Close() {
 	clear(m.last)
 }
 
+// isEnded reports whether the process or its stream has ended.
 func (s *session) isEnded() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -274,6 +278,7 @@ func (m *Model) WantsMotion() bool {
 	return motion
 }
 
+// mouseModes are the modes of the program shown; while looking back, none are.
 func (m *Model) mouseModes() (clicks, motion bool) {
 	s := m.shown()
 	if s == nil || s.view != nil {

@@ -18,6 +18,7 @@ type scrollView struct {
 	failed bool // the last search found nothing
 }
 
+// startLooking begins a look back with the cursor on the newest line.
 func (m *Model) startLooking(s *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,6 +105,7 @@ func (v *scrollView) selection() (from, to int) {
 	return min(v.mark, v.cursor), max(v.mark, v.cursor)
 }
 
+// typeQuery edits the query; it is looked for when enter is pressed.
 func (m *Model) typeQuery(s *session, k tea.KeyPressMsg) {
 	v := s.view
 	switch k.String() {

@@ -61,6 +61,7 @@ type session struct {
 	heldP    bool        // ctrl+p was pressed and may become a detach; likewise
 }
 
+// newSession is a session that is not connected yet.
 func newSession(id, container, name string, number int, kind Kind, width, height, scrollback int) *session {
 	return &session{
 		id: id, container: container, name: name, number: number, kind: kind,
@@ -72,6 +73,7 @@ func newSession(id, container, name string, number int, kind Kind, width, height
 	}
 }
 
+// poke leaves a signal in a channel of capacity 1; one that is there already will do.
 func poke(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -106,6 +108,7 @@ func (s *session) resize(width, height int) {
 	poke(s.resized)
 }
 
+// size is the size of the screen in cells.
 func (s *session) size() (width, height int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -239,6 +242,7 @@ func (s *session) wait(every time.Duration) tea.Cmd {
 	}
 }
 
+// holding reports a synchronised update in progress.
 func (s *session) holding() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

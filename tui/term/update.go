@@ -105,6 +105,7 @@ func (m *Model) pressed(k tea.KeyPressMsg) tea.Cmd {
 	return m.toProgram(s, k)
 }
 
+// leave is the command that gives the keys back.
 func leave() tea.Msg { return LeaveMsg{} }
 
 // toProgram sends a key. For the main process, ctrl+p ctrl+q detaches as it
@@ -245,6 +246,7 @@ func (m *Model) mouse(msg tea.MouseMsg) tea.Cmd {
 	return nil
 }
 
+// copyText is a command that puts text on the clipboard.
 func copyText(text string) tea.Cmd {
 	return func() tea.Msg { return CopyMsg{Text: text} }
 }

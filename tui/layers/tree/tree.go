@@ -183,6 +183,7 @@ func (t *Tree) Len() int { return len(t.nodes) - 1 }
 // Size is the size of all files in bytes.
 func (t *Tree) Size() int64 { return t.nodes[0].size }
 
+// rawName is the name without a copy; it must not be changed.
 func (t *Tree) rawName(n Node) []byte {
 	p := &t.nodes[n]
 	return t.names[p.name : p.name+uint32(p.nameLen)]

@@ -147,4 +147,5 @@ func (h *history) straighten() {
 // at returns the i-th line, the oldest being 0.
 func (h *history) at(i int) line { return h.lines[(h.start+i)%len(h.lines)] }
 
+// clear forgets all lines; their numbers are not used again.
 func (h *history) clear() { h.lines, h.start = nil, 0 }

@@ -41,58 +41,58 @@ func (t *Terminal) plainSequence(b byte) {
 	p := &t.parser
 	n := p.param(0, 1)
 	switch b {
-	case '@':
+	case '@': // ICH
 		t.insertCells(n)
-	case 'A':
+	case 'A': // CUU
 		t.moveBy(0, -n)
-	case 'B', 'e':
+	case 'B', 'e': // CUD, VPR
 		t.moveBy(0, n)
-	case 'C', 'a':
+	case 'C', 'a': // CUF, HPR
 		t.moveBy(n, 0)
-	case 'D':
+	case 'D': // CUB
 		t.moveBy(-n, 0)
-	case 'E':
+	case 'E': // CNL
 		t.moveBy(-t.cur.x, n)
-	case 'F':
+	case 'F': // CPL
 		t.moveBy(-t.cur.x, -n)
-	case 'G', '`':
+	case 'G', '`': // CHA, HPA
 		t.moveBy(n-1-t.cur.x, 0)
-	case 'H', 'f':
+	case 'H', 'f': // CUP, HVP
 		t.moveTo(p.param(1, 1)-1, n-1)
-	case 'I':
+	case 'I': // CHT
 		t.tab(n)
-	case 'J':
+	case 'J': // ED
 		t.eraseDisplay(p.param(0, 0))
-	case 'K':
+	case 'K': // EL
 		t.eraseLine(p.param(0, 0))
-	case 'L', 'M':
+	case 'L', 'M': // IL, DL
 		t.editLines(b, n)
-	case 'P':
+	case 'P': // DCH
 		t.deleteCells(n)
-	case 'S':
+	case 'S': // SU
 		t.scrollUp(t.top, n)
-	case 'T':
+	case 'T': // SD
 		if p.n <= 1 {
 			t.scrollDown(t.top, n)
 		}
-	case 'X':
+	case 'X': // ECH
 		t.erase(t.cur.y, t.cur.x, t.cur.x+n)
-	case 'Z':
+	case 'Z': // CBT
 		t.tab(-n)
-	case 'b':
+	case 'b': // REP
 		if t.repeat != 0 {
 			for range min(n, t.width*t.height) {
 				t.print(t.repeat)
 			}
 		}
-	case 'c':
+	case 'c': // DA1
 		if p.param(0, 0) == 0 {
 			t.reply("\x1b[?62;22c") // VT220 with colours
 		}
-	case 'd':
+	case 'd': // VPA
 		x := t.cur.x
 		t.moveTo(x, n-1)
-	case 'g':
+	case 'g': // TBC
 		switch p.param(0, 0) {
 		case 0:
 			t.tabs[t.cur.x] = false
@@ -101,23 +101,23 @@ func (t *Terminal) plainSequence(b byte) {
 		}
 	case 'h', 'l':
 		t.setModes(b == 'h')
-	case 'm':
+	case 'm': // SGR
 		t.graphics()
-	case 'n':
+	case 'n': // DSR
 		t.report(p.param(0, 0))
-	case 'r':
+	case 'r': // DECSTBM
 		top, bottom := n-1, min(p.param(1, t.height), t.height)
 		if top < bottom-1 {
 			t.top, t.bottom = top, bottom
 			t.moveTo(0, 0)
 		}
-	case 's':
+	case 's': // SCOSC
 		t.buf.saved = t.cur
-	case 't':
+	case 't': // XTWINOPS: the size in cells
 		if n == 18 {
 			t.reply(fmt.Sprintf("\x1b[8;%d;%dt", t.height, t.width))
 		}
-	case 'u':
+	case 'u': // SCORC
 		t.restore()
 	}
 	if b == '@' || b == 'J' || b == 'K' || b == 'L' || b == 'M' || b == 'P' || b == 'X' {
@@ -239,6 +239,7 @@ var (
 	sgrReset = [8]Attr{Bold | Faint, Italic, 0, Blink, 0, Reverse, Conceal, Strike}
 )
 
+// underline sets the style of the underline, 0 for none.
 func (c *Cell) underline(style int) {
 	c.attr = c.attr&^underlineMask | Attr(style)<<underlineShift
 }

@@ -40,8 +40,10 @@ var privateModes = map[int]modes{
 	1004: modeFocus, 1007: modeAltScroll, 2004: modePaste, 2026: modeSync,
 }
 
+// has reports whether any of x is in force.
 func (m modes) has(x modes) bool { return m&x != 0 }
 
+// set switches x on or off.
 func (m *modes) set(x modes, on bool) {
 	if on {
 		*m |= x
@@ -168,6 +170,8 @@ func (t *Terminal) oscCommand(data []byte) {
 	}
 }
 
+// reportColor answers a query of a default colour, so that a program can tell a
+// dark terminal from a light one. Setting one is not for the container to do.
 func (t *Terminal) reportColor(number, text, color string) {
 	if text == "?" {
 		t.reply("\x1b]" + number + ";rgb:" + color + "\x1b\\")

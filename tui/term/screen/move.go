@@ -67,11 +67,13 @@ func rotate(lines []line, n int) {
 // empty is a blank cell in the pen's background (bce of terminfo).
 func (t *Terminal) empty() Cell { return Cell{bg: t.cur.pen.bg} }
 
+// blank empties a line.
 func (t *Terminal) blank(l *line) {
 	l.wrapped = false
 	fill(l.cells, t.empty())
 }
 
+// fill sets all cells to c.
 func fill(cells []Cell, c Cell) {
 	if c == (Cell{}) {
 		clear(cells)
@@ -181,8 +183,10 @@ func (t *Terminal) moveBy(dx, dy int) {
 	t.cur.pending = false
 }
 
+// clamp is v, or the nearest of lo and hi.
 func clamp(v, lo, hi int) int { return max(lo, min(v, hi)) }
 
+// resetTabs sets a tab stop every eight columns.
 func (t *Terminal) resetTabs() {
 	t.tabs = make([]bool, t.width)
 	for x := 8; x < t.width; x += 8 {

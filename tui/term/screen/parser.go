@@ -83,6 +83,7 @@ func (t *Terminal) advance(b byte) {
 	}
 }
 
+// advanceEscape takes the byte after ESC.
 func (t *Terminal) advanceEscape(b byte) {
 	p := &t.parser
 	switch {
@@ -102,6 +103,7 @@ func (t *Terminal) advanceEscape(b byte) {
 	}
 }
 
+// advanceCSI takes one byte of a control sequence: parameters, then the final byte.
 func (t *Terminal) advanceCSI(b byte) {
 	p := &t.parser
 	switch {
@@ -145,6 +147,7 @@ func (p *parser) begin(sub bool) {
 	p.params[p.n-1], p.sub[p.n-1] = -1, sub
 }
 
+// beginString begins to collect a string of the kind s.
 func (t *Terminal) beginString(s state) {
 	p := &t.parser
 	p.state, p.str, p.over, p.escStr = s, p.str[:0], false, false
@@ -182,6 +185,7 @@ func (t *Terminal) advanceString(b byte) {
 	}
 }
 
+// endString executes a complete string. A large one gives its memory back.
 func (t *Terminal) endString(s state) {
 	if t.parser.over {
 		return
@@ -216,9 +220,9 @@ func (t *Terminal) control(b byte) {
 		}
 	case '\r':
 		t.cur.x, t.cur.pending = 0, false
-	case 0x0e:
+	case 0x0e: // SO
 		t.cur.shifted = true
-	case 0x0f:
+	case 0x0f: // SI
 		t.cur.shifted = false
 	}
 }
@@ -244,24 +248,24 @@ func (t *Terminal) escapeSequence(b byte) {
 		return
 	}
 	switch b {
-	case '7':
+	case '7': // DECSC
 		t.buf.saved = t.cur
-	case '8':
+	case '8': // DECRC
 		t.restore()
-	case 'D':
+	case 'D': // IND
 		t.index()
-	case 'E':
+	case 'E': // NEL
 		t.index()
 		t.cur.x = 0
-	case 'H':
+	case 'H': // HTS
 		t.tabs[t.cur.x] = true
-	case 'M':
+	case 'M': // RI
 		t.reverseIndex()
-	case 'c':
+	case 'c': // RIS
 		t.reset()
-	case '=':
+	case '=': // DECKPAM
 		t.modes.set(modeKeypad, true)
-	case '>':
+	case '>': // DECKPNM
 		t.modes.set(modeKeypad, false)
 	}
 	if b != '=' && b != '>' && b != '7' {
@@ -269,6 +273,7 @@ func (t *Terminal) escapeSequence(b byte) {
 	}
 }
 
+// restore is DECRC; what was saved may be from a larger screen.
 func (t *Terminal) restore() {
 	t.cur = t.buf.saved
 	t.cur.x, t.cur.y = min(t.cur.x, t.width-1), min(t.cur.y, t.height-1)

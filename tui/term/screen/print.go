@@ -151,8 +151,10 @@ func (t *Terminal) split(row []Cell, x int) {
 	row[x] = Cell{fg: row[x].fg, bg: row[x].bg}
 }
 
+// row is the cells of the cursor's line.
 func (t *Terminal) row() []Cell { return t.buf.lines[t.cur.y].cells }
 
+// lineDrawing reports whether letters are drawn as lines now.
 func (t *Terminal) lineDrawing() bool {
 	if t.cur.shifted {
 		return t.cur.charset[1]

@@ -172,6 +172,7 @@ func (t *Terminal) Text(from, to int) string {
 	return b.String()
 }
 
+// lineText is the text of a row without its trailing blanks.
 func (t *Terminal) lineText(cells []Cell) string {
 	var raw []byte
 	for _, c := range cells {

@@ -99,6 +99,7 @@ func (t *Terminal) reset() {
 	t.resetTabs()
 }
 
+// newBuffer is a blank screen; its rows share one allocation until they move.
 func newBuffer(width, height int) buffer {
 	b := buffer{lines: make([]line, height)}
 	all := make([]Cell, width*height)
@@ -165,6 +166,7 @@ func (t *Terminal) Replies() []byte {
 	return r
 }
 
+// reply queues an answer, or drops it when nobody takes the earlier ones.
 func (t *Terminal) reply(s string) {
 	if len(t.replies)+len(s) <= maxReplies {
 		t.replies = append(t.replies, s...)
