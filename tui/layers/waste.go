@@ -60,18 +60,22 @@ func measureWaste(ctx context.Context, berth Berth, image string, layers []berth
 		return out, nil
 	}
 	type seen struct {
-		times    int
-		sum, min int64
-		removed  int // removals whose size is not known yet
+		times     int
+		sum, need int64 // need is -1 until a version is seen
+		removed   bool  // by a layer above; what it removes is still to come
+		dir       bool  // it stands for all that lay below it
 	}
 	paths := map[string]*seen{}
-	find := func(p string) *seen {
-		for at := p; at != "/" && at != "."; at = path.Dir(at) {
-			if s := paths[at]; s != nil && (at == p || s.removed > 0) {
-				return s
+	find := func(p string) (s *seen, below bool) {
+		if s := paths[p]; s != nil {
+			return s, false
+		}
+		for at := path.Dir(p); len(at) > 1; at = path.Dir(at) {
+			if s := paths[at]; s != nil && s.removed {
+				return s, true
 			}
 		}
-		return nil
+		return nil, false
 	}
 	for _, l := range slices.Backward(layers) {
 		if l.Empty {
@@ -84,25 +88,34 @@ func measureWaste(ctx context.Context, berth Berth, image string, layers []berth
 			if e.Type == berthapi.Dir && e.Kind != berthapi.Deleted {
 				continue
 			}
-			s := find(e.Path)
+			s, below := find(e.Path)
 			if s == nil {
 				if e.Kind == berthapi.Added {
 					continue
 				}
-				s = &seen{min: -1}
+				s = &seen{need: -1}
 				paths[e.Path] = s
 			}
 			s.times++
-			if e.Kind == berthapi.Deleted {
-				s.removed++
-				continue
+			switch {
+			case e.Kind == berthapi.Deleted:
+				s.removed = s.removed || !below
+			case below:
+				s.dir = true
+				s.sum += 2 * e.Size
+				s.need = max(s.need, 0) + e.Size
+				carried += e.Size
+			default:
+				s.sum += e.Size
+				if s.removed {
+					s.sum += e.Size
+					carried += e.Size
+				}
+				if !s.dir && (s.need < 0 || e.Size < s.need) {
+					s.need = e.Size
+				}
+				s.removed = false
 			}
-			s.sum += e.Size * int64(1+s.removed)
-			carried += e.Size * int64(s.removed)
-			if s.min < 0 || e.Size < s.min {
-				s.min = e.Size
-			}
-			s.removed = 0
 		}
 	}
 	var spare int64
@@ -110,7 +123,7 @@ func measureWaste(ctx context.Context, berth Berth, image string, layers []berth
 		if s.times < 2 || s.sum == 0 {
 			continue
 		}
-		spare += s.sum - max(s.min, 0)
+		spare += s.sum - max(s.need, 0)
 		out.files = append(out.files, wasted{p, s.times, s.sum})
 	}
 	slices.SortFunc(out.files, func(a, b wasted) int {
