@@ -198,7 +198,8 @@ func (u *user) handle(msg tea.Msg) {
 	}
 }
 
-// until handles messages until cond holds.
+// until handles messages until cond holds. What it depends on may change
+// without a message, so that it is looked at again every few milliseconds.
 func (u *user) until(what string, cond func() bool) {
 	u.t.Helper()
 	deadline := time.After(20 * time.Second)
@@ -206,6 +207,7 @@ func (u *user) until(what string, cond func() bool) {
 		select {
 		case msg := <-u.msgs:
 			u.handle(msg)
+		case <-time.After(5 * time.Millisecond):
 		case <-deadline:
 			u.t.Fatalf("waited in vain for %s; the screen shows\n%s", what, u.screen())
 		}
