@@ -169,7 +169,11 @@ func (a *app) dispatch(c command, all, args []string) (int, error) {
 }
 
 func (a *app) load(f values) (*container.Container, error) {
-	return container.Load(a.root, f.args[0])
+	c, err := container.Load(a.root, f.args[0])
+	if err == nil {
+		c.Warn(a.warn)
+	}
+	return c, err
 }
 
 func (a *app) warn(message string) { a.log.warn(message) }

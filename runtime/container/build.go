@@ -143,6 +143,9 @@ func (b *build) mount(root *rootfs.Rootfs, fds *os.File) (terminal *os.File, err
 	if err := root.Protect(); err != nil {
 		return terminal, err
 	}
+	if err := b.createHooks(); err != nil {
+		return terminal, err
+	}
 	return terminal, root.Pivot()
 }
 

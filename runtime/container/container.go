@@ -102,7 +102,12 @@ type Container struct {
 	rec  record
 	cg   *cgroup.Manager
 	init *Process
+	warn func(message string)
 }
+
+// Warn sets where problems are reported that do not keep a method from doing
+// what it is for. It is Options.Warn for a container just created.
+func (c *Container) Warn(f func(message string)) { c.warn = f }
 
 // ID is the container's name.
 func (c *Container) ID() string { return c.rec.ID }
@@ -340,7 +345,13 @@ func (c *Container) Delete(force bool) error {
 		default:
 			return fmt.Errorf("cannot delete container %s that is not stopped: %s: %w", c.rec.ID, status, errdefs.ErrFailedPrecondition)
 		}
-		return c.destroy()
+		if err := c.destroy(); err != nil {
+			return err
+		}
+		if h := c.rec.Hooks; h != nil {
+			c.warnOf(c.runHooks("poststop", h.Poststop, specs.StateStopped))
+		}
+		return nil
 	})
 }
 

@@ -112,7 +112,7 @@ func newBuild(o Options) (*build, error) {
 	if err := b.process(); err != nil {
 		return nil, err
 	}
-	b.c = &Container{cg: cg, rec: record{
+	b.c = &Container{cg: cg, warn: o.Warn, rec: record{
 		Version: specs.Version, ID: o.ID, Bundle: o.Bundle, Rootfs: root, Created: time.Now().UTC(), Owner: os.Geteuid(),
 		Annotations: b.spec.Annotations, Cgroups: cg.Paths, SharedPID: !b.ns.New(specs.PIDNamespace),
 		Command: b.spec.Process.Args[0], Keyring: b.proc.Keyring, FilterFlags: b.proc.Seccomp.Flags,

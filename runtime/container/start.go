@@ -25,24 +25,44 @@ func (c *Container) Start() error {
 		default:
 			return fmt.Errorf("start container %s: cannot start a container in the %s state: %w", c.rec.ID, status, errdefs.ErrFailedPrecondition)
 		}
-		return c.release()
+		err := c.startHooks()
+		if err == nil {
+			err = c.release()
+		}
+		if err != nil {
+			if serr := c.stop(); serr != nil {
+				return errors.Join(err, serr)
+			}
+			return fmt.Errorf("start container %s: %w", c.rec.ID, err)
+		}
+		if h := c.rec.Hooks; h != nil {
+			c.warnOf(c.runHooks("poststart", h.Poststart, specs.StateRunning))
+		}
+		return nil
 	})
+}
+
+// warnOf reports an error that changes nothing.
+func (c *Container) warnOf(err error) {
+	if err != nil && c.warn != nil {
+		c.warn(err.Error())
+	}
 }
 
 // release connects to the socket where init waits and hears how its execve went.
 func (c *Container) release() error {
 	conn, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return fmt.Errorf("start container %s: %w", c.rec.ID, err)
+		return fmt.Errorf("make a socket: %w", err)
 	}
 	defer unix.Close(conn)
 	dir, err := c.dir.open()
 	if err != nil {
-		return fmt.Errorf("start container %s: %w", c.rec.ID, err)
+		return err
 	}
 	defer dir.Close()
 	if err := unix.Connect(conn, address(dir, startSocket)); err != nil {
-		return fmt.Errorf("start container %s: init does not answer: %w", c.rec.ID, err)
+		return fmt.Errorf("init does not answer: %w", err)
 	}
 	err = receive(conn, sync.Ready, nil, func(m sync.Message) error {
 		if m.Kind == sync.Refused {
@@ -57,8 +77,5 @@ func (c *Container) release() error {
 	if rerr := os.Remove(c.dir.path(startSocket)); err == nil && rerr != nil {
 		err = rerr
 	}
-	if err != nil {
-		return fmt.Errorf("start container %s: %w", c.rec.ID, err)
-	}
-	return nil
+	return err
 }

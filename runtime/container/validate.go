@@ -70,6 +70,9 @@ func validate(spec *specs.Spec) (nsenter.Namespaces, error) {
 	if err := validateSysctl(spec, ns); err != nil {
 		return ns, err
 	}
+	if err := validateHooks(spec.Hooks); err != nil {
+		return ns, err
+	}
 	if err := unsupported(spec); err != nil {
 		return ns, err
 	}
@@ -125,8 +128,6 @@ func unsupported(spec *specs.Spec) error {
 		"linux.netDevices":        len(l.NetDevices) > 0,
 		"linux.memoryPolicy":      l.MemoryPolicy != nil,
 		"linux.mountLabel":        l.MountLabel != "",
-		"hooks.createContainer":   spec.Hooks != nil && len(spec.Hooks.CreateContainer) > 0,
-		"hooks.startContainer":    spec.Hooks != nil && len(spec.Hooks.StartContainer) > 0,
 		"solaris, windows, vm, …": spec.Solaris != nil || spec.Windows != nil || spec.VM != nil,
 	} {
 		if set {
