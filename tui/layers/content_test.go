@@ -31,7 +31,7 @@ func TestRender(t *testing.T) {
 		{"/a", "日本語 \x1b[31mred\x1b[0m \x1b]0;t\a!", "日本語 red !", ""},
 		{"/a.json", `{"a": [1, true, "x"]}`, `{"a": [1, true, "x"]}`, "JSON"},
 		{"/etc/x.yaml", "a: 1 # c\nb:\n  - two\n", "a: 1 # c\nb:\n  - two", "YAML"},
-		{"/Dockerfile", "FROM debian\nRUN true\n", "FROM debian\nRUN true", "Docker"},
+		{"/x.py", "def f(): pass\n", "def f(): pass", "Python"},
 		{"/bin/x", "\x7fELF\x02\x01\x00", "00000000  7f 45 4c 46 02 01 00                              .ELF...", "hex"},
 		{"/latin1", "gr\xfc\xdfe\n", "gr\uFFFD\uFFFDe", ""},
 	} {
