@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 )
 
@@ -119,42 +120,75 @@ func (r *reader) begin(ctx context.Context) error {
 	return nil
 }
 
-// openAll opens the files of a log, oldest first. A rotation in the middle
-// shows as a file seen twice, and the second look is taken.
+// openAll opens the files of a log, oldest first.
 func openAll(path string) ([]*os.File, error) {
 	for {
-		var files []*os.File
-		var newest []fs.FileInfo
-		ok := true
-	look:
-		for n := 0; ; n++ {
-			f, err := os.Open(rotated(path, n))
-			if errors.Is(err, fs.ErrNotExist) {
-				if n == 0 {
-					continue // between two renames, or none yet
-				}
-				break look
-			}
-			if err != nil {
-				closeAll(files)
-				return nil, fmt.Errorf("open log: %w", err)
-			}
-			info, err := f.Stat()
-			if err != nil {
-				f.Close()
-				closeAll(files)
-				return nil, fmt.Errorf("open log: %w", err)
-			}
-			if len(newest) > 0 && os.SameFile(newest[len(newest)-1], info) {
-				ok = false // rotated between the two opens
-			}
-			files, newest = append([]*os.File{f}, files...), append(newest, info)
+		before, err := look(path)
+		if err != nil {
+			return nil, err
 		}
-		if ok {
+		files, err := openSlots(path, before)
+		if err != nil {
+			return nil, err
+		}
+		after, err := look(path)
+		if err == nil && same(before, after) {
 			return files, nil
 		}
 		closeAll(files)
+		if err != nil {
+			return nil, err
+		}
 	}
+}
+
+// openSlots opens what was seen, oldest first; what has moved on is left out,
+// which the next look tells.
+func openSlots(path string, slots []slot) ([]*os.File, error) {
+	var files []*os.File
+	for _, s := range slices.Backward(slots) {
+		f, err := os.Open(rotated(path, s.n))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			closeAll(files)
+			return nil, fmt.Errorf("open log: %w", err)
+		}
+		files = append(files, f)
+	}
+	return files, nil
+}
+
+// slot is a file of a log: the n-th predecessor of the current one.
+type slot struct {
+	n    int
+	info fs.FileInfo
+}
+
+// look lists the files of a log, newest first. A rotation renames them one
+// after another, the oldest first, so that there may be a gap of one; and it may
+// happen while we look, so that only two looks that are the same can be trusted.
+func look(path string) ([]slot, error) {
+	var slots []slot
+	for n, missing := 0, 0; missing < 2; n++ {
+		info, err := os.Stat(rotated(path, n))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			missing++
+		case err != nil:
+			return nil, fmt.Errorf("look at log: %w", err)
+		default:
+			missing = 0
+			slots = append(slots, slot{n, info})
+		}
+	}
+	return slots, nil
+}
+
+// same says whether nothing was rotated between two looks.
+func same(a, b []slot) bool {
+	return slices.EqualFunc(a, b, func(x, y slot) bool { return x.n == y.n && os.SameFile(x.info, y.info) })
 }
 
 func closeAll(files []*os.File) {
@@ -202,39 +236,43 @@ func (r *reader) drain(ctx context.Context) error {
 	}
 }
 
-// successor opens the file that came after the open one, if it was rotated: the
-// oldest of those in whose place it is not any more.
+// successor opens the file that came after the open one, nil while that is the
+// current one, or the next is not made yet. When ours is gone already, what is
+// left begins with the oldest.
 func (r *reader) successor() (*os.File, error) {
 	mine, err := r.file.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("read log: %w", err)
 	}
-	cur, err := os.Stat(r.path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && os.SameFile(mine, cur) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read log: %w", err)
-	}
-	for n := 1; ; n++ {
-		info, err := os.Stat(rotated(r.path, n))
+	for {
+		before, err := look(r.path)
+		if err != nil || len(before) == 0 {
+			return nil, err
+		}
+		// The next newer one stands before ours, even beside a gap.
+		i := slices.IndexFunc(before, func(s slot) bool { return os.SameFile(s.info, mine) })
+		if i < 0 {
+			i = len(before)
+		}
+		if i == 0 {
+			return nil, nil
+		}
+		f, err := os.Open(rotated(r.path, before[i-1].n))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
 		if err != nil {
-			break // ours is gone already: what is left begins with the oldest
+			return nil, fmt.Errorf("open log: %w", err)
 		}
-		if os.SameFile(info, mine) {
-			f, err := os.Open(rotated(r.path, n-1))
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil, nil // between two renames; the next look finds it
-			}
-			return f, err
+		after, err := look(r.path)
+		if err == nil && same(before, after) {
+			return f, nil
+		}
+		f.Close()
+		if err != nil {
+			return nil, err
 		}
 	}
-	files, err := openAll(r.path)
-	if err != nil || len(files) == 0 {
-		return nil, err
-	}
-	closeAll(files[1:])
-	return files[0], nil
 }
 
 // rewind goes back to the beginning if the file was emptied in place (max-file=1).
