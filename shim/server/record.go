@@ -4,7 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
+	"path"
+
 	"strconv"
 	"time"
 
@@ -61,7 +62,7 @@ func (r *record) write(x *wire.Exit) error {
 	}
 	if err == nil {
 		r.f = nil
-		err = syncDir(filepath.Dir(r.path))
+		err = syncDir(path.Dir(r.path))
 	}
 	if err != nil {
 		return fmt.Errorf("write exit record: %w", err)

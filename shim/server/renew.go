@@ -6,7 +6,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -114,7 +116,8 @@ func (s *shim) become(h *wire.Handover) (err error) {
 	// Until the new image handles them these signals must not kill it; what is ignored stays so over an execve.
 	signal.Ignore(handled...)
 	undo = append(undo, func() { signal.Notify(make(chan os.Signal, 1), handled...) })
-	return syscall.Exec("/proc/self/exe", []string{os.Args[0], s.cfg.ID, strconv.Itoa(state)}, os.Environ())
+	env := append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GOMAXPROCS=") }), "GOMAXPROCS=1")
+	return syscall.Exec("/proc/self/exe", []string{os.Args[0], s.cfg.ID, strconv.Itoa(state)}, env)
 }
 
 // resume makes the shim whose state is in the descriptor fd.

@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"sync"
 	"time"
 
@@ -65,7 +66,16 @@ func newShim(cfg wire.Config) *shim {
 }
 
 // Main is the shim's process. The engine that starts it waits on the socket wire.ConfigFD.
+//
+// It is called from an init function, where the goroutine is bound to the main thread and every wake-up of it is a switch of threads: the work is
+// done on another.
 func Main() int {
+	code := make(chan int)
+	go func() { code <- serve() }()
+	return <-code
+}
+
+func serve() int {
 	// The end of a session or a shutdown of the host must not take the shim away before its container. A handler, unlike ignoring, is not inherited.
 	signal.Notify(make(chan os.Signal, 1), handled...)
 	if len(os.Args) == 3 {
@@ -77,6 +87,7 @@ func Main() int {
 		s.run()
 		return 0
 	}
+	closeInherited()
 	conn, err := wire.NewConn(wire.ConfigFD)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "berth-shim:", err)
@@ -112,6 +123,24 @@ func Main() int {
 	s.idle.touch()
 	s.run()
 	return 0
+}
+
+// closeInherited closes descriptors that the engine's own parents leaked into it: whoever waits for the end of such a pipe would wait for the container.
+func closeInherited() {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		fd, err := strconv.Atoi(e.Name())
+		if err != nil || fd <= wire.ConfigFD {
+			continue
+		}
+		// What this process opened itself is closed over an execve.
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
+			unix.Close(fd)
+		}
+	}
 }
 
 // run serves the container from its creation to its end.
