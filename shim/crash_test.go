@@ -8,8 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
@@ -250,4 +252,64 @@ func TestHostileBytes(t *testing.T) {
 	}
 	c.Kill(unix.SIGKILL, true)
 	b.exit(c)
+}
+
+// The shim is killed while it creates the container: Start says so, and nothing is left.
+func TestShimDiesWhileStarting(t *testing.T) {
+	b := newBench(t)
+	random := rand.New(rand.NewPCG(3, 4))
+	killed := 0
+	for range 60 {
+		cfg := b.config("true")
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			fuse := time.Duration(random.IntN(8000)) * time.Microsecond
+			for end := time.Now().Add(waitLimit); time.Now().Before(end); {
+				pid := findShim(cfg.ID)
+				if pid == 0 {
+					continue
+				}
+				<-time.After(fuse)
+				unix.Kill(pid, unix.SIGKILL)
+				return
+			}
+		}()
+		c, err := shim.Start(b.ctx(), b.self, cfg)
+		<-done
+		if err == nil { // it was parked before it died
+			if err := shim.Reap(b.ctx(), cfg.Dir, cfg.RuntimeRoot, cfg.ID); err != nil {
+				t.Fatal(err)
+			}
+			os.Remove(cfg.MountPoint)
+			if _, err := c.Wait(b.ctx()); !errdefs.IsUnavailable(err) {
+				t.Errorf("wait gives %v", err)
+			}
+		} else {
+			killed++
+		}
+		b.assertNothingLeft()
+		if t.Failed() {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%d of 60 died before they were parked", killed)
+}
+
+// findShim returns the process of a container's shim, 0 if there is none yet.
+func findShim(id string) int {
+	lists, _ := filepath.Glob("/proc/self/task/*/children")
+	for _, l := range lists {
+		b, err := os.ReadFile(l)
+		if err != nil {
+			continue
+		}
+		for _, f := range strings.Fields(string(b)) {
+			line, err := os.ReadFile("/proc/" + f + "/cmdline")
+			if pid, aerr := strconv.Atoi(f); err == nil && aerr == nil && strings.HasPrefix(string(line), "berth-shim\x00"+id) {
+				return pid
+			}
+		}
+	}
+	return 0
 }

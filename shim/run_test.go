@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -385,6 +386,38 @@ func TestIsolation(t *testing.T) {
 	}
 	if strings.Contains(string(mounts), cfg.MountPoint) {
 		t.Error("the overlay is in the host's mount table")
+	}
+	c.Kill(unix.SIGKILL, true)
+	b.exit(c)
+}
+
+// The same container can run again at once, in the same directory.
+func TestRunsAgain(t *testing.T) {
+	b := newBench(t)
+	cfg := b.config("echo again")
+	for range 10 {
+		if x := b.exit(b.run(cfg)); x.Status != 0 {
+			t.Fatalf("exit is %+v", x)
+		}
+	}
+	if got := logText(t, "stdout", cfg.Log.Path); got != strings.Repeat("again\n", 10) {
+		t.Errorf("log has %q", got)
+	}
+}
+
+// Descriptors that an engine was born with do not reach its shims.
+func TestNoInheritedDescriptor(t *testing.T) {
+	b := newBench(t)
+	var p [2]int
+	if err := unix.Pipe(p[:]); err != nil { // without O_CLOEXEC
+		t.Fatal(err)
+	}
+	r := os.NewFile(uintptr(p[0]), "pipe")
+	defer r.Close()
+	c := b.run(b.config("sleep 1000"))
+	unix.Close(p[1])
+	if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		t.Errorf("the pipe gives %d, %v: somebody holds it", n, err)
 	}
 	c.Kill(unix.SIGKILL, true)
 	b.exit(c)

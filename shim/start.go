@@ -21,6 +21,9 @@ import (
 // logName is the file in a shim's directory that takes what the Go runtime says when the shim crashes.
 const logName = "shim.err"
 
+// finishTime is how long a shim whose container has ended may take to clear its directory.
+const finishTime = 5 * time.Second
+
 // shimEnv is all the environment of a shim. No garbage is collected while the container is being created: it is a few hundred kilobytes, and the
 // shim gives all of it back once the container runs. The limit is what makes the collector run in a busy shim. Huge pages would make each shim cost two megabytes, and
 // GOMAXPROCS being given, nothing needs to watch the quota of its cgroup.
@@ -77,8 +80,8 @@ func claim(ctx context.Context, dir string) error {
 		}
 		return nil
 	}
-	if _, err := Connect(ctx, dir); !errdefs.IsNotFound(err) {
-		return fmt.Errorf("make shim directory %s: a shim lives in it: %w", dir, errdefs.ErrAlreadyExists)
+	if err := awaitFinish(ctx, dir); err != nil {
+		return fmt.Errorf("make shim directory: %w", err)
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("clear shim directory: %w", err)
@@ -87,6 +90,23 @@ func claim(ctx context.Context, dir string) error {
 		return fmt.Errorf("make shim directory: %w", err)
 	}
 	return nil
+}
+
+// awaitFinish waits while the shim in dir finishes, its container having ended. The error is AlreadyExists if the shim lives on.
+func awaitFinish(ctx context.Context, dir string) error {
+	for end := time.Now().Add(finishTime); ; time.Sleep(2 * time.Millisecond) {
+		c := &Client{dir: dir}
+		info, err := c.info(ctx)
+		switch {
+		case errdefs.IsNotFound(err):
+			return nil
+		case errdefs.IsUnavailable(err), err == nil && info.Status == StatusStopped:
+			if time.Now().Before(end) && ctx.Err() == nil {
+				continue
+			}
+		}
+		return fmt.Errorf("a shim lives in %s: %w", dir, errdefs.ErrAlreadyExists)
+	}
 }
 
 // spawn runs the process and waits until it has parked the container.

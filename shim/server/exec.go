@@ -140,6 +140,7 @@ func (s *shim) superviseExec(x *process) {
 	}
 	close(x.done)
 	x.out.end()
+	x.out.waitClients()
 	s.idle.touch()
 }
 

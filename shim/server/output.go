@@ -134,15 +134,21 @@ func (o *output) attached() int {
 	return len(o.clients)
 }
 
-// end delivers what the clients' queues hold and closes their connections. A client that stops reading is given up.
+// end lets no client in any more and has the connections closed once what their queues hold is delivered.
 func (o *output) end() {
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.ended = true
-	clients := slices.Clone(o.clients)
-	o.mu.Unlock()
-	for _, c := range clients {
+	for _, c := range o.clients {
 		c.finish()
 	}
+}
+
+// waitClients waits for that. A client that stops reading is given up.
+func (o *output) waitClients() {
+	o.mu.Lock()
+	clients := slices.Clone(o.clients)
+	o.mu.Unlock()
 	for _, c := range clients {
 		<-c.done
 	}

@@ -291,12 +291,18 @@ func (s *shim) finish() {
 	for w := range waiters {
 		w.send(wire.TypeExit, exit.Encode())
 	}
-	s.init.out.end()
+	outputs := []*output{s.init.out}
 	for _, x := range execs {
-		x.out.end()
+		outputs = append(outputs, x.out)
+	}
+	for _, o := range outputs {
+		o.end()
 	}
 	s.leave()
 	s.remove()
+	for _, o := range outputs {
+		o.waitClients() // one that reads slowly may keep the process, but not the container's next run
+	}
 }
 
 // describe joins what went wrong into one line.
