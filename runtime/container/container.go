@@ -314,6 +314,9 @@ func (c *Container) killAll(sig unix.Signal, status specs.ContainerState) error 
 
 // pidfd opens init, making sure that it is init.
 func (c *Container) pidfd() (*os.File, error) {
+	if c.rec.PID == 0 { // its creator died before it had forked
+		return nil, fmt.Errorf("container %s is not running: %w", c.rec.ID, errdefs.ErrFailedPrecondition)
+	}
 	fd, err := unix.PidfdOpen(c.rec.PID, 0)
 	if err == nil && !c.alive() {
 		unix.Close(fd)
