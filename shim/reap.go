@@ -1,6 +1,7 @@
 package shim
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -53,6 +54,11 @@ func killShim(ctx context.Context, dir string) error {
 		return fmt.Errorf("open shim's process %d: %w", cred.Pid, err)
 	}
 	defer unix.Close(pidfd)
+	// A half-made container may hold the socket of a shim that is gone, and its number may be another's. Looked at after the descriptor was
+	// opened: if it is a shim, the descriptor is its.
+	if line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", cred.Pid)); err != nil || !bytes.HasPrefix(line, []byte("berth-shim\x00")) {
+		return nil
+	}
 	if err := unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0); err != nil && err != unix.ESRCH {
 		return fmt.Errorf("kill shim %d: %w", cred.Pid, err)
 	}
