@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"berth/runtime/container"
+	"berth/runtime/initproc"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -160,9 +161,11 @@ func (a *app) dispatch(c command, all, args []string) (int, error) {
 	}
 	switch c.name {
 	case "create", "run", "exec":
-		// These leave a process that comes from this binary in a container.
-		if err := seal(); err != nil {
-			return 1, err
+		// These leave a process that comes from this one in a container.
+		if !initproc.HasStub() {
+			if err := seal(); err != nil {
+				return 1, err
+			}
 		}
 	}
 	return c.run(a, f)

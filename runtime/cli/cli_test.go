@@ -18,14 +18,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestMain makes the test binary the runtime when it is called as one, or a
-// command that does not end.
+// TestMain makes the test binary the runtime when it is called as one, or the
+// one whose own binary is attacked.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "runtime" {
 		os.Exit(Main(os.Args[1:]))
 	}
-	if len(os.Args) > 1 && os.Args[1] == "hang" {
-		time.Sleep(time.Minute)
+	if len(os.Args) > 1 && os.Args[1] == "report" {
+		report()
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
@@ -325,20 +325,41 @@ func TestForegroundForwardsSignals(t *testing.T) {
 	}
 }
 
-// TestOwnBinaryCannotBeWritten is CVE-2019-5736: the container's command is the
-// runtime's own binary, which another process of the container then writes to.
-func TestOwnBinaryCannotBeWritten(t *testing.T) {
+// TestOwnBinaryCannotBeReached is CVE-2019-5736: the container's command is
+// /proc/self/exe, as the interpreter of a script. It must not be the runtime.
+func TestOwnBinaryCannotBeReached(t *testing.T) {
 	b := newBundle(t)
-	if err := os.WriteFile(filepath.Join(b.dir, "rootfs/bin/evil"), []byte("#!/proc/self/exe hang\n"), 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(b.dir, "rootfs/bin/evil"), []byte("#!/proc/self/exe report\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	b.args("sleep", "1000")
 	b.ok("run", "-d", b.id)
-	b.ok("exec", "-d", b.id, "/bin/evil")
-	// Truncating shows a read-only mount before it shows that the file is busy.
-	script := `for p in /proc/[0-9]*; do case "$(cat $p/cmdline)" in */bin/evil) echo found; echo > $p/exe;; esac; done`
-	out, errs, _ := b.do("exec", b.id, "sh", "-c", script)
-	if out != "found\n" || !strings.Contains(errs, "Read-only file system") {
-		t.Errorf("output %q, error output %q; want that the binary cannot be opened for writing", out, errs)
+	if out, errs, status := b.do("exec", b.id, "/bin/evil"); out != "" || status == 0 {
+		t.Errorf("the container ran the runtime's binary: %q, %q, status %d", out, errs, status)
 	}
+	b.args("/bin/evil")
+	if out, errs, status := b.do("run", b.id+"-2"); out != "" || status == 0 {
+		t.Errorf("the container ran the runtime's binary: %q, %q, status %d", out, errs, status)
+	}
+}
+
+// TestSeal is the defence where init is a fork.
+func TestSeal(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("mounting needs root")
+	}
+	out, err := exec.Command(os.Args[0], "report").CombinedOutput()
+	if err != nil || string(out) != "read-only file system\n" {
+		t.Errorf("writing to /proc/self/exe: %q, %v", out, err)
+	}
+}
+
+// report seals this process and tries to write to its binary.
+func report() {
+	err := seal()
+	if err == nil {
+		// Truncating shows a read-only mount before it shows that the file is busy.
+		_, err = unix.Open("/proc/self/exe", unix.O_WRONLY|unix.O_TRUNC, 0)
+	}
+	fmt.Println(err)
 }

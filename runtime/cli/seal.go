@@ -10,10 +10,10 @@ import (
 )
 
 // seal makes sure that this process runs from a read-only mount, executing
-// itself again from one if need be. A process in a container is a child of this
-// one until its execve, and a container's command may be /proc/self/exe: either
-// way its /proc/<pid>/exe is this binary, which must not be writable through it
-// (CVE-2019-5736).
+// itself again from one if need be. Where init is a fork of this process, a
+// container's command may be /proc/self/exe, and its /proc/<pid>/exe is then this
+// binary, which must not be writable through it (CVE-2019-5736). Where init is a
+// program of its own (initproc.Stub) that can not happen.
 func seal() error {
 	exe, err := os.OpenFile("/proc/self/exe", unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {

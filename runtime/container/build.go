@@ -75,7 +75,7 @@ func (b *build) fork() error {
 	if b.cgroupDir != nil {
 		cgroup = int(b.cgroupDir.Fd())
 	}
-	pid, pidfd, err := nsenter.Fork(b.prog, b.ns.CloneFlags(), cgroup)
+	pid, pidfd, err := nsenter.Fork(b.prog, b.stub, b.proc.Descriptors(), b.ns.CloneFlags(), cgroup)
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ type build struct {
 	prog *initproc.Program
 
 	conn, peer, listener int // -1 when closed
-	null                 *os.File
+	null, stub           *os.File
 	joins                map[string]*os.File
 	cgroupDir            *os.File
 
@@ -86,10 +86,14 @@ type build struct {
 }
 
 // newBuild checks everything that can be checked before anything is made.
-func newBuild(o Options) (*build, error) {
-	b := &build{o: o, spec: o.Spec, conn: -1, peer: -1, listener: -1,
+func newBuild(o Options) (b *build, err error) {
+	b = &build{o: o, spec: o.Spec, conn: -1, peer: -1, listener: -1,
 		cgroups: make(chan error, 1), forked: make(chan error, 1), limited: make(chan error, 1)}
-	var err error
+	defer func(made *build) {
+		if err != nil {
+			made.close()
+		}
+	}(b)
 	if b.spec == nil {
 		if b.spec, err = LoadSpec(o.Bundle); err != nil {
 			return nil, err
@@ -142,7 +146,10 @@ func (b *build) process() error {
 	if b.proc.Proc, err = rootfs.ProcMounts(b.spec); err != nil {
 		return err
 	}
-	b.prog, err = initproc.New(initproc.Size(b.spec.Process, len(filter.Code)))
+	if b.prog, err = initproc.New(initproc.Size(b.spec.Process, len(filter.Code))); err != nil {
+		return err
+	}
+	b.stub, err = b.prog.Stub()
 	return err
 }
 
@@ -298,10 +305,14 @@ func (b *build) close() {
 	if b.cgroupDir != nil {
 		b.cgroupDir.Close()
 	}
-	if b.null != nil {
-		b.null.Close()
+	for _, f := range []*os.File{b.null, b.stub} {
+		if f != nil {
+			f.Close()
+		}
 	}
-	b.prog.Free()
+	if b.prog != nil {
+		b.prog.Free()
+	}
 }
 
 // describe turns a failure of init into an error.

@@ -69,8 +69,8 @@ type execution struct {
 	conn, peer int
 	closers    []io.Closer
 
-	pidfd, cgroupDir *os.File
-	child            *Process
+	pidfd, cgroupDir, stub *os.File
+	child                  *Process
 }
 
 func (c *Container) newExec(o ExecOptions) (e *execution, err error) {
@@ -151,7 +151,12 @@ func (e *execution) open(c *Container) (err error) {
 		return err
 	}
 	e.proc.Sync = e.peer
-	e.prog, err = initproc.New(initproc.Size(&e.spec, len(e.proc.Seccomp.Code)))
+	if e.prog, err = initproc.New(initproc.Size(&e.spec, len(e.proc.Seccomp.Code))); err != nil {
+		return err
+	}
+	if e.stub, err = e.prog.Stub(); e.stub != nil {
+		e.closers = append(e.closers, e.stub)
+	}
 	return err
 }
 
@@ -184,7 +189,7 @@ func (e *execution) fork() error {
 	if e.cgroupDir != nil {
 		cgroup = int(e.cgroupDir.Fd())
 	}
-	pid, pidfd, err := nsenter.Fork(e.prog, 0, cgroup)
+	pid, pidfd, err := nsenter.Fork(e.prog, e.stub, e.proc.Descriptors(), 0, cgroup)
 	if err != nil {
 		return err
 	}

@@ -9,12 +9,18 @@ import (
 
 // Arena is memory that parent and init share, and the only memory that init's
 // program names: the program itself, its arguments, and words in which it keeps
-// results. It never moves, unlike the Go heap's contents in the eyes of the
-// compiler, and what the parent writes after the fork is seen by init.
+// results. It never moves, and what the parent writes after the fork is seen by
+// init.
 type Arena struct {
 	mem []byte
 	off uintptr
+	fd  int // of its memory
 }
+
+// arenas is where arenas are mapped: far from what a fresh process of one small
+// program has mapped (the program itself low, its stack high), as there they have
+// to have the same address.
+const arenas = 0x20_0000_0000
 
 // header is what stands at the start of every arena.
 type header struct {
@@ -27,17 +33,37 @@ type header struct {
 
 // NewArena maps an arena of size bytes, which cost nothing until touched.
 func NewArena(size int) (*Arena, error) {
-	mem, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+	size = (size + 4095) &^ 4095
+	fd, err := unix.MemfdCreate("berth-arena", unix.MFD_CLOEXEC)
 	if err != nil {
-		return nil, fmt.Errorf("map %d bytes shared with init: %w", size, err)
+		return nil, fmt.Errorf("make memory shared with init: %w", err)
 	}
-	return &Arena{mem: mem, off: opsOffset + maxOps*unsafe.Sizeof(op{})}, nil
+	if err := unix.Ftruncate(fd, int64(size)); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("make memory shared with init: %w", err)
+	}
+	for at := uintptr(arenas); ; at += uintptr(size) {
+		p, err := unix.MmapPtr(fd, 0, addrPointer(at), uintptr(size), unix.PROT_READ|unix.PROT_WRITE,
+			unix.MAP_SHARED|unix.MAP_FIXED_NOREPLACE)
+		if err == unix.EEXIST {
+			continue // that of another container being made
+		}
+		if err != nil {
+			unix.Close(fd)
+			return nil, fmt.Errorf("map %d bytes shared with init: %w", size, err)
+		}
+		return &Arena{mem: unsafe.Slice((*byte)(p), size), fd: fd, off: opsOffset + maxOps*unsafe.Sizeof(op{})}, nil
+	}
 }
+
+// addrPointer makes a pointer of an address that is not Go memory.
+func addrPointer(at uintptr) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&at)) }
 
 // Free unmaps the arena on the parent's side.
 func (a *Arena) Free() {
 	if a.mem != nil {
-		_ = unix.Munmap(a.mem)
+		_ = unix.MunmapPtr(unsafe.Pointer(&a.mem[0]), uintptr(len(a.mem)))
+		unix.Close(a.fd)
 		a.mem = nil
 	}
 }

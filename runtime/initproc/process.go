@@ -106,6 +106,29 @@ func (p *Program) await(c *Process) (terminal Reg) {
 	return fds[0]
 }
 
+// lasting are the descriptors that init keeps while it waits.
+func (c *Process) lasting() []int {
+	keep := append([]int{c.Sync}, c.Extra...)
+	if c.Listen >= 0 {
+		keep = append(keep, c.Listen)
+	}
+	if !c.Spec.Terminal {
+		keep = append(keep, c.Stdio[:]...)
+	} else if c.Listen < 0 {
+		keep = append(keep, c.Terminal)
+	}
+	return keep
+}
+
+// Descriptors are all that the program names.
+func (c *Process) Descriptors() []int {
+	keep := c.lasting()
+	for _, j := range c.Cgroups {
+		keep = append(keep, j.FD)
+	}
+	return keep
+}
+
 // signalMask restores the mask of the forking thread, which is blocked around
 // the fork.
 func (p *Program) signalMask() {
@@ -119,15 +142,7 @@ func (p *Program) signalMask() {
 // must not hold the parent's locks, nor the ends of pipes that others wait to
 // see closed.
 func (p *Program) closeOthers(c *Process) {
-	keep := append([]int{c.Sync}, c.Extra...)
-	if c.Listen >= 0 {
-		keep = append(keep, c.Listen)
-	}
-	if !c.Spec.Terminal {
-		keep = append(keep, c.Stdio[:]...)
-	} else if c.Listen < 0 {
-		keep = append(keep, c.Terminal)
-	}
+	keep := c.lasting()
 	sort.Ints(keep)
 	next := 0
 	for _, fd := range keep {

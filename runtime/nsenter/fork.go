@@ -36,9 +36,11 @@ type cloneArgs struct {
 }
 
 // Fork makes a child of this process, from this thread and so in its
-// namespaces, that runs the program. flags are further CLONE_* flags; cgroup is
-// a descriptor of the cgroup v2 directory to be born in, or negative.
-func Fork(p *initproc.Program, flags uintptr, cgroup int) (pid int, pidfd *os.File, err error) {
+// namespaces, that runs the program: in stub (Program.Stub) or, if that is nil, as
+// a copy of this process. keep are the descriptors that the program names. flags
+// are further CLONE_* flags; cgroup is a descriptor of the cgroup v2 directory to be
+// born in, or negative.
+func Fork(p *initproc.Program, stub *os.File, keep []int, flags uintptr, cgroup int) (pid int, pidfd *os.File, err error) {
 	var fd int32 = -1
 	args := cloneArgs{
 		flags:      uint64(flags) | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND,
@@ -49,7 +51,21 @@ func Fork(p *initproc.Program, flags uintptr, cgroup int) (pid int, pidfd *os.Fi
 		args.flags |= unix.CLONE_INTO_CGROUP
 		args.cgroup = uint64(cgroup)
 	}
-	pid, errno := fork(&args, p.Entry())
+	var errno syscall.Errno
+	if stub == nil {
+		pid, errno = fork(&args, p.Entry())
+	} else {
+		args.flags |= unix.CLONE_VM | unix.CLONE_VFORK
+		list := []int32{int32(p.ArenaFD())}
+		for _, k := range keep {
+			list = append(list, int32(k))
+		}
+		list = append(list, -1)
+		argv, empty := p.Strings([]string{"berth-init"}), p.Strings(nil)
+		if pid = vfork(&args, &list[0], int32(stub.Fd()), p.String(""), argv, empty); pid < 0 {
+			errno = syscall.Errno(-pid)
+		}
+	}
 	if errno != 0 {
 		return 0, nil, fmt.Errorf("fork init: %w", errno)
 	}
@@ -57,6 +73,18 @@ func Fork(p *initproc.Program, flags uintptr, cgroup int) (pid int, pidfd *os.Fi
 		return 0, nil, fmt.Errorf("fork init: %w", err)
 	}
 	return pid, os.NewFile(uintptr(fd), "pidfd"), nil
+}
+
+// vfork is fork for a child that leaves this process's memory at once.
+//
+//go:norace
+//go:noinline
+//go:nosplit
+func vfork(args *cloneArgs, keep *int32, stub int32, path, argv, env uintptr) int {
+	beforeFork()
+	pid := spawn(args, unsafe.Sizeof(*args), keep, stub, path, argv, env)
+	afterFork()
+	return pid
 }
 
 // fork is the part in which the child exists and nothing may allocate.
