@@ -40,6 +40,7 @@ func (cs *Containers) Attach(ctx context.Context, ref string, opts AttachOptions
 		return kind(errdefs.ErrInvalidArgument, "Invalid detach keys (%s) provided", opts.DetachKeys)
 	}
 	rec := c.snapshot()
+	// docker refuses it; the client would see nothing and could not tell why.
 	if rec.State.Paused {
 		return kind(errdefs.ErrConflict, "container %s is paused, unpause the container before attach", c.id)
 	}
@@ -50,6 +51,7 @@ func (cs *Containers) Attach(ctx context.Context, ref string, opts AttachOptions
 	if opts.Accept == nil {
 		opts.Accept = func() (*os.File, []byte, error) { return opts.Conn, opts.Pending, nil }
 	}
+	// With Logs the past comes first, so the connection is needed at once.
 	if !opts.Logs && opts.Stream {
 		if queued, err := c.queue(&q, opts.Accept); queued || err != nil {
 			return err

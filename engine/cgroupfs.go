@@ -59,6 +59,7 @@ func findCgroups(parent string) (cgroupfs, error) {
 			}
 		}
 	}
+	// In the hybrid layout v2 is mounted beside v1 without controllers; then v1 is what counts.
 	_, v1 := c.mounts["memory"]
 	_, v1cpu := c.mounts["cpu"]
 	c.unified = c.mounts[""] != "" && !v1 && !v1cpu
@@ -80,6 +81,7 @@ func (c *cgroupfs) dir(controller, path string) string {
 
 // pids lists the processes of a cgroup and of those below it.
 func (c *cgroupfs) pids(path string) ([]int, error) {
+	// Every v1 hierarchy has the container's cgroup; the first that is mounted will do.
 	var top string
 	for _, controller := range []string{"pids", "memory", "cpu", "devices"} {
 		if top = c.dir(controller, path); top != "" {

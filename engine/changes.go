@@ -76,6 +76,7 @@ func (cs *Containers) Changes(ctx context.Context, ref string) ([]container.File
 	}
 	out := make([]container.FilesystemChange, 0, len(list))
 	for _, ch := range list {
+		// docker has no kind for "only the mode or the owner".
 		kind := container.ChangeModify
 		switch ch.Kind {
 		case diff.Added:

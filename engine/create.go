@@ -21,6 +21,7 @@ import (
 // ("No such image: …": the CLI pulls then), a taken name a Conflict.
 func (cs *Containers) Create(ctx context.Context, opts CreateOptions) (_ container.CreateResponse, err error) {
 	resp := container.CreateResponse{Warnings: []string{}}
+	// Everything that can be refused is, before anything is made.
 	cfg, hc, err := checkConfig(opts)
 	if err != nil {
 		return resp, err
@@ -43,6 +44,8 @@ func (cs *Containers) Create(ctx context.Context, opts CreateOptions) (_ contain
 	if cfg.Hostname == "" {
 		cfg.Hostname = cs.defaultHostname(hc, rec.ID)
 	}
+	// The name is taken in memory before the slow part, so that of two clients who want it
+	// one fails at once; on disk it is a part of the record.
 	if rec.Name, err = cs.reserve(opts.Name, rec.ID); err != nil {
 		return resp, err
 	}
@@ -58,6 +61,7 @@ func (cs *Containers) Create(ctx context.Context, opts CreateOptions) (_ contain
 	if err := cs.save(rec); err != nil {
 		return resp, errors.Join(fmt.Errorf("record container %s: %w", rec.ID, err), undo())
 	}
+	// From here on it exists: a crash leaves a whole container.
 	c := &ctr{id: rec.ID, rec: rec, waiters: make(map[*waiter]struct{})}
 	cs.mu.Lock()
 	cs.byID[rec.ID] = c
@@ -93,7 +97,9 @@ func (cs *Containers) prepare(ctx context.Context, rec *record, img baseImage) (
 	if _, err := cs.e.snapshots.Prepare(ctx, key, chain); err != nil {
 		return fail(fmt.Errorf("prepare the writable layer of container %s: %w", rec.ID, err))
 	}
+	// The snapshot holds its parents: an image that is removed from now on leaves its layers here.
 	steps = append(steps, func() error { return cs.e.snapshots.Remove(context.WithoutCancel(ctx), key) })
+	// Volumes that existed before stay when the rest is undone; those made for it go.
 	mounts, made, err := cs.resolveMounts(ctx, rec)
 	steps = append(steps, func() error { return cs.e.Volumes.removeAll(made) })
 	if err != nil {
@@ -130,6 +136,7 @@ func (cs *Containers) reserve(name, id string) (string, error) {
 	return name, nil
 }
 
+// release gives a name back, if it is still the container's.
 func (cs *Containers) release(name, id string) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
@@ -138,6 +145,8 @@ func (cs *Containers) release(name, id string) {
 	}
 }
 
+// defaultHostname is docker's: the short ID, or the host's name where the
+// container shares its network or UTS namespace.
 func (cs *Containers) defaultHostname(hc *container.HostConfig, id string) string {
 	if hc.UTSMode.IsHost() || hc.NetworkMode.IsHost() {
 		if name, err := os.Hostname(); err == nil {
@@ -175,6 +184,7 @@ func checkConfig(opts CreateOptions) (*container.Config, *container.HostConfig, 
 	if hc.NetworkMode.IsDefault() || hc.NetworkMode == "" {
 		hc.NetworkMode = network.NetworkBridge
 	}
+	// What belongs to the network namespace is the other container's to say.
 	if hc.NetworkMode.IsContainer() {
 		switch {
 		case cfg.Hostname != "":
@@ -199,6 +209,7 @@ func checkConfig(opts CreateOptions) (*container.Config, *container.HostConfig, 
 	if hc.LogConfig.Config == nil {
 		hc.LogConfig.Config = map[string]string{}
 	}
+	// Checked here, though used at start: a client reads the answer to create.
 	if _, err := logConfig(&hc, ""); err != nil {
 		return nil, nil, err
 	}
@@ -207,6 +218,7 @@ func checkConfig(opts CreateOptions) (*container.Config, *container.HostConfig, 
 	} else if hc.Runtime != runtimeName {
 		return bad("unknown or invalid runtime name: %s", hc.Runtime)
 	}
+	// This also completes the limits (swap), which inspect shows.
 	if _, err := spec.Resources(&hc); err != nil {
 		return nil, nil, err
 	}

@@ -69,17 +69,20 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	e := &Engine{cfg: cfg, log: cfg.Log, Events: events.NewBus()}
+	// ctx bounds the opening; what follows containers lives until Close.
 	e.ctx, e.stop = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.close())
 		}
 	}()
+	// Others may pass through (the socket is below State) and not look around.
 	for _, dir := range []string{filepath.Join(cfg.Root, "containers"), filepath.Join(cfg.Root, "volumes"), cfg.State} {
 		if err := os.MkdirAll(dir, 0o711); err != nil {
 			return nil, fmt.Errorf("open engine: %w", err)
 		}
 	}
+	// Before anything is looked at: what follows assumes that nobody else changes it.
 	if err := e.takeLocks(); err != nil {
 		return nil, err
 	}
@@ -150,6 +153,7 @@ func (e *Engine) openParts(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// openNetwork gives the network manager its two buckets.
 func (e *Engine) openNetwork() error {
 	nets, err := newNetworkRecords(e.store.Meta, "networks")
 	if err != nil {

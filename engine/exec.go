@@ -98,6 +98,7 @@ func (cs *Containers) emitExec(rec record, action events.Action, x *execution, e
 	cs.emit(rec, action, append([]string{"execID", x.id}, extra...)...)
 }
 
+// getExec finds an exec by its whole ID; docker knows no prefixes here.
 func (cs *Containers) getExec(id string) (*execution, error) {
 	cs.mu.RLock()
 	defer cs.mu.RUnlock()
@@ -129,6 +130,7 @@ func (cs *Containers) ExecStart(ctx context.Context, id string, opts ExecStartOp
 	x.started = true
 	x.mu.Unlock()
 
+	// docker says so before it knows whether the command can run.
 	cs.emitExec(rec, events.ActionExecStart, x)
 	pid, err := cs.spawnExec(rec, r.Client, x, opts)
 	if err != nil {
@@ -181,6 +183,7 @@ func (cs *Containers) spawnExec(rec record, client *shim.Client, x *execution, o
 	if size != nil {
 		xc.ConsoleSize = *size
 	}
+	// Detached, its output goes nowhere: docker keeps none of an exec.
 	conn := opts.Conn
 	if opts.Detach {
 		conn, xc.OpenStdin = nil, false

@@ -22,6 +22,7 @@ const exitLost = 255
 // follow waits for the end of a run and records it. It returns early, with
 // nothing done, when the engine closes.
 func (cs *Containers) follow(c *ctr, r *run) {
+	// The exit record is durable when this returns, so the engine may die at any later point.
 	exit, err := r.Client.Wait(cs.e.ctx)
 	if cs.e.ctx.Err() != nil {
 		return
@@ -53,6 +54,8 @@ func (cs *Containers) lost(c *ctr, cause error) shim.Exit {
 // a restart or a removal. The caller holds c.op.
 func (cs *Containers) finish(c *ctr, r *run, exit shim.Exit) {
 	ctx := context.WithoutCancel(cs.e.ctx)
+	// Addresses and ports are given back while the rest is settled, but before anybody hears
+	// of the end: who waits for it may want the same port at once.
 	detached := make(chan error, 1)
 	go func() { detached <- cs.e.network.Detach(ctx, c.id) }()
 
@@ -60,7 +63,7 @@ func (cs *Containers) finish(c *ctr, r *run, exit shim.Exit) {
 	rec := c.change(func(rec *record) {
 		rec.State = exitState(rec.State, exit)
 		if c.removing {
-			return
+			return // whoever removes it waits for this end
 		}
 		if ran := exit.ExitedAt.Sub(rec.State.StartedAt); wantsRestart(rec) {
 			again = c.backoff.next(ran)
@@ -90,6 +93,7 @@ func (cs *Containers) finish(c *ctr, r *run, exit shim.Exit) {
 	c.mu.Lock()
 	c.run = nil
 	c.mu.Unlock()
+	// Followers of the log end now: the shim had flushed it before it told the exit.
 	close(r.done)
 	c.answer(waitResponse(rec), container.WaitConditionNotRunning, container.WaitConditionNextExit)
 	if remove {
@@ -100,6 +104,7 @@ func (cs *Containers) finish(c *ctr, r *run, exit shim.Exit) {
 	}
 }
 
+// waitResponse is the answer to who waits for a container.
 func waitResponse(rec record) container.WaitResponse {
 	return container.WaitResponse{StatusCode: int64(rec.State.ExitCode)}
 }
@@ -150,6 +155,7 @@ func (b *backoff) next(ran time.Duration) time.Duration {
 	return b.last
 }
 
+// reset begins again with the shortest pause.
 func (b *backoff) reset() { b.last = 0 }
 
 // restartLater starts the container again after the pause, unless it is cancelled.
@@ -170,6 +176,7 @@ func (cs *Containers) restartLater(c *ctr, pause time.Duration) {
 		c.op.Lock()
 		defer c.op.Unlock()
 		c.mu.Lock()
+		// A stop, a removal or a client's own start may have come first.
 		valid := ctx.Err() == nil && c.rec.State.Restarting && !c.removing
 		c.mu.Unlock()
 		if !valid {
@@ -222,6 +229,7 @@ func (cs *Containers) remove(ctx context.Context, c *ctr, volumes bool) error {
 	}
 	c.removing = true
 	c.mu.Unlock()
+	// Before the record goes, since it names them.
 	var own []string
 	if volumes {
 		own = cs.anonymousVolumes(rec)

@@ -64,6 +64,7 @@ func (cs *Containers) writeHosts(rec record, ip, gateway netip.Addr) error {
 		b.WriteString("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\n" +
 			"ff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n")
 	}
+	// "name:address" or, for IPv6 without brackets, "name=address".
 	for _, extra := range rec.HostConfig.ExtraHosts {
 		name, addr, ok := strings.Cut(extra, ":")
 		if n, a, eq := strings.Cut(extra, "="); eq {
@@ -109,6 +110,7 @@ func resolvConf(rec record) ([]byte, error) {
 		return nil, fmt.Errorf("read the host's resolver configuration: %w", err)
 	}
 	own := !hc.NetworkMode.IsHost()
+	// systemd-resolved(8): the stub's own file names the servers behind it.
 	if own && bytes.Contains(host, []byte("nameserver 127.0.0.53")) {
 		if real, err := os.ReadFile("/run/systemd/resolve/resolv.conf"); err == nil {
 			host = real
@@ -140,6 +142,7 @@ func resolvConf(rec record) ([]byte, error) {
 	}
 	if len(hc.DNSSearch) > 0 {
 		search = hc.DNSSearch
+		// `--dns-search .` is docker's way to say "none".
 		if len(search) == 1 && search[0] == "." {
 			search = nil
 		}

@@ -14,6 +14,7 @@ import (
 // never is how the Engine API writes a time that has not come.
 const never = "0001-01-01T00:00:00Z"
 
+// apiTime is RFC 3339 with nanoseconds, in UTC.
 func apiTime(t time.Time) string {
 	if t.IsZero() {
 		return never
@@ -37,6 +38,7 @@ func (cs *Containers) Inspect(ctx context.Context, ref string, size bool) (conta
 		State: apiState(rec.State, removing), Image: rec.ImageID, Name: "/" + rec.Name, RestartCount: rec.RestartCount,
 		ResolvConfPath: filepath.Join(files, resolvFile), HostnamePath: filepath.Join(files, hostnameFile),
 		HostsPath: filepath.Join(files, hostsFile), LogPath: cs.logPath(c.id),
+		// The name that tools know docker's overlay driver by; the layout below it is the same kind.
 		Driver: "overlay2", Platform: "linux", ExecIDs: cs.execIDs(c.id),
 		HostConfig: rec.HostConfig, Config: rec.Config, Mounts: mountPoints(rec),
 		GraphDriver: cs.graphDriver(ctx, rec),
@@ -58,6 +60,7 @@ func (cs *Containers) Inspect(ctx context.Context, ref string, size bool) (conta
 	return resp, nil
 }
 
+// apiState is the state in the API's terms. Pid is the host's number of the first process.
 func apiState(s state, removing bool) *container.State {
 	return &container.State{
 		Status: s.status(removing), Running: s.Running, Paused: s.Paused, Restarting: s.Restarting,
@@ -66,6 +69,7 @@ func apiState(s state, removing bool) *container.State {
 	}
 }
 
+// mountPoints are never null in JSON: clients range over them in languages that mind.
 func mountPoints(rec record) []container.MountPoint {
 	return append([]container.MountPoint{}, rec.Mounts...)
 }

@@ -40,14 +40,17 @@ func (cs *Containers) List(ctx context.Context, opts ListOptions) ([]container.S
 		}
 		exited = append(exited, n)
 	}
+	// An unknown container in before or since is an error, not an empty list.
 	before, since, err := cs.bounds(f)
 	if err != nil {
 		return nil, err
 	}
 	all := opts.All || opts.Limit > 0 || f.Has("status") || f.Has("exited") || !before.IsZero() || !since.IsZero()
+	// Containers share few images: each name is looked up once.
 	images := imageNames{e: cs.e, known: make(map[string]string)}
 	ancestors := images.ids(ctx, f["ancestor"])
 
+	// Rows are copies: nothing is locked while sizes are computed and names resolved.
 	type row struct {
 		rec      record
 		removing bool
@@ -228,6 +231,7 @@ type imageNames struct {
 	known map[string]string // name → image ID, "" if there is none
 }
 
+// id is the image that a name means, "" if there is none.
 func (n *imageNames) id(ctx context.Context, ref string) string {
 	id, ok := n.known[ref]
 	if !ok {
@@ -239,6 +243,7 @@ func (n *imageNames) id(ctx context.Context, ref string) string {
 	return id
 }
 
+// ids are the images that the references mean; unknown ones mean none.
 func (n *imageNames) ids(ctx context.Context, refs []string) []string {
 	var ids []string
 	for _, ref := range refs {

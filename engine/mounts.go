@@ -30,6 +30,7 @@ func (cs *Containers) resolveMounts(ctx context.Context, rec *record) (points []
 		}
 	}
 	explicit := make(map[string]bool)
+	// Two explicit mounts at one place are a mistake of the client.
 	put := func(m container.MountPoint) error {
 		if explicit[m.Destination] {
 			return kind(errdefs.ErrInvalidArgument, "Duplicate mount point: %s", m.Destination)
@@ -38,6 +39,7 @@ func (cs *Containers) resolveMounts(ctx context.Context, rec *record) (points []
 		byDest[m.Destination] = m
 		return nil
 	}
+	// -v: a host directory that is missing is made, as docker does; --mount refuses it.
 	for _, bind := range hc.Binds {
 		m, err := spec.ParseBind(bind)
 		if err != nil {
@@ -63,6 +65,7 @@ func (cs *Containers) resolveMounts(ctx context.Context, rec *record) (points []
 			}
 		}
 	}
+	// The image's volumes, and `-v /path`, where nothing else is mounted.
 	for dest := range rec.Config.Volumes {
 		if dest = path.Clean(dest); !explicit[dest] && hc.Tmpfs[dest] == "" {
 			if _, ok := byDest[dest]; !ok {
@@ -70,6 +73,7 @@ func (cs *Containers) resolveMounts(ctx context.Context, rec *record) (points []
 			}
 		}
 	}
+	// In the order of their paths, so that a container always has its mounts in the same order.
 	for _, dest := range slices.Sorted(maps.Keys(byDest)) {
 		m := byDest[dest]
 		if m.Type == mount.TypeVolume && m.Source == "" {
@@ -87,6 +91,7 @@ func (cs *Containers) resolveMounts(ctx context.Context, rec *record) (points []
 	return points, made, nil
 }
 
+// isFile tells that a bind's source is there and no directory: a file, a socket, a device.
 func isFile(name string) bool {
 	info, err := os.Stat(name)
 	return err == nil && !info.IsDir()

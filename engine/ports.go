@@ -32,6 +32,7 @@ func portBindings(rec record) ([]network.PortBinding, error) {
 		return nil
 	}
 	for port, binds := range rec.HostConfig.PortBindings {
+		// A port without a binding is one on any host port.
 		if len(binds) == 0 {
 			binds = []api.PortBinding{{}}
 		}
@@ -113,6 +114,7 @@ func endpointSettings(rec record, ep *network.Endpoint) map[string]*api.Endpoint
 	if asked := endpointConfig(rec); asked != nil {
 		es = asked.Copy()
 	}
+	// Only a running container has an address.
 	if ep != nil {
 		es.NetworkID, es.EndpointID, es.Gateway = ep.NetworkID, ep.ID, ep.Gateway
 		es.IPAddress, es.IPPrefixLen = ep.IP, ep.PrefixLen

@@ -34,6 +34,7 @@ func (cs *Containers) Remove(ctx context.Context, ref string, opts RemoveOptions
 		}
 		return kind(errdefs.ErrConflict, "cannot remove container %q: %s", name, what)
 	}
+	// From here on nobody starts it, and no restart policy does.
 	c.removing = true
 	c.mu.Unlock()
 	if err := cs.killForRemoval(ctx, c); err != nil {
@@ -81,6 +82,7 @@ func (cs *Containers) Prune(ctx context.Context, f filter.Args) (container.Prune
 		}
 	}
 	list := cs.all()
+	// The oldest first, so that of a prune that fails in the middle the newest are left.
 	slices.SortFunc(list, func(a, b *ctr) int { return a.snapshot().Created.Compare(b.snapshot().Created) })
 	for _, c := range list {
 		rec := c.snapshot()

@@ -37,6 +37,7 @@ func (cs *Containers) Start(ctx context.Context, ref string, opts StartOptions) 
 	}
 	c.op.Lock()
 	defer c.op.Unlock()
+	// State is looked at under op: a start or exit that was under way has settled.
 	c.mu.Lock()
 	s, removing := c.rec.State, c.removing || c.gone
 	c.mu.Unlock()
@@ -50,6 +51,7 @@ func (cs *Containers) Start(ctx context.Context, ref string, opts StartOptions) 
 	case s.Running:
 		return kind(errdefs.ErrNotModified, "container %s is already running", c.id)
 	}
+	// A start by a client begins a new series of restarts.
 	c.change(func(r *record) { r.ManuallyStopped, r.RestartCount = false, 0 })
 	c.backoff.reset()
 	return cs.start(ctx, c)
@@ -78,6 +80,7 @@ func (cs *Containers) start(ctx context.Context, c *ctr) error {
 
 // spawn makes the shim with the created, parked container.
 func (cs *Containers) spawn(ctx context.Context, rec record) (*shim.Client, error) {
+	// Three things that do not need each other; each takes some hundred microseconds.
 	var (
 		g      errgroup.Group
 		rootfs []mount.Mount
@@ -154,6 +157,7 @@ func awaitLeaving(id string, pid int) error {
 	}
 }
 
+// mountPoint is where a shim mounts its container's root, in its own namespace.
 func (cs *Containers) mountPoint(id string) string { return filepath.Join(cs.e.mountRoot(), id) }
 
 // spec builds the OCI spec, resolving "container:X" modes.
@@ -185,6 +189,7 @@ func (cs *Containers) spec(rec record, root spec.Root) (*specs.Spec, error) {
 		if !orec.State.Running || orec.State.Pid == 0 {
 			return nil, kind(errdefs.ErrConflict, "cannot join %s namespace of a non running container: %s", join.name, orec.ID)
 		}
+		// A path, since the runtime opens it. If that container ends before, the start fails.
 		*join.dst = fmt.Sprintf("/proc/%d/ns/%s", orec.State.Pid, join.name)
 		if join.name == "net" {
 			in.Files, in.Hostname = cs.hostFiles(other.id), orec.Config.Hostname
@@ -213,6 +218,7 @@ func (cs *Containers) connectAndGo(ctx context.Context, c *ctr, rec record, clie
 	if err := client.Start(); err != nil {
 		return err
 	}
+	// The process runs. Nothing from here on may fail the start.
 	r := &run{Client: client, done: make(chan struct{})}
 	started := time.Now().UTC()
 	c.mu.Lock()
@@ -249,6 +255,7 @@ func (cs *Containers) connect(ctx context.Context, rec record, client *shim.Clie
 	case mode.IsHost():
 		return cs.writeHosts(rec, netip.Addr{}, netip.Addr{})
 	}
+	// The descriptor names the namespace even if the container dies meanwhile.
 	netns, err := client.NetNS()
 	if err != nil {
 		return err
@@ -299,6 +306,7 @@ func (cs *Containers) abandon(ctx context.Context, id string) error {
 func (cs *Containers) startFailed(c *ctr, cause error) error {
 	rec := c.snapshot()
 	code, err := startError(rec.Path, cause)
+	// docker leaves the state as it was ("created", if it never ran) and notes code and reason.
 	rec = c.change(func(r *record) {
 		r.State = state{ExitCode: code, Error: err.Error(), StartedAt: r.State.StartedAt, FinishedAt: r.State.FinishedAt}
 		if r.State.StartedAt.IsZero() {

@@ -39,6 +39,7 @@ func (cs *Containers) Stats(_ context.Context, ref string) (container.StatsRespo
 	} else {
 		cs.e.cgroups.statsV1(path, &s)
 	}
+	// Without a limit v1 says "9 exabytes" and v2 "max": clients expect the machine's memory.
 	if total := memoryTotal(); s.MemoryStats.Limit == 0 || s.MemoryStats.Limit > total {
 		s.MemoryStats.Limit = total
 	}
@@ -54,6 +55,7 @@ func (cs *Containers) Stats(_ context.Context, ref string) (container.StatsRespo
 func (c *cgroupfs) statsV1(path string, s *container.StatsResponse) {
 	acct := c.dir("cpuacct", path)
 	s.CPUStats.CPUUsage.TotalUsage = number(acct, "cpuacct.usage")
+	// In USER_HZ, unlike cpuacct.usage, which is in nanoseconds.
 	ticks := table(acct, "cpuacct.stat")
 	s.CPUStats.CPUUsage.UsageInUsermode = ticks["user"] * uint64(time.Second/userHZ)
 	s.CPUStats.CPUUsage.UsageInKernelmode = ticks["system"] * uint64(time.Second/userHZ)
@@ -165,6 +167,7 @@ func systemCPU() uint64 {
 	return total * uint64(time.Second/userHZ)
 }
 
+// memoryTotal is the machine's memory in bytes.
 func memoryTotal() uint64 {
 	b, err := os.ReadFile("/proc/meminfo")
 	if err != nil {

@@ -67,7 +67,7 @@ func (cs *Containers) stop(ctx context.Context, c *ctr, opts StopOptions) error 
 	}
 	r, rec, err := c.running()
 	if err != nil {
-		return nil
+		return nil // it ended by itself
 	}
 	if err := cs.signal(c, r, rec, sig); err != nil && !errdefs.IsConflict(err) {
 		return err
@@ -167,6 +167,7 @@ func (cs *Containers) Kill(ctx context.Context, ref string, name string) error {
 		}
 		return kind(errdefs.ErrConflict, "cannot kill container: %s: %v", ref, err)
 	}
+	// A signal that asks for the end also ends the restart policy; a HUP, say, does not.
 	if stop, _ := parseSignal(rec.Config.StopSignal); sig == unix.SIGKILL || sig == unix.SIGTERM || sig == stop {
 		c.change(func(r *record) { r.ManuallyStopped = true })
 	}
@@ -203,6 +204,7 @@ func (cs *Containers) Restart(ctx context.Context, ref string, opts StopOptions)
 			return fmt.Errorf("cannot restart container %s: %w", ref, err)
 		}
 	}
+	// NotModified: somebody else started it first, which is as good.
 	if err := cs.Start(ctx, c.id, StartOptions{}); err != nil && !errdefs.IsNotModified(err) {
 		return err
 	}
@@ -231,6 +233,7 @@ func (cs *Containers) Unpause(_ context.Context, ref string) error {
 	return cs.freeze(ref, false)
 }
 
+// freeze is Pause and Unpause. The cgroup freezer takes all processes or none.
 func (cs *Containers) freeze(ref string, on bool) error {
 	c, err := cs.get(ref)
 	if err != nil {
@@ -294,6 +297,7 @@ func (cs *Containers) Rename(_ context.Context, ref, name string) error {
 	if strings.TrimPrefix(name, "/") == old.Name {
 		return kind(errdefs.ErrInvalidArgument, "Renaming a container with the same name as its current name")
 	}
+	// Both names are the container's until the record is written; a crash leaves the old one.
 	if name, err = cs.reserve(name, c.id); err != nil {
 		return err
 	}

@@ -85,6 +85,8 @@ func topProc(pids []int) container.TopResponse {
 	return resp
 }
 
+// readString is a small file of /proc; "" if it cannot be read, which for those
+// of a process means that it has ended.
 func readString(name string) string {
 	b, err := os.ReadFile(name)
 	if err != nil {
@@ -120,6 +122,7 @@ func ttyName(nr int64) string {
 	return fmt.Sprintf("%d,%d", major, minor)
 }
 
+// bootTime is when the machine started, from which processes count.
 func bootTime() time.Time {
 	for line := range strings.Lines(readString("/proc/stat")) {
 		if s, ok := strings.CutPrefix(line, "btime "); ok {
@@ -160,6 +163,7 @@ func topPS(ctx context.Context, pids []int, args []string) (container.TopRespons
 		if err != nil || !slices.Contains(pids, pid) {
 			continue
 		}
+		// The command is the last column and may have blanks.
 		if n := len(resp.Titles); len(f) > n {
 			f = append(f[:n-1], strings.Join(f[n-1:], " "))
 		}

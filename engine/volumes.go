@@ -34,6 +34,7 @@ type Volumes struct {
 	byID map[string]volume.Volume
 }
 
+// dir is a volume's directory; what containers see is _data in it, as in docker.
 func (vs *Volumes) dir(name string) string { return filepath.Join(vs.e.cfg.Root, "volumes", name) }
 
 // load reads the records at Open.
@@ -66,6 +67,8 @@ func (vs *Volumes) ensure(ctx context.Context, name string) (volume.Volume, bool
 	return vs.create(ctx, name, nil)
 }
 
+// create makes a volume unless it is there. Directory first, then the record:
+// a directory without a record is empty and nobody's.
 func (vs *Volumes) create(_ context.Context, name string, labels map[string]string) (v volume.Volume, isNew bool, err error) {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
@@ -96,6 +99,7 @@ func (vs *Volumes) create(_ context.Context, name string, labels map[string]stri
 	return v, true, nil
 }
 
+// emit publishes an event of a volume.
 func (vs *Volumes) emit(action events.Action, name string) {
 	vs.e.Events.Publish(events.VolumeEventType, action, name, map[string]string{"driver": "local"})
 }
@@ -210,6 +214,7 @@ func (vs *Volumes) Prune(ctx context.Context, f filter.Args) (volume.PruneReport
 	return report, ctx.Err()
 }
 
+// snapshot lists the volumes there are now, in any order.
 func (vs *Volumes) snapshot() []volume.Volume {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()

@@ -39,7 +39,9 @@ func (d *decoder) decode(line []byte) (Entry, bool) {
 	return Entry{Time: v.Time, Stream: v.Stream, Line: []byte(v.Log), Attrs: v.Attrs}, true
 }
 
+// fast decodes the shape that the shim writes: log, stream, attrs if any, time.
 func (d *decoder) fast(line []byte) (e Entry, ok bool) {
+	// Each step takes what it knows off the front; whatever is different ends it.
 	rest, ok := bytes.CutPrefix(line, keyLog)
 	if !ok {
 		return e, false
@@ -82,6 +84,7 @@ func (d *decoder) fast(line []byte) (e Entry, ok bool) {
 func (d *decoder) unquote(s []byte) (rest []byte, ok bool) {
 	d.text = d.text[:0]
 	for {
+		// Most text has no escapes: it is copied in pieces.
 		i := bytes.IndexAny(s, `"\`)
 		if i < 0 {
 			return nil, false
@@ -119,6 +122,7 @@ func (d *decoder) unquote(s []byte) (rest []byte, ok bool) {
 	}
 }
 
+// hex4 reads the four digits of \u.
 func hex4(s []byte) (r rune, ok bool) {
 	for _, c := range s {
 		switch {
@@ -143,6 +147,7 @@ func (d *decoder) time(s []byte) (time.Time, bool) {
 		t, err := time.Parse(time.RFC3339Nano, string(s))
 		return t, err == nil
 	}
+	// Thousands of lines share their second: it is parsed once.
 	if !bytes.Equal(s[:second], d.sec) {
 		t, err := time.Parse("2006-01-02T15:04:05", string(s[:second]))
 		if err != nil {
@@ -157,6 +162,7 @@ func (d *decoder) time(s []byte) (time.Time, bool) {
 	if frac[0] != '.' || len(frac) > 10 {
 		return time.Time{}, false
 	}
+	// Nine digits; those that are missing are zeros.
 	var ns time.Duration
 	for i := 1; i < 10; i++ {
 		ns *= 10

@@ -42,6 +42,7 @@ func (r *reader) drainFile(ctx context.Context) error {
 			}
 			rest = rest[end+1:]
 		}
+		// Something without newlines: not a log of ours, and not to be held in memory.
 		if len(rest) > maxLine {
 			rest = rest[:0]
 		}
@@ -65,6 +66,7 @@ func (r *reader) deliver(line []byte) error {
 // seekTail drops the files before the one in which the last Tail wanted entries
 // begin, and seeks in that one; nothing before that place is read.
 func (r *reader) seekTail(files []*os.File) ([]*os.File, error) {
+	// From the newest file backwards, until there are enough.
 	left := r.opts.Tail
 	for i := len(files) - 1; i >= 0; i-- {
 		at, found, err := r.tailIn(files[i], left)
@@ -97,6 +99,7 @@ func (r *reader) tailIn(f *os.File, n int) (at int64, found int, err error) {
 	first := true
 	for {
 		i := bytes.LastIndexByte(tail, '\n')
+		// No whole line in hand: one more block from further ahead.
 		for i < 0 && pos > 0 {
 			step := min(pos, readSize)
 			block := make([]byte, step, int(step)+len(tail))

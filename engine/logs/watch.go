@@ -23,6 +23,7 @@ func newWatch(path string) (*watch, error) {
 		return nil, fmt.Errorf("watch log: %w", err)
 	}
 	w := &watch{f: os.NewFile(uintptr(fd), "inotify"), wake: make(chan struct{}, 1)}
+	// MODIFY for lines, CREATE and MOVED_TO for a new current file.
 	if _, err := unix.InotifyAddWatch(fd, filepath.Dir(path), unix.IN_MODIFY|unix.IN_CREATE|unix.IN_MOVED_TO); err != nil {
 		w.f.Close()
 		return nil, fmt.Errorf("watch log %s: %w", path, err)
@@ -64,4 +65,5 @@ func (w *watch) wait(ctx context.Context, ended <-chan struct{}, until time.Time
 	return nil
 }
 
+// close ends run too: its read fails then.
 func (w *watch) close() { w.f.Close() }

@@ -36,8 +36,10 @@ func ParseBind(bind string) (container.MountPoint, error) {
 	if len(parts) > 1 && m.Source == "" {
 		return bad("source is empty")
 	}
+	// Clean, so that "/data" and "/data/" are the same place.
 	m.Destination = path.Clean(m.Destination)
 	m.Type, m.RW, m.Propagation = mount.TypeBind, true, mount.PropagationRPrivate
+	// As docker tells them apart: a path is absolute, a name has no slash.
 	if !path.IsAbs(m.Source) {
 		m.Type, m.Driver, m.Propagation = mount.TypeVolume, "local", ""
 		m.Name, m.Source = m.Source, ""
@@ -47,6 +49,7 @@ func ParseBind(bind string) (container.MountPoint, error) {
 	} else {
 		m.Source = path.Clean(m.Source)
 	}
+	// z and Z label for SELinux, which does nothing elsewhere.
 	for _, opt := range strings.Split(m.Mode, ",") {
 		switch {
 		case opt == "ro":

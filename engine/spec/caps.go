@@ -35,6 +35,7 @@ func Capabilities(privileged bool, add, drop []string) ([]string, error) {
 	if privileged {
 		return kernelCaps(), nil
 	}
+	// docker's order: ALL on either side first, then drops, then single additions.
 	add, allAdded, err := normalizeCaps(add)
 	if err != nil {
 		return nil, err
@@ -59,6 +60,7 @@ func Capabilities(privileged bool, add, drop []string) ([]string, error) {
 	return caps, nil
 }
 
+// normalizeCaps spells capabilities as the spec does, and tells ALL apart.
 func normalizeCaps(names []string) (caps []string, all bool, err error) {
 	for _, n := range names {
 		c := strings.ToUpper(strings.TrimSpace(n))

@@ -24,6 +24,7 @@ func devices(hc *container.HostConfig, res *specs.LinuxResources) ([]specs.Linux
 		res.Devices = []specs.LinuxDeviceCgroup{{Allow: true, Access: "rwm"}}
 		return hostDevices("/dev", "/dev")
 	}
+	// The runtime adds what every container needs (ptmx, the pts, mknod); this is docker's list on top.
 	rule := func(allow bool, kind string, major, minor int64) specs.LinuxDeviceCgroup {
 		return specs.LinuxDeviceCgroup{Allow: allow, Type: kind, Major: &major, Minor: &minor, Access: "rwm"}
 	}
@@ -82,12 +83,13 @@ func hostDevices(path, inside string) ([]specs.LinuxDevice, error) {
 			return fmt.Errorf("list devices: %w", err)
 		}
 		if e.IsDir() {
-			switch p {
+			switch p { // mounted anew, or only links and sockets
 			case "/dev/pts", "/dev/shm", "/dev/fd", "/dev/mqueue", "/dev/.udev":
 				return filepath.SkipDir
 			}
 			return nil
 		}
+		// The console is the container's own terminal, if it has one.
 		if e.Type()&fs.ModeDevice == 0 || p == "/dev/console" {
 			return nil
 		}
@@ -110,6 +112,7 @@ func hostDevices(path, inside string) ([]specs.LinuxDevice, error) {
 	return all, err
 }
 
+// deviceRule is the syntax of cgroup v1's devices.allow, which docker took over.
 var deviceRule = regexp.MustCompile(`^([acb]) ([0-9]+|\*):([0-9]+|\*) ([rwm]{1,3})$`)
 
 // parseDeviceRule reads "c 42:* rwm".
@@ -118,6 +121,7 @@ func parseDeviceRule(s string) (specs.LinuxDeviceCgroup, error) {
 	if m == nil {
 		return specs.LinuxDeviceCgroup{}, fmt.Errorf("invalid device cgroup rule format: '%s': %w", s, errdefs.ErrInvalidArgument)
 	}
+	// The spec writes "*" as -1.
 	number := func(s string) *int64 {
 		n := int64(-1)
 		if s != "*" {

@@ -31,6 +31,7 @@ func Exec(in ExecInput) (*specs.Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	// As docker: user and directory of the container unless the exec has its own.
 	who := in.User
 	if who == "" {
 		who = in.Config.User
@@ -39,6 +40,7 @@ func Exec(in ExecInput) (*specs.Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	// --privileged adds to what the container may, for this process alone.
 	hc := in.HostConfig
 	caps, err := Capabilities(hc.Privileged || in.Privileged, hc.CapAdd, hc.CapDrop)
 	if err != nil {

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ func Merge(cfg *container.Config, img ocispec.ImageConfig, health *container.Hea
 	if cfg.User == "" {
 		cfg.User = img.User
 	}
+	// An image with a port that cannot be read still runs.
 	for port := range img.ExposedPorts {
 		if p, err := network.ParsePort(port); err == nil {
 			if cfg.ExposedPorts == nil {
@@ -56,9 +58,24 @@ func Merge(cfg *container.Config, img ocispec.ImageConfig, health *container.Hea
 	if cfg.StopSignal == "" {
 		cfg.StopSignal = img.StopSignal
 	}
-	if cfg.Healthcheck == nil || len(cfg.Healthcheck.Test) == 0 && health != nil {
-		cfg.Healthcheck = health
+	cfg.Healthcheck = mergeHealth(cfg.Healthcheck, health)
+}
+
+// mergeHealth fills what the user left open of the check with the image's.
+func mergeHealth(own, img *container.HealthConfig) *container.HealthConfig {
+	if own == nil || img == nil {
+		return cmp.Or(own, img)
 	}
+	h := *own
+	if len(h.Test) == 0 {
+		h.Test = img.Test
+	}
+	h.Interval = cmp.Or(h.Interval, img.Interval)
+	h.Timeout = cmp.Or(h.Timeout, img.Timeout)
+	h.StartPeriod = cmp.Or(h.StartPeriod, img.StartPeriod)
+	h.StartInterval = cmp.Or(h.StartInterval, img.StartInterval)
+	h.Retries = cmp.Or(h.Retries, img.Retries)
+	return &h
 }
 
 // Command is what runs: the entrypoint with the command as arguments.

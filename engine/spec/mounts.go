@@ -19,10 +19,12 @@ const defaultShmSize = 64 << 20 // bytes, as docker
 // defaultMounts are docker's, in the order in which they are mounted.
 func defaultMounts(in Input) []specs.Mount {
 	hc := in.HostConfig
+	// --shm-size 0 is not "no shared memory" but "the default".
 	shm := hc.ShmSize
 	if shm <= 0 {
 		shm = defaultShmSize
 	}
+	// /sys shows the host's devices and cgroups: only a privileged container may write there.
 	access := "ro"
 	if hc.Privileged {
 		access = "rw"
@@ -36,6 +38,7 @@ func defaultMounts(in Input) []specs.Mount {
 		{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: []string{"nosuid", "noexec", "nodev"}},
 		{Destination: "/dev/shm", Type: "tmpfs", Source: "shm", Options: []string{"nosuid", "noexec", "nodev", "mode=1777", "size=" + strconv.FormatInt(shm, 10)}},
 	}
+	// With the host's IPC namespace its shared memory and queues are the host's too.
 	bind := func(dest string) {
 		at := slices.IndexFunc(ms, func(m specs.Mount) bool { return m.Destination == dest })
 		ms[at] = specs.Mount{Destination: dest, Type: "bind", Source: dest, Options: []string{"rbind", "nosuid", "noexec", "nodev"}}
@@ -66,6 +69,7 @@ func mounts(in Input) ([]specs.Mount, error) {
 			own = append(own, tmpfs(m.Target, tmpfsOptions(m)))
 		}
 	}
+	// Over the root itself nothing can be mounted: there would be nothing left to run.
 	for i, m := range own {
 		if !path.IsAbs(m.Destination) || m.Destination == "/" {
 			return nil, fmt.Errorf("invalid mount path: '%s' mount path must be absolute and not the root: %w", m.Destination, errdefs.ErrInvalidArgument)
@@ -74,14 +78,17 @@ func mounts(in Input) ([]specs.Mount, error) {
 			return nil, fmt.Errorf("duplicate mount point: %s: %w", m.Destination, errdefs.ErrInvalidArgument)
 		}
 	}
+	// The engine's files give way to the user's own.
 	for _, f := range in.Files {
 		if !slices.ContainsFunc(own, func(o specs.Mount) bool { return o.Destination == f.Destination }) {
 			own = append(own, specs.Mount{Destination: f.Destination, Type: "bind", Source: f.Source, Options: []string{"rbind", "rprivate"}})
 		}
 	}
+	// By depth: /a must be there before /a/b is mounted in it.
 	slices.SortStableFunc(own, func(a, b specs.Mount) int {
 		return strings.Count(a.Destination, "/") - strings.Count(b.Destination, "/")
 	})
+	// A user's /dev/shm replaces the default one, and a user's /dev all defaults below it.
 	all := slices.DeleteFunc(defaultMounts(in), func(d specs.Mount) bool {
 		return slices.ContainsFunc(own, func(o specs.Mount) bool {
 			return o.Destination == d.Destination || strings.HasPrefix(d.Destination, "/dev/") && o.Destination == "/dev"
@@ -90,6 +97,7 @@ func mounts(in Input) ([]specs.Mount, error) {
 	return append(all, own...), nil
 }
 
+// volumeMount is a bind: volumes are host directories by now.
 func volumeMount(v container.MountPoint) (specs.Mount, error) {
 	opts := []string{"rbind"}
 	for _, o := range strings.Split(v.Mode, ",") {
@@ -103,6 +111,7 @@ func volumeMount(v container.MountPoint) (specs.Mount, error) {
 		// rro takes the mounts below along (Linux 5.12), ro is for the topmost.
 		opts = append(opts, "ro", "rro")
 	}
+	// docker's default: mounts made later on either side stay there.
 	prop := string(v.Propagation)
 	if prop == "" {
 		prop = "rprivate"
@@ -120,12 +129,14 @@ func tmpfs(dest string, options []string) specs.Mount {
 		if o = strings.TrimSpace(o); o == "" {
 			continue
 		}
+		// "exec" takes "noexec" away, and the other way round.
 		opts = slices.DeleteFunc(opts, func(have string) bool { return have == "no"+o || "no"+have == o })
 		opts = append(opts, o)
 	}
 	return specs.Mount{Destination: path.Clean(dest), Type: "tmpfs", Source: "tmpfs", Options: opts}
 }
 
+// tmpfsOptions are those of --mount type=tmpfs as mount options.
 func tmpfsOptions(m mount.Mount) []string {
 	var opts []string
 	if m.ReadOnly {

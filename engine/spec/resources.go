@@ -23,6 +23,7 @@ func Resources(hc *container.HostConfig) (*specs.LinuxResources, error) {
 	}
 	r := &specs.LinuxResources{}
 	res := &hc.Resources
+	// The words are docker's: scripts look for them.
 	switch {
 	case res.Memory > 0 && res.Memory < minMemory:
 		return nil, invalid("Minimum memory limit allowed is 6MB")
@@ -37,6 +38,7 @@ func Resources(hc *container.HostConfig) (*specs.LinuxResources, error) {
 	case res.NanoCPUs < 0:
 		return nil, invalid("Range of CPUs is from 0.01 up")
 	}
+	// Memory and swap together, as cgroup v1 counts; the runtime converts for v2.
 	if res.Memory > 0 && res.MemorySwap == 0 {
 		res.MemorySwap = 2 * res.Memory
 	}
@@ -44,6 +46,7 @@ func Resources(hc *container.HostConfig) (*specs.LinuxResources, error) {
 	setIf(&mem.Limit, res.Memory, res.Memory > 0)
 	setIf(&mem.Swap, res.MemorySwap, res.MemorySwap != 0)
 	setIf(&mem.Reservation, res.MemoryReservation, res.MemoryReservation > 0)
+	// -1 is how old clients say "unset".
 	if s := res.MemorySwappiness; s != nil && *s >= 0 {
 		if *s > 100 {
 			return nil, invalid("Invalid value: %d, valid memory swappiness range is 0-100", *s)
@@ -58,6 +61,7 @@ func Resources(hc *container.HostConfig) (*specs.LinuxResources, error) {
 		r.Memory = mem
 	}
 	r.CPU = cpu(res)
+	// 0 and -1 both mean "no limit".
 	if p := res.PidsLimit; p != nil && *p > 0 {
 		limit := *p
 		r.Pids = &specs.LinuxPids{Limit: &limit}
@@ -67,12 +71,14 @@ func Resources(hc *container.HostConfig) (*specs.LinuxResources, error) {
 	return r, err
 }
 
+// setIf points dst at v where the limit is set; nil leaves the cgroup's default.
 func setIf[T any](dst **T, v T, on bool) {
 	if on {
 		*dst = &v
 	}
 }
 
+// cpu is nil without any setting. --cpus is a quota of a fixed period.
 func cpu(res *container.Resources) *specs.LinuxCPU {
 	c := &specs.LinuxCPU{Cpus: res.CpusetCpus, Mems: res.CpusetMems}
 	setIf(&c.Shares, uint64(res.CPUShares), res.CPUShares > 0)
@@ -90,6 +96,7 @@ func cpu(res *container.Resources) *specs.LinuxCPU {
 	return c
 }
 
+// blockIO resolves device paths to numbers, which is what the kernel takes.
 func blockIO(res *container.Resources) (*specs.LinuxBlockIO, error) {
 	b := &specs.LinuxBlockIO{}
 	setIf(&b.Weight, res.BlkioWeight, res.BlkioWeight > 0)
@@ -128,6 +135,7 @@ func blockIO(res *container.Resources) (*specs.LinuxBlockIO, error) {
 	return b, nil
 }
 
+// deviceNumber are the numbers of the device node at path, through links.
 func deviceNumber(path string) (major, minor int64, err error) {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {

@@ -32,6 +32,7 @@ type Mounted struct{ Dir *os.File }
 
 // ReadFile implements Root.
 func (m Mounted) ReadFile(name string) ([]byte, error) {
+	// NONBLOCK and NOCTTY: the path may name a FIFO or a terminal that the container has put there.
 	how := unix.OpenHow{
 		Flags:   unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCTTY,
 		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
@@ -52,6 +53,8 @@ type Layers []string
 func (l Layers) ReadFile(name string) ([]byte, error) {
 	rest := strings.Split(name, "/")
 	var done []string // resolved components, none of them a link
+	// Path resolution as the kernel does it (path_resolution(7)), with the container's root as
+	// the top: ".." there stays there, and absolute links begin there.
 	for links := 0; len(rest) > 0; {
 		part := rest[0]
 		rest = rest[1:]
@@ -96,6 +99,7 @@ func (l Layers) ReadFile(name string) ([]byte, error) {
 // lstat finds the topmost entry that overlayfs would show at the path.
 // A layer counts as long as everything above the entry is a directory there.
 func (l Layers) lstat(path []string) (string, fs.FileInfo, error) {
+	// Component by component, keeping the layers in which the path so far is a directory.
 	layers := l
 	for i := 0; ; i++ {
 		sub := filepath.Join(path[:i]...)
@@ -110,13 +114,13 @@ func (l Layers) lstat(path []string) (string, fs.FileInfo, error) {
 				return "", nil, err
 			}
 			if isWhiteout(info) {
-				break
+				break // removed here: what is below does not count
 			}
 			if i == len(path) {
 				return file, info, nil
 			}
 			if !info.IsDir() {
-				break
+				break // a file hides the directories below
 			}
 			dirs = append(dirs, layer)
 			if isOpaque(file) {
@@ -150,6 +154,7 @@ func isOpaque(dir string) bool {
 	return false
 }
 
+// readRegular reads f and closes it. Only regular files have an end for sure.
 func readRegular(f *os.File) ([]byte, error) {
 	defer f.Close()
 	info, err := f.Stat()

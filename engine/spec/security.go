@@ -23,6 +23,7 @@ type security struct {
 // parseSecurity takes docker's options, name=value or, in old clients, name:value.
 func parseSecurity(hc *container.HostConfig) (security, error) {
 	var s security
+	// --security-opt can take back what --privileged gives, so that comes first.
 	if hc.Privileged {
 		s.seccomp, s.unmasked = "unconfined", true
 	}
@@ -31,6 +32,7 @@ func parseSecurity(hc *container.HostConfig) (security, error) {
 		if !ok {
 			name, value, ok = strings.Cut(opt, ":")
 		}
+		// It may stand alone.
 		if !ok && name == "no-new-privileges" {
 			value, ok = "true", true
 		}
@@ -80,6 +82,7 @@ func (sec security) profile(s *specs.Spec) (*specs.LinuxSeccomp, error) {
 		}
 		return p, nil
 	}
+	// The CLI has read the file: the option carries the profile itself.
 	p, err := seccomp.LoadProfile(sec.seccomp, s)
 	if err != nil {
 		return nil, fmt.Errorf("seccomp profile: %w: %w", err, errdefs.ErrInvalidArgument)
@@ -87,6 +90,7 @@ func (sec security) profile(s *specs.Spec) (*specs.LinuxSeccomp, error) {
 	return p, nil
 }
 
+// maskedPaths are docker's: what tells about the host or other containers.
 func maskedPaths() []string {
 	return []string{
 		"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
@@ -95,6 +99,7 @@ func maskedPaths() []string {
 	}
 }
 
+// readonlyPaths are docker's: what would change the host's kernel.
 func readonlyPaths() []string {
 	return []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 }

@@ -66,6 +66,7 @@ func Build(in Input) (*specs.Spec, error) {
 	if !hc.UTSMode.IsHost() {
 		s.Hostname, s.Domainname = in.Hostname, in.Config.Domainname
 	}
+	// Lists of the API replace the defaults, also by nothing.
 	if !sec.unmasked {
 		s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = maskedPaths(), readonlyPaths()
 	}
@@ -102,6 +103,7 @@ func CgroupPath(engineParent, parent, id string) string {
 	return "/" + strings.Trim(parent, "/") + "/" + id
 }
 
+// process is the container's first process.
 func process(in Input, sec security) (*specs.Process, error) {
 	cfg, hc := in.Config, in.HostConfig
 	user, home, err := LookupUser(in.Root, cfg.User, hc.GroupAdd)
@@ -134,6 +136,7 @@ func process(in Input, sec security) (*specs.Process, error) {
 	if !strings.HasPrefix(p.Cwd, "/") {
 		return nil, fmt.Errorf("the working directory '%s' is invalid, it needs to be an absolute path: %w", p.Cwd, errdefs.ErrInvalidArgument)
 	}
+	// The size is the client's at the time of create; it sends another when it is attached.
 	if cfg.Tty && (hc.ConsoleSize[0] > 0 || hc.ConsoleSize[1] > 0) {
 		p.ConsoleSize = &specs.Box{Height: hc.ConsoleSize[0], Width: hc.ConsoleSize[1]}
 	}
@@ -164,6 +167,7 @@ func namespaces(in Input) []specs.LinuxNamespace {
 	return ns
 }
 
+// sysctls are the user's and docker's two for networks of their own.
 func sysctls(hc *container.HostConfig) map[string]string {
 	all := make(map[string]string)
 	// As docker since 20.10: a container has its own ports, so binding low ones needs no privilege.

@@ -390,6 +390,28 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+func TestMergeHealthcheck(t *testing.T) {
+	img := &container.HealthConfig{Test: []string{"CMD", "check"}, Interval: 5, Retries: 3}
+	for _, c := range []struct {
+		own  *container.HealthConfig
+		img  *container.HealthConfig
+		want string
+	}{
+		{nil, nil, "null"},
+		{nil, img, `{"Test":["CMD","check"],"Interval":5,"Retries":3}`},
+		{&container.HealthConfig{Interval: 9}, img, `{"Test":["CMD","check"],"Interval":9,"Retries":3}`},
+		{&container.HealthConfig{Test: []string{"NONE"}}, img, `{"Test":["NONE"],"Interval":5,"Retries":3}`},
+		{&container.HealthConfig{Test: []string{"NONE"}}, nil, `{"Test":["NONE"]}`},
+	} {
+		cfg := container.Config{Healthcheck: c.own}
+		Merge(&cfg, ocispec.ImageConfig{}, c.img)
+		got, err := json.Marshal(cfg.Healthcheck)
+		if err != nil || string(got) != c.want {
+			t.Errorf("got %s, %v, want %s", got, err, c.want)
+		}
+	}
+}
+
 func TestExecProcess(t *testing.T) {
 	in := ExecInput{
 		Root: busybox, Config: &container.Config{User: "www", Env: []string{"A=1"}, WorkingDir: "/w"}, HostConfig: &container.HostConfig{},

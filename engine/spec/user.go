@@ -43,12 +43,14 @@ func LookupUser(root Root, spec string, extra []string) (specs.User, string, err
 	if err != nil {
 		return specs.User{}, "", err
 	}
+	// "user", "user:group" or ":group"; each a name or a number.
 	userArg, groupArg, withGroup := strings.Cut(spec, ":")
 	if userArg == "" {
 		userArg = "0"
 	}
 	entry := passwd{home: "/"}
 	number, numeric := parseID(userArg)
+	// A name that looks like a number counts as a name first, as in login(1) and docker.
 	at := slices.IndexFunc(users, func(p passwd) bool { return p.name == userArg })
 	if at < 0 && numeric {
 		at = slices.IndexFunc(users, func(p passwd) bool { return p.uid == number })
@@ -62,6 +64,8 @@ func LookupUser(root Root, spec string, extra []string) (specs.User, string, err
 		return specs.User{}, "", fmt.Errorf("unable to find user %s: no matching entries in passwd file: %w", userArg, errdefs.ErrInvalidArgument)
 	}
 	out := specs.User{UID: entry.uid, GID: entry.gid}
+	// The primary group is repeated among the additional ones: without that a set-group-ID
+	// program could drop it and gain what the group is denied (CVE-2022-36109).
 	if withGroup && groupArg != "" {
 		if out.GID, err = lookupGroup(groups, groupArg); err != nil {
 			return specs.User{}, "", err
@@ -90,6 +94,7 @@ func LookupUser(root Root, spec string, extra []string) (specs.User, string, err
 	return out, entry.home, nil
 }
 
+// lookupGroup finds a group by name, or takes its number.
 func lookupGroup(groups []group, name string) (uint32, error) {
 	if at := slices.IndexFunc(groups, func(g group) bool { return g.name == name }); at >= 0 {
 		return groups[at].gid, nil
@@ -100,11 +105,13 @@ func lookupGroup(groups []group, name string) (uint32, error) {
 	return 0, fmt.Errorf("unable to find group %s: no matching entries in group file: %w", name, errdefs.ErrInvalidArgument)
 }
 
+// parseID reads a user or group ID; more than 31 bits are refused as docker does.
 func parseID(s string) (uint32, bool) {
 	n, err := strconv.ParseUint(s, 10, 32)
 	return uint32(n), err == nil && n <= math.MaxInt32
 }
 
+// readPasswd reads /etc/passwd (passwd(5)); lines that are none are skipped.
 func readPasswd(root Root) ([]passwd, error) {
 	var all []passwd
 	err := eachLine(root, "/etc/passwd", func(f []string) {
@@ -120,6 +127,7 @@ func readPasswd(root Root) ([]passwd, error) {
 	return all, err
 }
 
+// readGroups reads /etc/group (group(5)).
 func readGroups(root Root) ([]group, error) {
 	var all []group
 	err := eachLine(root, "/etc/group", func(f []string) {
