@@ -125,5 +125,22 @@ func (f *Field) View(width int, focused bool) string {
 	return text.Fit(before+cursor.Render(under)+after, width)
 }
 
+// ViewWith draws the field with the cursor at its end and a continuation behind
+// it that is only proposed; the cursor stands on its first letter.
+func (f *Field) ViewWith(width int, style theme.Style, proposed string) string {
+	first, rest := proposed, ""
+	for i := range proposed {
+		if i > 0 {
+			first, rest = proposed[:i], proposed[i:]
+			break
+		}
+	}
+	typed := string(f.runes)
+	if first == "" || text.Width(typed)+text.Width(proposed) >= width {
+		return f.View(width, true)
+	}
+	return text.Fit(typed+cursor.Render(first)+style.Render(rest), width)
+}
+
 // cursor is reverse video on any theme.
 const cursor = theme.Style("\x1b[7m")

@@ -73,3 +73,42 @@ func TestTheCursorIsAlwaysSeen(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestAProposalStandsBehindTheText(t *testing.T) {
+	var f Field
+	f.Set("red")
+	if got := text.Strip(f.ViewWith(12, "", "is:7")); got != "redis:7     " {
+		t.Errorf("%q", got)
+	}
+	if got := f.ViewWith(12, "", "is:7"); !strings.Contains(got, "\x1b[7mi\x1b[m") {
+		t.Errorf("the cursor is not on the first letter: %q", got)
+	}
+	for w := range 12 {
+		for _, proposed := range []string{"", "x", "is:7", "日本"} {
+			if got := f.ViewWith(w, "\x1b[2m", proposed); text.Width(got) != w {
+				t.Errorf("%q is %d wide, not %d", got, text.Width(got), w)
+			}
+		}
+	}
+}
+
+func FuzzField(f *testing.F) {
+	f.Add("text", "\x01\x05\x15x")
+	f.Fuzz(func(t *testing.T, start, keys string) {
+		var e Field
+		e.Set(text.Clean(start))
+		for _, r := range keys {
+			if r < 0x20 {
+				e.Update(tea.KeyPressMsg{Code: 'a' + r, Mod: tea.ModCtrl})
+			} else {
+				e.Update(tea.KeyPressMsg{Code: r, Text: string(r)})
+			}
+			if e.pos < 0 || e.pos > len(e.runes) {
+				t.Fatalf("the cursor is at %d of %d", e.pos, len(e.runes))
+			}
+			if got := e.View(9, true); text.Width(got) != 9 {
+				t.Fatalf("%q is %d wide", got, text.Width(got))
+			}
+		}
+	})
+}

@@ -188,8 +188,7 @@ func (f *Form) Lines(th theme.Theme, width, height int) []string {
 		}
 		value := f.value(name, w, here)
 		if here && name == Image && f.fields[Image].AtEnd() && strings.HasPrefix(f.completion(), f.spec.Image) && f.spec.Image != "" {
-			typed := text.Width(f.spec.Image)
-			value = text.Fit(text.Cut(value, 0, typed+1)+th.Dim.Render(f.completion()[min(len(f.spec.Image)+1, len(f.completion())):]), w)
+			value = text.Fit(f.fields[Image].ViewWith(w, th.Dim, f.completion()[len(f.spec.Image):]), w)
 		}
 		row := mark + style.Render(text.Fit(string(name), label)) + value
 		if err := errs[name]; err != nil && (f.tried || f.touch[name]) && !here {
