@@ -208,9 +208,14 @@ func (p *Program) Become(c *Process) {
 		// As late as can be: the profile need not allow what init itself calls.
 		p.filter(c.Seccomp)
 	}
-	argv, env := p.Strings(s.Args), p.Strings(c.Env)
-	for i, path := range c.Paths {
-		p.add("exec "+path, op{nr: unix.SYS_EXECVE, policy: exec, last: i == len(c.Paths)-1}, []any{p.String(path), argv, env})
+	p.Exec(c.Paths, s.Args, c.Env)
+}
+
+// Exec adds the execve of a command that is in one of several places.
+func (p *Program) Exec(paths, args, env []string) {
+	argv, envp := p.Strings(args), p.Strings(env)
+	for i, path := range paths {
+		p.add("exec "+path, op{nr: unix.SYS_EXECVE, policy: exec, last: i == len(paths)-1}, []any{p.String(path), argv, envp})
 	}
 }
 
