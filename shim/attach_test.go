@@ -256,7 +256,8 @@ func TestDetachKeys(t *testing.T) {
 	b.exit(c)
 }
 
-// A client that reads slowly holds the container up but loses nothing; one that never reads is dropped, and the log is complete.
+// A client that reads slowly holds the container up but loses nothing; one that never
+// reads is dropped, and the log is complete.
 func TestSlowClients(t *testing.T) {
 	b := newBench(t)
 	const size = 8 << 20

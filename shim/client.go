@@ -20,8 +20,9 @@ import (
 // callTimeout bounds a request that only a stuck shim leaves unanswered.
 const callTimeout = time.Minute
 
-// Client speaks to one shim. Each request uses a connection of its own, so a Client holds no descriptor, may be used by many goroutines
-// at once, and its requests wait for nobody.
+// Client speaks to one shim. Each request uses a connection of its own, so a Client
+// holds no descriptor, may be used by many goroutines at once, and its requests wait
+// for nobody.
 type Client struct {
 	dir      string
 	id       string
@@ -30,7 +31,8 @@ type Client struct {
 	exitPath string
 }
 
-// Connect finds the shim that lives in dir, which is the Config.Dir it was started with. The error is NotFound if none does.
+// Connect finds the shim that lives in dir, which is the Config.Dir it was started
+// with. The error is NotFound if none does.
 func Connect(ctx context.Context, dir string) (*Client, error) {
 	c := &Client{dir: dir}
 	info, err := c.info(ctx)
@@ -83,7 +85,8 @@ func (c *Client) Pause() error { return c.ok(wire.TypePause, nil) }
 // Resume thaws them.
 func (c *Client) Resume() error { return c.ok(wire.TypeResume, nil) }
 
-// Resize sets the size of the container's terminal in character cells. The error is FailedPrecondition if it has none.
+// Resize sets the size of the container's terminal in character cells. The error is
+// FailedPrecondition if it has none.
 func (c *Client) Resize(height, width uint) error {
 	s := wire.Size{Height: height, Width: width}
 	return c.ok(wire.TypeResize, s.Encode())
@@ -103,8 +106,9 @@ func (o AttachOptions) encode() (wire.Attach, error) {
 	return wire.Attach{Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr, DetachKeys: keys, Mux: o.Mux, Pending: o.Pending}, err
 }
 
-// Attach hands conn to the shim, which serves it from now on: output that the container writes after Attach returned is delivered. conn
-// stays the caller's to close, which it should do at once; it must be a socket (or a pipe for output alone), blocking or not.
+// Attach hands conn to the shim, which serves it from now on: output that the container
+// writes after Attach returned is delivered. conn stays the caller's to close, which it
+// should do at once; it must be a socket (or a pipe for output alone), blocking or not.
 func (c *Client) Attach(o AttachOptions, conn *os.File) error {
 	a, err := o.encode()
 	if err != nil {
@@ -123,7 +127,8 @@ type ExecConfig struct {
 	Attach         AttachOptions
 }
 
-// Exec starts a process in the running container and returns its process ID. conn is served like that of Attach; nil starts it detached.
+// Exec starts a process in the running container and returns its process ID. conn is
+// served like that of Attach; nil starts it detached.
 func (c *Client) Exec(x ExecConfig, conn *os.File) (int, error) {
 	process, err := json.Marshal(x.Process)
 	if err != nil {
@@ -153,8 +158,8 @@ func (c *Client) ExecResize(id string, height, width uint) error {
 	return c.ok(wire.TypeExecResize, s.Encode())
 }
 
-// WaitExec blocks until the process of an exec ended and its output was delivered. The shim forgets the exec once its exit was collected
-// here; the error is NotFound then.
+// WaitExec blocks until the process of an exec ended and its output was delivered. The
+// shim forgets the exec once its exit was collected here; the error is NotFound then.
 func (c *Client) WaitExec(ctx context.Context, id string) (Exit, error) {
 	m, err := c.call(ctx, wire.TypeExecWait, wire.EncodeID(id), wire.TypeExit)
 	if err != nil {
@@ -163,8 +168,9 @@ func (c *Client) WaitExec(ctx context.Context, id string) (Exit, error) {
 	return wire.DecodeExit(m.Body)
 }
 
-// Wait blocks until the container ended and its exit record is durable. It also answers when the shim has already left, from the record;
-// the error is Unavailable if the shim was killed.
+// Wait blocks until the container ended and its exit record is durable. It also answers
+// when the shim has already left, from the record; the error is Unavailable if the shim
+// was killed.
 func (c *Client) Wait(ctx context.Context) (Exit, error) {
 	m, err := c.call(ctx, wire.TypeWait, nil, wire.TypeExit)
 	if err == nil {
@@ -180,8 +186,9 @@ func (c *Client) Wait(ctx context.Context) (Exit, error) {
 	return Exit{}, err
 }
 
-// RootFD returns a descriptor of the container's root directory, with its volumes mounted: walk from it with openat2(RESOLVE_IN_ROOT).
-// The caller closes it; until then the root filesystem stays mounted.
+// RootFD returns a descriptor of the container's root directory, with its volumes
+// mounted: walk from it with openat2(RESOLVE_IN_ROOT). The caller closes it; until then
+// the root filesystem stays mounted.
 func (c *Client) RootFD() (*os.File, error) { return c.descriptor(wire.TypeRoot, "root of "+c.id) }
 
 // NetNS returns a descriptor of the container's network namespace.
@@ -210,7 +217,8 @@ func (c *Client) ok(t wire.Type, body []byte) error {
 	return err
 }
 
-// call sends one request on a connection of its own and returns the reply, which has the type want.
+// call sends one request on a connection of its own and returns the reply, which has
+// the type want.
 func (c *Client) call(ctx context.Context, t wire.Type, body []byte, want wire.Type) (wire.Message, error) {
 	conn, err := dial(c.dir)
 	if err != nil {
@@ -220,7 +228,8 @@ func (c *Client) call(ctx context.Context, t wire.Type, body []byte, want wire.T
 	return c.ask(ctx, conn, t, body, want)
 }
 
-// hand sends a request that carries the connection of an attached client. If ended is not nil it is called with how the attachment ended.
+// hand sends a request that carries the connection of an attached client. If ended is
+// not nil it is called with how the attachment ended.
 func (c *Client) hand(t wire.Type, body []byte, want wire.Type, file *os.File, ended func(End)) (wire.Message, error) {
 	conn, err := dial(c.dir)
 	if err != nil {
@@ -233,7 +242,8 @@ func (c *Client) hand(t wire.Type, body []byte, want wire.Type, file *os.File, e
 			conn.Close()
 			return wire.Message{}, fmt.Errorf("hand connection to shim: %w", err)
 		}
-		// File.Fd would make the descriptor blocking, which may be shared with a poller; a duplicate is as good.
+		// File.Fd would make the descriptor blocking, which may be shared with a
+		// poller; a duplicate is as good.
 		dup := -1
 		cerr := raw.Control(func(fd uintptr) { dup, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) })
 		if err = errors.Join(cerr, err); err != nil {
@@ -287,7 +297,8 @@ func (c *Client) ask(ctx context.Context, conn *wire.Conn, t wire.Type, body []b
 	}
 	switch m.Type {
 	case want:
-		// The deadline may still fire between here and stop; the connection is only used on for ended.
+		// The deadline may still fire between here and stop; the connection is only
+		// used on for ended.
 		if stop() {
 			err = conn.SetDeadline(time.Time{})
 		}
@@ -300,7 +311,8 @@ func (c *Client) ask(ctx context.Context, conn *wire.Conn, t wire.Type, body []b
 	return wire.Message{}, fmt.Errorf("ask shim in %s: reply has type %d, not %d", c.dir, m.Type, want)
 }
 
-// dial connects to the shim in dir. The path goes through a descriptor of the directory, for a socket's address ends at 107 bytes.
+// dial connects to the shim in dir. The path goes through a descriptor of the
+// directory, for a socket's address ends at 107 bytes.
 func dial(dir string) (*wire.Conn, error) {
 	dirfd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -20,7 +20,8 @@ import (
 	"berth/shim/wire"
 )
 
-// engineEnv makes the test binary an engine that starts the container whose configuration is in that file and lives until it is killed.
+// engineEnv makes the test binary an engine that starts the container whose
+// configuration is in that file and lives until it is killed.
 const engineEnv = "BERTH_SHIM_TEST_ENGINE"
 
 func init() {
@@ -80,7 +81,8 @@ func (b *bench) engine(cfg shim.Config) *exec.Cmd {
 	return cmd
 }
 
-// The engine dies by kill -9; the container, its log, its attached clients and its exit status do not notice.
+// The engine dies by kill -9; the container, its log, its attached clients and its exit
+// status do not notice.
 func TestEngineDies(t *testing.T) {
 	b := newBench(t)
 	cfg := b.config("i=0; while [ $i -lt 200 ]; do echo $i; i=$((i+1)); sleep 0.002; done; read x; echo $x; exit 11")
@@ -116,7 +118,8 @@ func TestEngineDies(t *testing.T) {
 	}
 }
 
-// A container that ends while no engine lives leaves its record, and a client that looks for it later finds that.
+// A container that ends while no engine lives leaves its record, and a client that
+// looks for it later finds that.
 func TestExitWithoutAnEngine(t *testing.T) {
 	b := newBench(t)
 	cfg := b.config("read x; exit 12")
@@ -246,7 +249,8 @@ func TestHostileBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A well-formed kill or pause may be among them; what may not happen is that the shim is gone without a trace.
+	// A well-formed kill or pause may be among them; what may not happen is that the
+	// shim is gone without a trace.
 	if i.ShimPID != c.ShimPID() {
 		t.Errorf("the shim is %d now", i.ShimPID)
 	}
@@ -254,7 +258,8 @@ func TestHostileBytes(t *testing.T) {
 	b.exit(c)
 }
 
-// The shim is killed while it creates the container: Start says so, and nothing is left.
+// The shim is killed while it creates the container: Start says so, and nothing is
+// left.
 func TestShimDiesWhileStarting(t *testing.T) {
 	b := newBench(t)
 	random := rand.New(rand.NewPCG(3, 4))

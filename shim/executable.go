@@ -10,17 +10,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Executable is the berth binary that shims are started from. It is opened so that nobody who gets hold of it through /proc/PID/exe, as a
-// process in a container can when the runtime enters it, may write to it (CVE-2019-5736).
+// Executable is the berth binary that shims are started from. It is opened so that
+// nobody who gets hold of it through /proc/PID/exe, as a process in a container can
+// when the runtime enters it, may write to it (CVE-2019-5736).
 type Executable struct {
 	file *os.File
 }
 
-// minFD keeps the executable's descriptor out of the way of those that a child inherits, which are numbered from 0.
+// minFD keeps the executable's descriptor out of the way of those that a child
+// inherits, which are numbered from 0.
 const minFD = 64
 
-// NewExecutable opens the binary at path, "" meaning the running one. It uses a detached read-only bind mount of the binary's directory,
-// so the copy in the page cache is shared by all; where the kernel refuses that (before 5.12, or without CAP_SYS_ADMIN), a sealed copy in memory.
+// NewExecutable opens the binary at path, "" meaning the running one. It uses a
+// detached read-only bind mount of the binary's directory, so the copy in the page
+// cache is shared by all; where the kernel refuses that (before 5.12, or without
+// CAP_SYS_ADMIN), a sealed copy in memory.
 func NewExecutable(path string) (Executable, error) {
 	if path == "" {
 		path = "/proc/self/exe"
@@ -50,7 +54,8 @@ func (x Executable) Close() error { return x.file.Close() }
 // Path by which this process, and a child before its execve, starts the executable.
 func (x Executable) Path() string { return fmt.Sprintf("/proc/self/fd/%d", x.file.Fd()) }
 
-// openReadOnly opens real inside a read-only clone of the mount it is on, and makes sure that it is the file at path.
+// openReadOnly opens real inside a read-only clone of the mount it is on, and makes
+// sure that it is the file at path.
 func openReadOnly(path, real string) (int, error) {
 	tree, err := unix.OpenTree(unix.AT_FDCWD, filepath.Dir(real), unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
 	if err != nil {
@@ -65,7 +70,8 @@ func openReadOnly(path, real string) (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("open %s in its clone: %w", real, err)
 	}
-	// The running binary may have been replaced by a newer one since: then the file at that name is another.
+	// The running binary may have been replaced by a newer one since: then the file at
+	// that name is another.
 	var want, got unix.Stat_t
 	err = errors.Join(unix.Stat(path, &want), unix.Fstat(fd, &got))
 	if err == nil && (want.Dev != got.Dev || want.Ino != got.Ino) {

@@ -32,7 +32,8 @@ func privateKB(t *testing.T, pid int) (kb int) {
 // idleKB is what conmon, podman's counterpart of the shim, takes: 1.06 MB.
 const idleKB = 1085
 
-// An idle shim costs no more than that, after a busy life too. (The shim here is the test binary.)
+// An idle shim costs no more than that, after a busy life too. (The shim here is the
+// test binary.)
 func TestIdleMemory(t *testing.T) {
 	if raceDetector {
 		t.Skip("the race detector multiplies memory")
@@ -64,7 +65,8 @@ func TestIdleMemory(t *testing.T) {
 	b.exit(c)
 }
 
-// BenchmarkRun is the shim's part of `berth run`, and how it divides: until parked, until started, until the exit was told.
+// BenchmarkRun is the shim's part of `berth run`, and how it divides: until parked,
+// until started, until the exit was told.
 func BenchmarkRun(b *testing.B) {
 	bench := newBench(b)
 	var parked, started, told time.Duration

@@ -12,9 +12,10 @@ import (
 	"berth/runtime/container"
 )
 
-// Reap removes what is left of the container id and its shim: dir is the Config.Dir of the shim and runtimeRoot its Config.RuntimeRoot. A
-// shim that still lives, even a stopped one, is killed, then the container through its cgroup. Nothing left is no error. The exit record is
-// the caller's to write.
+// Reap removes what is left of the container id and its shim: dir is the Config.Dir of
+// the shim and runtimeRoot its Config.RuntimeRoot. A shim that still lives, even a
+// stopped one, is killed, then the container through its cgroup. Nothing left is no
+// error. The exit record is the caller's to write.
 func Reap(ctx context.Context, dir, runtimeRoot, id string) error {
 	if err := killShim(ctx, dir); err != nil {
 		return fmt.Errorf("reap container %s: %w", id, err)
@@ -32,7 +33,8 @@ func Reap(ctx context.Context, dir, runtimeRoot, id string) error {
 	return nil
 }
 
-// killShim kills the process that listens on the socket in dir and waits until it is gone.
+// killShim kills the process that listens on the socket in dir and waits until it is
+// gone.
 func killShim(ctx context.Context, dir string) error {
 	conn, err := dial(dir)
 	if errdefs.IsNotFound(err) {
@@ -54,8 +56,9 @@ func killShim(ctx context.Context, dir string) error {
 		return fmt.Errorf("open shim's process %d: %w", cred.Pid, err)
 	}
 	defer unix.Close(pidfd)
-	// A half-made container may hold the socket of a shim that is gone, and its number may be another's. Looked at after the descriptor was
-	// opened: if it is a shim, the descriptor is its.
+	// A half-made container may hold the socket of a shim that is gone, and its number
+	// may be another's. Looked at after the descriptor was opened: if it is a shim, the
+	// descriptor is its.
 	if line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", cred.Pid)); err != nil || !bytes.HasPrefix(line, []byte("berth-shim\x00")) {
 		return nil
 	}

@@ -92,7 +92,8 @@ func TestRenewedTerminal(t *testing.T) {
 	}
 }
 
-// No byte of output is lost or doubled while the shim becomes a fresh image again and again.
+// No byte of output is lost or doubled while the shim becomes a fresh image again and
+// again.
 func TestRenewedUnderOutput(t *testing.T) {
 	b := newBench(t)
 	cfg := b.config(`i=0; while [ $i -lt 1500 ]; do echo $i; printf $i. >&2; i=$((i+1)); [ $((i%3)) = 0 ] && sleep 0.002; done`)
@@ -122,7 +123,8 @@ func TestRenewedUnderOutput(t *testing.T) {
 	}
 }
 
-// The shim of a container that is killed while the shim becomes a fresh image knows its exit.
+// The shim of a container that is killed while the shim becomes a fresh image knows its
+// exit.
 func TestRenewedAtTheEnd(t *testing.T) {
 	b := newBench(t)
 	for range 3 {

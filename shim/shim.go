@@ -1,6 +1,8 @@
-// Package shim is the engine's side of a container's shim: it starts shims, finds them again after a restart, and speaks to them.
+// Package shim is the engine's side of a container's shim: it starts shims, finds them
+// again after a restart, and speaks to them.
 //
-// A shim is one process per container, the parent of the container's first process. Its life:
+// A shim is one process per container, the parent of the container's first process. Its
+// life:
 //
 //	Start    spawns it; it mounts the root filesystem in its own mount namespace, creates the container and parks it
 //	Start()  lets the container's process go
@@ -8,8 +10,9 @@
 //	exit     drain the outputs → flush the log → delete the cgroup → durable exit record → answer the waiters →
 //	         close the attached connections → remove the shim's directory → the shim is gone
 //
-// A shim serves the connections of attached clients itself: the engine hands the descriptor over and is out of the way. If a shim is
-// killed the kernel takes its mounts and descriptors; Reap removes the rest.
+// A shim serves the connections of attached clients itself: the engine hands the
+// descriptor over and is out of the way. If a shim is killed the kernel takes its
+// mounts and descriptors; Reap removes the rest.
 //
 //	self, err := shim.NewExecutable("")
 //	err = shim.PrivateMount("/run/berth/rootfs")
@@ -17,8 +20,10 @@
 //	err = c.Start()
 //	exit, err := c.Wait(ctx)
 //
-// Errors carry the kinds of errdefs: NotFound if no shim lives in the directory, Unavailable if it went away in the middle. An executable
-// that is missing in the container is container.ErrNotFound, one that cannot be executed container.ErrNotExecutable.
+// Errors carry the kinds of errdefs: NotFound if no shim lives in the directory,
+// Unavailable if it went away in the middle. An executable that is missing in the
+// container is container.ErrNotFound, one that cannot be executed
+// container.ErrNotExecutable.
 package shim
 
 import (

@@ -29,7 +29,8 @@ func init() {
 // waitLimit bounds what a test waits for.
 const waitLimit = 10 * time.Second
 
-// bench is where one test runs its containers: directories of its own, and a root filesystem with busybox.
+// bench is where one test runs its containers: directories of its own, and a root
+// filesystem with busybox.
 type bench struct {
 	t    testing.TB
 	dir  string
@@ -167,7 +168,8 @@ func (b *bench) until(what string, f func() bool) {
 	}
 }
 
-// assertNothingLeft fails if a process, a mount, a cgroup or a directory of this bench is left behind.
+// assertNothingLeft fails if a process, a mount, a cgroup or a directory of this bench
+// is left behind.
 func (b *bench) assertNothingLeft() {
 	b.t.Helper()
 	found := ""

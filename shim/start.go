@@ -18,19 +18,24 @@ import (
 	"berth/shim/wire"
 )
 
-// logName is the file in a shim's directory that takes what the Go runtime says when the shim crashes.
+// logName is the file in a shim's directory that takes what the Go runtime says when
+// the shim crashes.
 const logName = "shim.err"
 
-// finishTime is how long a shim whose container has ended may take to clear its directory.
+// finishTime is how long a shim whose container has ended may take to clear its
+// directory.
 const finishTime = 5 * time.Second
 
-// shimEnv is all the environment of a shim. No garbage is collected while the container is being created: it is a few hundred kilobytes, and the
-// shim gives all of it back once the container runs. The limit is what makes the collector run in a busy shim. Huge pages would make each shim cost two megabytes, and
-// GOMAXPROCS being given, nothing needs to watch the quota of its cgroup.
+// shimEnv is all the environment of a shim. No garbage is collected while the container
+// is being created: it is a few hundred kilobytes, and the shim gives all of it back
+// once the container runs. The limit is what makes the collector run in a busy shim.
+// Huge pages would make each shim cost two megabytes, and GOMAXPROCS being given,
+// nothing needs to watch the quota of its cgroup.
 var shimEnv = []string{"GOGC=off", "GOMEMLIMIT=16MiB", "GOMAXPROCS=2", "GODEBUG=disablethp=1,containermaxprocs=0,updatemaxprocs=0", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
-// Start spawns a shim for cfg and returns when the container is created and parked. If it returns an error nothing is left: no process, no mount,
-// no cgroup, no directory. The error is AlreadyExists if a shim lives in cfg.Dir.
+// Start spawns a shim for cfg and returns when the container is created and parked. If
+// it returns an error nothing is left: no process, no mount, no cgroup, no directory.
+// The error is AlreadyExists if a shim lives in cfg.Dir.
 func Start(ctx context.Context, self Executable, cfg Config) (*Client, error) {
 	if err := validate(cfg); err != nil {
 		return nil, err
@@ -92,7 +97,8 @@ func claim(ctx context.Context, dir string) error {
 	return nil
 }
 
-// awaitFinish waits while the shim in dir finishes, its container having ended. The error is AlreadyExists if the shim lives on.
+// awaitFinish waits while the shim in dir finishes, its container having ended. The
+// error is AlreadyExists if the shim lives on.
 func awaitFinish(ctx context.Context, dir string) error {
 	for end := time.Now().Add(finishTime); ; time.Sleep(2 * time.Millisecond) {
 		c := &Client{dir: dir}
@@ -149,8 +155,10 @@ func spawn(ctx context.Context, self Executable, cfg Config) (c *Client, err err
 	return c, nil
 }
 
-// fork starts the process: in a session of its own, so no terminal signals it, and in a mount namespace of its own, a copy of ours with every
-// mount's propagation as it is. clone(2) makes that namespace rather than unshare(2) because it is then the namespace of all threads.
+// fork starts the process: in a session of its own, so no terminal signals it, and in a
+// mount namespace of its own, a copy of ours with every mount's propagation as it is.
+// clone(2) makes that namespace rather than unshare(2) because it is then the namespace
+// of all threads.
 func fork(self Executable, cfg Config, sock *os.File) (pid, pidfd int, err error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
@@ -175,8 +183,9 @@ func fork(self Executable, cfg Config, sock *os.File) (pid, pidfd int, err error
 	return pid, pidfd, nil
 }
 
-// reapChild collects the exit of a shim that ends while its engine lives, and closes pidfd. It waits in the poller, so a shim costs the
-// engine a goroutine and not a thread.
+// reapChild collects the exit of a shim that ends while its engine lives, and closes
+// pidfd. It waits in the poller, so a shim costs the engine a goroutine and not a
+// thread.
 func reapChild(pidfd int) {
 	if pidfd < 0 { // no pidfds before Linux 5.3
 		return
@@ -199,7 +208,8 @@ func reapChild(pidfd int) {
 	})
 }
 
-// writeSpec writes the bundle's config.json. The shim's own place in the order of victims of an out-of-memory kill must not pass on to the container.
+// writeSpec writes the bundle's config.json. The shim's own place in the order of
+// victims of an out-of-memory kill must not pass on to the container.
 func writeSpec(cfg Config) error {
 	spec := *cfg.Spec
 	if spec.Process.OOMScoreAdj == nil {
@@ -233,7 +243,8 @@ func withCrash(dir string, err error) error {
 	return fmt.Errorf("%w: %s", err, text)
 }
 
-// waitGone waits until the process behind pidfd has ended, at most as long as ctx lives.
+// waitGone waits until the process behind pidfd has ended, at most as long as ctx
+// lives.
 func waitGone(ctx context.Context, pidfd int) error {
 	for {
 		timeout := 100

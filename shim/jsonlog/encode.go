@@ -1,9 +1,11 @@
-// Package jsonlog writes container output as docker's json-file driver does, byte for byte: one JSON object a line,
+// Package jsonlog writes container output as docker's json-file driver does, byte for
+// byte: one JSON object a line,
 //
 //	{"log":"text\n","stream":"stdout","time":"2006-01-02T15:04:05.999999999Z"}
 //
-// A line of output longer than LineSize is split into several objects, of which only the last ends in \n; bytes that are no UTF-8 become
-// U+FFFD. The encoding is made by hand, for it runs once per line of output in a process that must stay small.
+// A line of output longer than LineSize is split into several objects, of which only
+// the last ends in \n; bytes that are no UTF-8 become U+FFFD. The encoding is made by
+// hand, for it runs once per line of output in a process that must stay small.
 package jsonlog
 
 import (
@@ -17,7 +19,8 @@ const LineSize = 16 << 10
 
 const hexDigits = "0123456789abcdef"
 
-// AppendString appends s as a JSON string, escaped as docker does: the HTML characters and U+2028/9 too.
+// AppendString appends s as a JSON string, escaped as docker does: the HTML characters
+// and U+2028/9 too.
 func AppendString[T string | []byte](dst []byte, s T) []byte {
 	dst = append(dst, '"')
 	start := 0
@@ -89,7 +92,8 @@ func (c *clock) append(dst []byte, t time.Time) []byte {
 	return append(dst, 'Z')
 }
 
-// encodeAttrs returns the "attrs" member with a comma after it, or nothing. The keys are sorted, as docker's are.
+// encodeAttrs returns the "attrs" member with a comma after it, or nothing. The keys
+// are sorted, as docker's are.
 func encodeAttrs(attrs map[string]string) []byte {
 	if len(attrs) == 0 {
 		return nil

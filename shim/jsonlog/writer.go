@@ -30,9 +30,10 @@ type Options struct {
 
 // Writer writes one log file. It is not safe for concurrent use.
 //
-// Write never fails: lines that cannot be written, because the disk is full for example, are counted instead, and as soon as a line can
-// be written again one goes before it that tells how many are missing. A line of which only a part fitted is completed first, so a
-// reader that follows the file never sees it shrink or break.
+// Write never fails: lines that cannot be written, because the disk is full for
+// example, are counted instead, and as soon as a line can be written again one goes
+// before it that tells how many are missing. A line of which only a part fitted is
+// completed first, so a reader that follows the file never sees it shrink or break.
 type Writer struct {
 	opts  Options
 	attrs []byte
@@ -78,7 +79,8 @@ func (w *Writer) open(flags int) error {
 	return nil
 }
 
-// Write adds output of stream s. All that is complete is in the file when it returns, as far as the disk lets it.
+// Write adds output of stream s. All that is complete is in the file when it returns,
+// as far as the disk lets it.
 func (w *Writer) Write(s Stream, p []byte) {
 	if w == nil {
 		return
@@ -172,7 +174,8 @@ func (w *Writer) write(p []byte) (int, error) {
 	return w.f.Write(p)
 }
 
-// settle keeps the books after n bytes of out were written; what stands before mark is the rest of a cut line and the line about missing ones.
+// settle keeps the books after n bytes of out were written; what stands before mark is
+// the rest of a cut line and the line about missing ones.
 func (w *Writer) settle(out []byte, n, mark int) {
 	if n >= mark && mark > 0 {
 		w.missing = 0
@@ -214,7 +217,8 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// rotate makes room: path becomes path.1, that path.2, and so on. A failure leaves the current file in use.
+// rotate makes room: path becomes path.1, that path.2, and so on. A failure leaves the
+// current file in use.
 func (w *Writer) rotate() {
 	if w.f == nil || len(w.rest) > 0 {
 		return
@@ -271,7 +275,8 @@ type LineState struct {
 	Since time.Time // its time, if so
 }
 
-// State returns the state. It is not ok while lines are missing that the file does not tell of yet.
+// State returns the state. It is not ok while lines are missing that the file does not
+// tell of yet.
 func (w *Writer) State() (s State, ok bool) {
 	if w == nil {
 		return State{}, true
@@ -322,7 +327,8 @@ func (w *Writer) End(s Stream) {
 	w.flush()
 }
 
-// Close ends all streams and closes the file. A line that never fitted is cut off again, so that the file ends with a whole one.
+// Close ends all streams and closes the file. A line that never fitted is cut off
+// again, so that the file ends with a whole one.
 func (w *Writer) Close() error {
 	if w == nil {
 		return nil
@@ -347,7 +353,8 @@ func (w *Writer) cutLast() error {
 		return err
 	}
 	defer r.Close()
-	// A line cannot be longer: every byte becomes six at most, and there are the attributes.
+	// A line cannot be longer: every byte becomes six at most, and there are the
+	// attributes.
 	tail := make([]byte, min(w.size, int64(6*LineSize+len(w.attrs)+256)))
 	if _, err := r.ReadAt(tail, w.size-int64(len(tail))); err != nil {
 		return err

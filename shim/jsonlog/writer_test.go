@@ -84,7 +84,8 @@ func TestLinesAreDockers(t *testing.T) {
 	}
 }
 
-// A long line is split at every 16 KiB however it arrives; only its last part ends it, and all parts have its time.
+// A long line is split at every 16 KiB however it arrives; only its last part ends it,
+// and all parts have its time.
 func TestLongLineIsSplit(t *testing.T) {
 	for _, step := range []int{1000, LineSize, 3*LineSize + 5} {
 		path := filepath.Join(t.TempDir(), "log")
@@ -174,7 +175,8 @@ func TestAppendsToWhatIsThere(t *testing.T) {
 	}
 }
 
-// A full disk costs lines and nothing else; what is missing is counted and told once there is space.
+// A full disk costs lines and nothing else; what is missing is counted and told once
+// there is space.
 func TestFullDisk(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: mounts a small tmpfs")

@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	// queueBound is how much output waits for a client before the process has to; docker's is a megabyte.
+	// queueBound is how much output waits for a client before the process has to;
+	// docker's is a megabyte.
 	queueBound = 1 << 20
 	// writeStep is the most that is written to a client at once.
 	writeStep = 64 << 10
@@ -38,7 +39,8 @@ type client struct {
 	over   wire.End // why it ended, 0 while it lives
 }
 
-// newClient makes a client of the connection fd, which it takes over. ended is told how it ended.
+// newClient makes a client of the connection fd, which it takes over. ended is told how
+// it ended.
 func newClient(p *process, opts wire.Attach, fd int, ended func(wire.End)) (*client, error) {
 	if err := unix.SetNonblock(fd, true); err != nil {
 		unix.Close(fd)
@@ -126,7 +128,8 @@ func (c *client) waitRoom() {
 	}
 }
 
-// copyOut writes the queue to the connection until the last of it, or until the client is gone.
+// copyOut writes the queue to the connection until the last of it, or until the client
+// is gone.
 func (c *client) copyOut() {
 	var spare []byte
 	for {
@@ -160,7 +163,8 @@ func (c *client) copyOut() {
 	}
 }
 
-// copyIn gives what the client sends to the process, and notices when the client goes away.
+// copyIn gives what the client sends to the process, and notices when the client goes
+// away.
 func (c *client) copyIn() {
 	match := matcher{keys: c.opts.DetachKeys}
 	buf := make([]byte, 4<<10)
@@ -173,7 +177,8 @@ func (c *client) copyIn() {
 				in, detached = match.filter(in)
 			}
 			if c.proc.stdin != nil && len(in) > 0 {
-				// An error means that the process closed its stdin; the rest of the input goes nowhere, as on a pipe.
+				// An error means that the process closed its stdin; the rest of the
+				// input goes nowhere, as on a pipe.
 				c.proc.stdin.Write(in)
 			}
 			if detached {
@@ -195,7 +200,8 @@ func (c *client) copyIn() {
 	}
 }
 
-// waitHangup blocks until the client, who has closed its sending side, has closed the other too. It returns false if the attachment ended before.
+// waitHangup blocks until the client, who has closed its sending side, has closed the
+// other too. It returns false if the attachment ended before.
 func (c *client) waitHangup() bool {
 	raw, err := c.f.SyscallConn()
 	if err != nil {
@@ -207,8 +213,8 @@ func (c *client) waitHangup() bool {
 	}) == nil
 }
 
-// close closes the connection such that the client reads all that was written and then its end: closing a unix socket with unread input would
-// give it ECONNRESET instead.
+// close closes the connection such that the client reads all that was written and then
+// its end: closing a unix socket with unread input would give it ECONNRESET instead.
 func (c *client) close() {
 	raw, err := c.f.SyscallConn()
 	if err == nil {

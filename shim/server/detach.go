@@ -1,13 +1,14 @@
 package server
 
-// matcher finds the detach keys in the input of a terminal, byte by byte. The beginning of the sequence is held back until it is known
-// whether the rest follows.
+// matcher finds the detach keys in the input of a terminal, byte by byte. The beginning
+// of the sequence is held back until it is known whether the rest follows.
 type matcher struct {
 	keys []byte
 	held int // bytes of keys that were seen last and not passed on
 }
 
-// filter returns what of in is to be passed on, and whether the keys were complete; what follows them is dropped.
+// filter returns what of in is to be passed on, and whether the keys were complete;
+// what follows them is dropped.
 func (m *matcher) filter(in []byte) (out []byte, detached bool) {
 	if len(m.keys) == 0 {
 		return in, false
@@ -40,8 +41,8 @@ func (m *matcher) filter(in []byte) (out []byte, detached bool) {
 	return out, false
 }
 
-// fallback is the length of the longest beginning of the keys that the held bytes end with, but for all of them: typing
-// ctrl-p ctrl-p ctrl-q detaches, too.
+// fallback is the length of the longest beginning of the keys that the held bytes end
+// with, but for all of them: typing ctrl-p ctrl-p ctrl-q detaches, too.
 func (m *matcher) fallback() int {
 	for n := m.held - 1; n > 0; n-- {
 		if string(m.keys[:n]) == string(m.keys[m.held-n:m.held]) {

@@ -38,7 +38,8 @@ func TestMatcher(t *testing.T) {
 	}
 }
 
-// Nothing of the input is lost or invented, but for the keys at the end and what is held back.
+// Nothing of the input is lost or invented, but for the keys at the end and what is
+// held back.
 func FuzzMatcher(f *testing.F) {
 	f.Add("\x10\x11", "a\x10b\x10\x10\x11c")
 	f.Add("aab", "aaaaaab")

@@ -25,7 +25,8 @@ func (s *shim) running(id string) (*process, error) {
 	return x, nil
 }
 
-// exec starts one more process, and attaches the connection that came with m if one did.
+// exec starts one more process, and attaches the connection that came with m if one
+// did.
 func (p *peer) exec(s *shim, m *wire.Message) {
 	x, c, err := s.exec(p, m)
 	if err != nil {
@@ -64,7 +65,8 @@ func (s *shim) exec(p *peer, m *wire.Message) (x *process, c *client, err error)
 	defer child.close()
 	x.closeStdinAtEOF = true
 
-	// The name is taken while the process is being made, and the lock is not held: a slow exec must not hold up a kill.
+	// The name is taken while the process is being made, and the lock is not held: a
+	// slow exec must not hold up a kill.
 	if err := s.reserveExec(req.ID, x); err != nil {
 		x.abandon()
 		return nil, nil, err
@@ -94,7 +96,8 @@ func (s *shim) exec(p *peer, m *wire.Message) (x *process, c *client, err error)
 			err = x.out.attach(c)
 		}
 	}
-	// The client is in place before the first byte is read. From here on the process exists, whatever fails.
+	// The client is in place before the first byte is read. From here on the process
+	// exists, whatever fails.
 	if serr := x.start([2]uint{}); err == nil {
 		err = serr
 	}
@@ -116,7 +119,8 @@ func (s *shim) reserveExec(id string, x *process) error {
 	return nil
 }
 
-// superviseExec waits for the end of an exec, delivers what it wrote, and answers who waits for it.
+// superviseExec waits for the end of an exec, delivers what it wrote, and answers who
+// waits for it.
 func (s *shim) superviseExec(x *process) {
 	exit := x.wait()
 	defer s.gate.RUnlock()
@@ -144,7 +148,8 @@ func (s *shim) superviseExec(x *process) {
 	s.idle.touch()
 }
 
-// waitExec answers p with the exit of an exec once it is known, and forgets the exec then.
+// waitExec answers p with the exit of an exec once it is known, and forgets the exec
+// then.
 func (s *shim) waitExec(p *peer, id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

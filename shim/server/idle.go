@@ -43,15 +43,17 @@ func (i *idleTimer) arm() {
 	})
 }
 
-// rest gives back what memory an idle shim does not need: all of it by becoming a fresh image of itself, or, while clients are attached and execs are
-// open, what the collector finds.
+// rest gives back what memory an idle shim does not need: all of it by becoming a fresh
+// image of itself, or, while clients are attached and execs are open, what the
+// collector finds.
 func (s *shim) rest() {
 	if s.renew() {
 		return // an execve that failed
 	}
 	s.init.out.trim()
 	runtime.GC() // a stack shrinks by half in each cycle, and the pool of buffers empties in the second
-	// The scavenger hands the pages back in its own time: runtime/debug, which could hurry it, would be initialised after everything of the
-	// engine's and have every shim start 11 ms later (package early).
+	// The scavenger hands the pages back in its own time: runtime/debug, which could
+	// hurry it, would be initialised after everything of the engine's and have every
+	// shim start 11 ms later (package early).
 	runtime.GC()
 }

@@ -24,7 +24,8 @@ type output struct {
 	ended   bool // and all was delivered: no client may attach
 }
 
-// write delivers p. It returns when every client has room again, so a client that reads slowly slows the process down once its queue is full.
+// write delivers p. It returns when every client has room again, so a client that reads
+// slowly slows the process down once its queue is full.
 func (o *output) write(s jsonlog.Stream, p []byte) {
 	var full []*client
 	o.mu.Lock()
@@ -55,7 +56,8 @@ func (o *output) streamEnded(s jsonlog.Stream) {
 	o.log.End(s)
 }
 
-// lift lets write go on without waiting for clients: what can still come is what the pipes hold.
+// lift lets write go on without waiting for clients: what can still come is what the
+// pipes hold.
 func (o *output) lift() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -65,7 +67,8 @@ func (o *output) lift() {
 	}
 }
 
-// state is what the log knows beside its file; it is not ok if that cannot be handed over.
+// state is what the log knows beside its file; it is not ok if that cannot be handed
+// over.
 func (o *output) state() (jsonlog.State, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -134,7 +137,8 @@ func (o *output) attached() int {
 	return len(o.clients)
 }
 
-// end lets no client in any more and has the connections closed once what their queues hold is delivered.
+// end lets no client in any more and has the connections closed once what their queues
+// hold is delivered.
 func (o *output) end() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -13,8 +13,9 @@ import (
 	"berth/shim/wire"
 )
 
-// How long outputs are waited for after their process ended. They end with it, unless a process outside the container, or a child that an
-// exec left behind, still holds them; docker waits two seconds for such an exec.
+// How long outputs are waited for after their process ended. They end with it, unless a
+// process outside the container, or a child that an exec left behind, still holds them;
+// docker waits two seconds for such an exec.
 const (
 	drainSoon  = 50 * time.Millisecond
 	drainGrace = 2 * time.Second
@@ -214,7 +215,8 @@ func recvTerminal(sock *os.File) (*os.File, error) {
 	return pollable(os.NewFile(uintptr(fds[0]), "terminal"))
 }
 
-// buffers are for output on its way. The collector takes them back when a process is quiet.
+// buffers are for output on its way. The collector takes them back when a process is
+// quiet.
 var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
 // read copies one output until it ends. A terminal ends with EIO.
@@ -272,7 +274,8 @@ func (p *process) read(s source) {
 	}
 }
 
-// wait blocks until the process ended. From then on the gate is held: its exit status can be taken only once.
+// wait blocks until the process ended. From then on the gate is held: its exit status
+// can be taken only once.
 func (p *process) wait() wire.Exit {
 	waitReadable(p.rt.PidFD())
 	p.gate.RLock()
@@ -291,8 +294,9 @@ func (p *process) wait() wire.Exit {
 	return exit
 }
 
-// drain reads what the ended process left in its outputs. From here on no client can hold it up. kill, if there is one, is called when the
-// outputs do not end by themselves.
+// drain reads what the ended process left in its outputs. From here on no client can
+// hold it up. kill, if there is one, is called when the outputs do not end by
+// themselves.
 func (p *process) drain(kill func()) {
 	p.out.lift()
 	done := make(chan struct{})
@@ -335,7 +339,8 @@ func (p *process) resize(height, width uint) error {
 	return nil
 }
 
-// waitReadable blocks until a descriptor such as a pidfd becomes readable. If the poller does not take it, it returns at once.
+// waitReadable blocks until a descriptor such as a pidfd becomes readable. If the
+// poller does not take it, it returns at once.
 func waitReadable(f *os.File) {
 	if f == nil {
 		return

@@ -18,8 +18,8 @@ import (
 // recordSize is the space that is reserved for an exit record.
 const recordSize = 4 << 10
 
-// record is the place where the exit record will be. Its space is taken from the disk before the container starts, since the container may fill
-// the disk with its log.
+// record is the place where the exit record will be. Its space is taken from the disk
+// before the container starts, since the container may fill the disk with its log.
 type record struct {
 	path string
 	f    *os.File

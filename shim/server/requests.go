@@ -11,7 +11,8 @@ import (
 	"berth/shim/wire"
 )
 
-// wrong is the error of a request that the container's status does not allow. s.mu is held.
+// wrong is the error of a request that the container's status does not allow. s.mu is
+// held.
 func (s *shim) wrong(verb string) error {
 	return fmt.Errorf("%s container %s: it is %s: %w", verb, s.cfg.ID, s.status, errdefs.ErrFailedPrecondition)
 }
@@ -114,7 +115,8 @@ func (s *shim) resize(size wire.Size) error {
 	return p.resize(size.Height, size.Width)
 }
 
-// root opens the container's root directory as its first process sees it, with all that is mounted in it.
+// root opens the container's root directory as its first process sees it, with all that
+// is mounted in it.
 func (s *shim) root() (*os.File, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -162,5 +164,6 @@ func (p *peer) attach(s *shim, m *wire.Message) {
 	}
 }
 
-// ended tells the engine how the attachment that came on this connection ended, if it still listens.
+// ended tells the engine how the attachment that came on this connection ended, if it
+// still listens.
 func (p *peer) ended(end wire.End) { p.send(wire.TypeEnded, wire.EncodeEnd(end)) }

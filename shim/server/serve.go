@@ -16,7 +16,8 @@ import (
 const (
 	// maxPeers bounds the connections that are served at once.
 	maxPeers = 1024
-	// leaveGrace is how long a shim that is about to leave waits for requests that are being answered.
+	// leaveGrace is how long a shim that is about to leave waits for requests that are
+	// being answered.
 	leaveGrace = 2 * time.Second
 	// frameTime is how long a client may take to send a request or to take a reply.
 	frameTime = 10 * time.Second
@@ -25,7 +26,8 @@ const (
 // errNoTerminal is the kind of a resize without a terminal.
 var errNoTerminal = errdefs.ErrFailedPrecondition
 
-// listen makes the shim's socket. The address goes through a descriptor of the directory, for it ends at 107 bytes.
+// listen makes the shim's socket. The address goes through a descriptor of the
+// directory, for it ends at 107 bytes.
 func listen(dir string) (*os.File, error) {
 	wrap := func(err error) error { return fmt.Errorf("listen in %s: %w", dir, err) }
 	dirfd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -196,7 +198,8 @@ func (s *shim) leave() {
 	}
 }
 
-// handle answers one request. What it does not take of m's descriptors is closed by the caller.
+// handle answers one request. What it does not take of m's descriptors is closed by the
+// caller.
 func (s *shim) handle(p *peer, m *wire.Message) {
 	switch m.Type {
 	case wire.TypeInfo:

@@ -1,12 +1,17 @@
-// Package server is the shim: the process that is the parent of one container. It holds the container's terminal or pipes, writes its log,
-// serves the clients attached to it, starts execs, and records how it ended. See package shim for its life and package wire for its protocol.
+// Package server is the shim: the process that is the parent of one container. It holds
+// the container's terminal or pipes, writes its log, serves the clients attached to it,
+// starts execs, and records how it ended. See package shim for its life and package
+// wire for its protocol.
 //
-// What a session of it must not do: depend on any engine being alive, block on a client, or keep memory it does not need, since there is
-// one shim per container. So it imports no net and no encoder beside the one that the runtime reads its bundle with, uses raw sockets on the
-// runtime's poller, and returns memory to the kernel whenever it falls idle.
+// What a session of it must not do: depend on any engine being alive, block on a
+// client, or keep memory it does not need, since there is one shim per container. So it
+// imports no net and no encoder beside the one that the runtime reads its bundle with,
+// uses raw sockets on the runtime's poller, and returns memory to the kernel whenever
+// it falls idle.
 //
-// Goroutines: one waits for the container's end, one reads each output of a process, one accepts, one serves each connection, two serve each
-// attached client, one waits for each exec. Lock order: shim.mu, then output.mu, then client.mu.
+// Goroutines: one waits for the container's end, one reads each output of a process,
+// one accepts, one serves each connection, two serve each attached client, one waits
+// for each exec. Lock order: shim.mu, then output.mu, then client.mu.
 package server
 
 import (
@@ -35,8 +40,9 @@ type shim struct {
 	netns  *os.File
 	record *record
 
-	// gate is held for reading by whoever has taken something from the kernel that he has not dealt with, and for writing while the process
-	// becomes a fresh image of itself.
+	// gate is held for reading by whoever has taken something from the kernel that he
+	// has not dealt with, and for writing while the process becomes a fresh image of
+	// itself.
 	gate sync.RWMutex
 
 	boxMu sync.Mutex
@@ -65,10 +71,11 @@ func newShim(cfg wire.Config) *shim {
 	return s
 }
 
-// Main is the shim's process. The engine that starts it waits on the socket wire.ConfigFD.
+// Main is the shim's process. The engine that starts it waits on the socket
+// wire.ConfigFD.
 //
-// It is called from an init function, where the goroutine is bound to the main thread and every wake-up of it is a switch of threads: the work is
-// done on another.
+// It is called from an init function, where the goroutine is bound to the main thread
+// and every wake-up of it is a switch of threads: the work is done on another.
 func Main() int {
 	code := make(chan int)
 	go func() { code <- serve() }()
@@ -76,7 +83,8 @@ func Main() int {
 }
 
 func serve() int {
-	// The end of a session or a shutdown of the host must not take the shim away before its container. A handler, unlike ignoring, is not inherited.
+	// The end of a session or a shutdown of the host must not take the shim away before
+	// its container. A handler, unlike ignoring, is not inherited.
 	signal.Notify(make(chan os.Signal, 1), handled...)
 	if len(os.Args) == 3 {
 		s, err := resume(os.Args[2])
@@ -125,7 +133,8 @@ func serve() int {
 	return 0
 }
 
-// closeInherited closes descriptors that the engine's own parents leaked into it: whoever waits for the end of such a pipe would wait for the container.
+// closeInherited closes descriptors that the engine's own parents leaked into it:
+// whoever waits for the end of such a pipe would wait for the container.
 func closeInherited() {
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
@@ -149,7 +158,8 @@ func (s *shim) run() {
 	s.finish()
 }
 
-// container returns the runtime's side of the container. A fresh image loads it when it is first needed.
+// container returns the runtime's side of the container. A fresh image loads it when it
+// is first needed.
 func (s *shim) container() (*container.Container, error) {
 	s.boxMu.Lock()
 	defer s.boxMu.Unlock()
@@ -240,9 +250,12 @@ func (s *shim) remove() {
 	}
 }
 
-// finish waits for the end of the container and brings everything to its end, in the order that package shim promises.
+// finish waits for the end of the container and brings everything to its end, in the
+// order that package shim promises.
 func (s *shim) finish() {
 	exit := s.init.wait()
+
+	// Outputs and log: all that was written is on disk before anybody hears of the end.
 	box, boxErr := s.container()
 	s.init.drain(func() {
 		if boxErr == nil {
@@ -251,6 +264,7 @@ func (s *shim) finish() {
 	})
 	logErr := s.init.out.closeLog()
 
+	// The cgroup, with the count of memory kills and whatever still runs in it.
 	if boxErr == nil {
 		kills, err := box.OOMKills()
 		exit.OOMKilled = err == nil && kills > 0
@@ -278,6 +292,8 @@ func (s *shim) finish() {
 		case <-last:
 		}
 	}
+
+	// The record, and then the waiters: who knows the exit can rely on the record.
 	exit.Error = describe(failure, logErr, err)
 	if err := s.record.write(&exit); err != nil {
 		exit.Error = describe(errors.New(exit.Error), err)
@@ -286,11 +302,13 @@ func (s *shim) finish() {
 	s.mu.Lock()
 	waiters := s.waiters
 	s.waiters = nil
-	s.init.exit = exit
+	s.init.exit = exit // for those who ask from now on
 	s.mu.Unlock()
 	for w := range waiters {
 		w.send(wire.TypeExit, exit.Encode())
 	}
+
+	// The connections, and all that would be in the way of the container's next run.
 	outputs := []*output{s.init.out}
 	for _, x := range execs {
 		outputs = append(outputs, x.out)

@@ -52,7 +52,8 @@ func (e *encoder) time(t time.Time) {
 	e.i64(t.UnixNano())
 }
 
-// decoder takes the fields of a message from a body. The first failure sticks; what is read after it is zero.
+// decoder takes the fields of a message from a body. The first failure sticks; what is
+// read after it is zero.
 type decoder struct {
 	rest []byte
 	err  error
@@ -114,8 +115,8 @@ func (d *decoder) bytes() []byte {
 
 func (d *decoder) str() string { return string(d.bytes()) }
 
-// count reads the length of a list whose elements take at least size bytes each, so that a lie about it cannot make the reader
-// allocate more than the body is long.
+// count reads the length of a list whose elements take at least size bytes each, so
+// that a lie about it cannot make the reader allocate more than the body is long.
 func (d *decoder) count(size int) int {
 	n := d.u32()
 	if d.err == nil && uint64(n)*uint64(size) > uint64(len(d.rest)) {

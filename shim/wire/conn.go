@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Conn sends and receives frames on a connected unix stream socket. One goroutine at a time may send and one receive.
+// Conn sends and receives frames on a connected unix stream socket. One goroutine at a
+// time may send and one receive.
 type Conn struct {
 	f   *os.File
 	raw syscallConn
@@ -39,7 +40,8 @@ func NewConn(fd int) (*Conn, error) {
 	return &Conn{f: f, raw: raw}, nil
 }
 
-// Pair returns a connected pair: a Conn, and the other end as a blocking file to be inherited by a child.
+// Pair returns a connected pair: a Conn, and the other end as a blocking file to be
+// inherited by a child.
 func Pair() (*Conn, *os.File, error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -56,7 +58,8 @@ func Pair() (*Conn, *os.File, error) {
 // Close ends the connection.
 func (c *Conn) Close() error { return c.f.Close() }
 
-// SetDeadline bounds what is sent and received from now on; the zero time lifts the bound.
+// SetDeadline bounds what is sent and received from now on; the zero time lifts the
+// bound.
 func (c *Conn) SetDeadline(t time.Time) error { return c.f.SetDeadline(t) }
 
 // Peer returns who made the other side: for a client, the process that listens.
@@ -116,10 +119,12 @@ func (c *Conn) WaitReadable() error {
 	})
 }
 
-// KeepOverExec makes the connection's descriptor survive an execve, or not, and returns it.
+// KeepOverExec makes the connection's descriptor survive an execve, or not, and returns
+// it.
 func (c *Conn) KeepOverExec(keep bool) (int, error) { return KeepOverExec(c.f, keep) }
 
-// KeepOverExec makes the descriptor of f survive an execve, or not, and returns it. Unlike File.Fd it leaves f under the poller.
+// KeepOverExec makes the descriptor of f survive an execve, or not, and returns it.
+// Unlike File.Fd it leaves f under the poller.
 func KeepOverExec(f *os.File, keep bool) (int, error) {
 	raw, err := f.SyscallConn()
 	if err != nil {
@@ -136,7 +141,8 @@ func KeepOverExec(f *os.File, keep bool) (int, error) {
 	return n, errors.Join(cerr, err)
 }
 
-// Message is a received frame. Its descriptors belong to the receiver, who closes what it does not keep.
+// Message is a received frame. Its descriptors belong to the receiver, who closes what
+// it does not keep.
 type Message struct {
 	Type Type
 	Body []byte
@@ -151,7 +157,8 @@ func (m *Message) CloseFDs() {
 	m.FDs = nil
 }
 
-// TakeFD returns the first descriptor as a file named name, and nil if there is none. It is the caller's then.
+// TakeFD returns the first descriptor as a file named name, and nil if there is none.
+// It is the caller's then.
 func (m *Message) TakeFD(name string) *os.File {
 	if len(m.FDs) == 0 {
 		return nil
@@ -161,7 +168,8 @@ func (m *Message) TakeFD(name string) *os.File {
 	return f
 }
 
-// Recv reads one frame. It returns io.EOF when the peer closed the connection between two frames.
+// Recv reads one frame. It returns io.EOF when the peer closed the connection between
+// two frames.
 func (c *Conn) Recv() (Message, error) {
 	var header [headerSize]byte
 	n, fds, err := c.recvmsg(header[:])

@@ -10,7 +10,8 @@ import (
 // DefaultDetachKeys is ctrl-p, ctrl-q.
 var DefaultDetachKeys = []byte{16, 17}
 
-// ParseDetachKeys turns docker's notation (`ctrl-p,ctrl-q`, `ctrl-\`, `a,b`) into the bytes a terminal sends. Empty means the default.
+// ParseDetachKeys turns docker's notation (`ctrl-p,ctrl-q`, `ctrl-\`, `a,b`) into the
+// bytes a terminal sends. Empty means the default.
 func ParseDetachKeys(s string) ([]byte, error) {
 	if s == "" {
 		return DefaultDetachKeys, nil

@@ -9,8 +9,9 @@ import (
 	"berth/runtime/container"
 )
 
-// kinds are the error kinds that keep their meaning on the wire. The index is what is sent, so an entry never moves. An error that is of several
-// is of the last, which is the most special.
+// kinds are the error kinds that keep their meaning on the wire. The index is what is
+// sent, so an entry never moves. An error that is of several is of the last, which is
+// the most special.
 var kinds = []error{
 	1: errdefs.ErrNotFound,
 	2: errdefs.ErrInvalidArgument,
@@ -26,7 +27,8 @@ var kinds = []error{
 	11: container.ErrNotExecutable,
 }
 
-// remoteError is an error that was made on the other side. Its text is the whole text; its kind is found by errors.Is.
+// remoteError is an error that was made on the other side. Its text is the whole text;
+// its kind is found by errors.Is.
 type remoteError struct {
 	text string
 	kind error

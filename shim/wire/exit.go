@@ -2,7 +2,8 @@ package wire
 
 import "time"
 
-// Exit is how a process ended: the record that a shim writes durably and what its waiters get. The record is JSON with these names.
+// Exit is how a process ended: the record that a shim writes durably and what its
+// waiters get. The record is JSON with these names.
 type Exit struct {
 	ID        string
 	PID       int

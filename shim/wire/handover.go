@@ -2,8 +2,9 @@ package wire
 
 import "time"
 
-// Handover is what a shim tells the fresh image of itself that it becomes when it falls idle. It never crosses a socket: both sides are the
-// same binary. Descriptors are numbers that stay open over the execve, -1 for none.
+// Handover is what a shim tells the fresh image of itself that it becomes when it falls
+// idle. It never crosses a socket: both sides are the same binary. Descriptors are
+// numbers that stay open over the execve, -1 for none.
 type Handover struct {
 	Config     Config
 	PID        int

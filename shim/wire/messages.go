@@ -270,7 +270,8 @@ const (
 	StatusStopped Status = "stopped" // ended; the shim is finishing
 )
 
-// ExecInfo tells about one exec. It is kept from the start until its exit was collected.
+// ExecInfo tells about one exec. It is kept from the start until its exit was
+// collected.
 type ExecInfo struct {
 	ID      string
 	PID     int

@@ -1,7 +1,9 @@
-// Package wire is the protocol between an engine and the shims of its containers: the messages, how they are framed on a
-// unix stream socket, and how descriptors travel with them.
+// Package wire is the protocol between an engine and the shims of its containers: the
+// messages, how they are framed on a unix stream socket, and how descriptors travel
+// with them.
 //
-// A frame is a header of eight bytes, a body, and up to MaxFDs descriptors (SCM_RIGHTS) that ride on the header's first byte:
+// A frame is a header of eight bytes, a body, and up to MaxFDs descriptors (SCM_RIGHTS)
+// that ride on the header's first byte:
 //
 //	bytes 0-3   length of the body, big endian, at most MaxBody
 //	byte  4     version of the protocol, Version
@@ -9,8 +11,9 @@
 //	byte  6     number of descriptors
 //	byte  7     zero
 //
-// A connection carries requests one after another; every request is answered by exactly one reply, except that an attachment is
-// followed by one more message, ended. A client that goes away at any point disturbs nobody.
+// A connection carries requests one after another; every request is answered by exactly
+// one reply, except that an attachment is followed by one more message, ended. A client
+// that goes away at any point disturbs nobody.
 //
 //	request      body                                    descriptors   reply
 //	create       Config (only on the inherited socket)   -             pid
@@ -37,17 +40,21 @@
 //	exit         Exit
 //	ended        reason u8
 //
-// Integers are big endian; a string, a byte string or a list starts with its length as u32. A body that is too short, too long or holds
-// impossible values is an error and never a zero value, so a later version has to count Version up; a shim outlives the engine that
-// started it, hence a newer engine goes on speaking the version that a shim told in its Info.
+// Integers are big endian; a string, a byte string or a list starts with its length as
+// u32. A body that is too short, too long or holds impossible values is an error and
+// never a zero value, so a later version has to count Version up; a shim outlives the
+// engine that started it, hence a newer engine goes on speaking the version that a shim
+// told in its Info.
 //
-// The package is part of every shim: it must not import net, reflection-heavy encoders or anything of the engine.
+// The package is part of every shim: it must not import net, reflection-heavy encoders
+// or anything of the engine.
 package wire
 
 // Version of the protocol.
 const Version = 1
 
-// Bounds of a frame. A process's arguments and environment are the largest things sent; the kernel's own bound on them is 6 MiB.
+// Bounds of a frame. A process's arguments and environment are the largest things sent;
+// the kernel's own bound on them is 6 MiB.
 const (
 	MaxBody = 8 << 20
 	MaxFDs  = 2
@@ -90,5 +97,6 @@ const (
 // SocketName is the name of a shim's socket in its directory.
 const SocketName = "shim.sock"
 
-// ConfigFD is the descriptor on which a new shim finds the socket of the engine that starts it.
+// ConfigFD is the descriptor on which a new shim finds the socket of the engine that
+// starts it.
 const ConfigFD = 3
