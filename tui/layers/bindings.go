@@ -11,7 +11,7 @@ import (
 type bindings struct {
 	up, down, pageUp, pageDown, first, last, left, right, next, back key.Binding
 	open, fold, foldAll, added, modified, removed, unchanged         key.Binding
-	filter, order, attrs, extract, union, copy                       key.Binding
+	filter, order, attrs, extract, union, compare, copy              key.Binding
 	diff, wrap, whole, hit, hitBack                                  key.Binding
 }
 
@@ -43,6 +43,7 @@ func newBindings() bindings {
 		attrs:     b("ctrl+b", "attributes", "ctrl+b"),
 		extract:   b("ctrl+e", "save", "ctrl+e"),
 		union:     b("u", "union of layers", "u"),
+		compare:   b("c", "compare with", "c"),
 		copy:      b("y", "copy path", "y"),
 		diff:      b("d", "diff or file", "d"),
 		wrap:      b("w", "wrap", "w"),
@@ -63,10 +64,10 @@ func (m *Model) Keys() []key.Binding {
 	if m.focus == onLayers {
 		open := b.open
 		open.SetHelp("⏎", "files")
-		return []key.Binding{open, b.union, b.next, b.filter, b.added, b.modified, b.removed, b.unchanged, b.order, b.copy, b.back}
+		return []key.Binding{open, b.union, b.compare, b.next, b.filter, b.added, b.modified, b.removed, b.unchanged, b.order, b.copy, b.back}
 	}
 	return []key.Binding{
-		b.open, b.fold, b.extract, b.filter, b.order, b.added, b.modified, b.removed, b.unchanged, b.union, b.attrs, b.foldAll, b.copy, b.next, b.back,
+		b.open, b.fold, b.extract, b.filter, b.order, b.added, b.modified, b.removed, b.unchanged, b.union, b.compare, b.attrs, b.foldAll, b.copy, b.next, b.back,
 	}
 }
 

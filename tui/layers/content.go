@@ -35,6 +35,7 @@ type file struct {
 	path  string
 	kind  tree.Kind
 	place place
+	here  []int // layers that may hold it when that of the place does not
 	below []int // layers that may hold the version before, the nearest first
 }
 

@@ -40,13 +40,13 @@ func (m *Model) extract(n tree.Node) tea.Cmd {
 		return notice(NoticeMsg{Text: "there is no regular file to extract at " + text.Clean(top)})
 	}
 	ctx, from, dir := m.ctx, m.source(), m.cfg.ExtractDir
-	at, below := m.place(), m.below()
+	at, here := m.place(), m.lower()
 	if dir == "" {
 		dir = "."
 	}
 	return func() tea.Msg {
 		e := extraction{modes: modes, open: func(p string) (io.ReadCloser, error) {
-			return from.open(ctx, file{path: p, place: at, below: below})
+			return from.open(ctx, file{path: p, place: at, here: here})
 		}}
 		to, err := e.run(ctx, dir, top, paths)
 		if err != nil {

@@ -21,6 +21,9 @@ import (
 type place struct {
 	layer int // berthapi.Layer.Index; live for the writable layer
 	union bool
+	// against is 1 + the index of the layer that this one is compared with; 0
+	// when nothing is compared.
+	against int
 }
 
 // live is the place of the writable layer.
@@ -92,9 +95,12 @@ func (m *Model) loadTree(p place) tea.Cmd {
 	m.loading = p
 	m.treeSeq++
 	l := &loader{gen: m.gen, seq: m.treeSeq, place: p, builder: tree.NewBuilder(), cancel: cancel}
-	berth, image := m.cfg.Berth, m.subject.Image
+	from, changes, top := m.source(), m.changes, -1
+	if n := len(m.layers); n > 0 {
+		top = m.layers[n-1].Index
+	}
 	return func() tea.Msg {
-		l.next, l.stop = iter.Pull2(berth.Entries(ctx, image, p.layer, p.union))
+		l.next, l.stop = iter.Pull2(from.entries(ctx, p, top, changes))
 		return l.read(time.After(firstAfter))
 	}
 }

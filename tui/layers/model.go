@@ -48,6 +48,8 @@ type Model struct {
 	row    int    // chosen row of the left list
 	top    int
 	union  bool
+	mark   int  // row marked as one side of a comparison; -1: none
+	paired bool // the comparison with the chosen row is shown
 
 	trees   map[place]*tree.Tree
 	loading place
@@ -109,6 +111,7 @@ func (m *Model) clear() {
 	m.cancelTree = func() {}
 	m.layers, m.loaded, m.reason, m.err = nil, false, "", nil
 	m.row, m.top, m.union = 0, 0, false
+	m.mark, m.paired = -1, false
 	m.trees, m.treeErr, m.waste = map[place]*tree.Tree{}, nil, nil
 	m.loading = place{layer: -2}
 	m.liveTree, m.changes, m.bare, m.liveErr, m.polling = nil, berthapi.Changes{}, false, nil, false
@@ -185,16 +188,56 @@ func (m *Model) rows() int {
 
 // place is what the chosen row shows.
 func (m *Model) place() place {
-	if m.row >= len(m.layers) {
-		return place{layer: live}
+	p := place{layer: live}
+	if m.row < len(m.layers) {
+		p = place{layer: m.layers[m.row].Index, union: m.union}
 	}
-	return place{layer: m.layers[m.row].Index, union: m.union}
+	if m.paired {
+		p.union = false
+		p.against = m.layers[m.mark].Index + 1
+	}
+	return p
 }
 
-// below are the layers under the chosen row, the nearest first.
+// compare marks the chosen row, or shows the difference between the marked row
+// and the chosen one, whichever is the higher; the same row takes the mark away.
+func (m *Model) compare() tea.Cmd {
+	switch {
+	case m.reason != "":
+		return notice(NoticeMsg{Text: m.reason})
+	case m.mark < 0:
+		m.mark = m.row
+		return notice(NoticeMsg{Text: "marked: choose the other side and press c again"})
+	case m.mark == m.row:
+		return m.uncompare()
+	}
+	m.mark, m.row = min(m.mark, m.row), max(m.mark, m.row)
+	m.paired, m.viewer = true, nil
+	return m.showPlace()
+}
+
+// uncompare takes the mark away.
+func (m *Model) uncompare() tea.Cmd {
+	m.mark, m.paired = -1, false
+	return m.showPlace()
+}
+
+// lower are the layers under the chosen row, the nearest first.
+func (m *Model) lower() []int { return m.layersBelow(m.row) }
+
+// below are the layers that may hold the version of a file before the one
+// shown, the nearest first: the other side of a comparison, or what lies under
+// the chosen row.
 func (m *Model) below() []int {
+	if m.paired {
+		return m.layersBelow(m.mark + 1)
+	}
+	return m.lower()
+}
+
+func (m *Model) layersBelow(row int) []int {
 	var below []int
-	for _, l := range slices.Backward(m.layers[:min(m.row, len(m.layers))]) {
+	for _, l := range slices.Backward(m.layers[:min(row, len(m.layers))]) {
 		below = append(below, l.Index)
 	}
 	return below
@@ -205,6 +248,9 @@ func (m *Model) choose(row int) tea.Cmd {
 	row = max(0, min(row, m.rows()-1))
 	if row != m.row {
 		m.viewer = nil
+		if m.paired {
+			m.mark, m.paired = -1, false
+		}
 	}
 	m.row = row
 	return m.showPlace()
@@ -214,7 +260,7 @@ func (m *Model) choose(row int) tea.Cmd {
 func (m *Model) showPlace() tea.Cmd {
 	p := m.place()
 	m.treeErr = nil
-	if p.layer == live {
+	if p.layer == live && p.against == 0 {
 		if m.liveTree != nil {
 			m.setTree(m.liveTree)
 		} else {

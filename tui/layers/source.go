@@ -35,9 +35,10 @@ func (s source) open(ctx context.Context, f file) (io.ReadCloser, error) {
 		return r, err
 	}
 	r, err := s.layer(ctx, f.place.layer, f.path)
-	// In a union the file may come from any layer below.
-	for _, n := range f.below {
-		if !f.place.union || !errdefs.IsNotFound(err) {
+	// In a union the file may come from any layer below; so it may in a
+	// comparison, which is one of unions.
+	for _, n := range f.here {
+		if !f.place.union && f.place.against == 0 || !errdefs.IsNotFound(err) {
 			break
 		}
 		r, err = s.layer(ctx, n, f.path)

@@ -82,7 +82,7 @@ func (m *Model) gotTree(msg treeMsg) tea.Cmd {
 		rest = msg.more.rest
 	} else {
 		m.loading = place{layer: -2}
-		if msg.err == nil {
+		if msg.err == nil && msg.place.layer != live {
 			m.remember(msg.place, msg.tree)
 		}
 	}
@@ -98,6 +98,7 @@ func (m *Model) gotTree(msg treeMsg) tea.Cmd {
 func (m *Model) gotLive(msg liveMsg) tea.Cmd {
 	m.polling = false
 	m.now, m.liveErr, m.bare = msg.at, msg.err, msg.bare
+	var again tea.Cmd
 	switch {
 	case msg.err != nil && errdefs.IsNotFound(msg.err):
 		return nil // the container is gone
@@ -109,15 +110,20 @@ func (m *Model) gotLive(msg liveMsg) tea.Cmd {
 			m.changed = newest(msg.changes)
 		}
 		m.changes, m.liveTree = msg.changes, msg.tree
-		if m.loaded && m.place().layer == live {
+		switch p := m.place(); {
+		case !m.loaded || p.layer != live:
+		case p.against == 0:
 			m.setTree(msg.tree)
+		default: // a comparison with the container follows it
+			delete(m.trees, p)
+			again = m.loadTree(p)
 		}
 	}
 	if !m.visible {
-		return nil
+		return again
 	}
 	m.polling = true
-	return m.schedule(msg.took)
+	return tea.Batch(again, m.schedule(msg.took))
 }
 
 // newest is the time of the last change to a file.
@@ -186,6 +192,8 @@ func (m *Model) pressed(k tea.KeyPressMsg) tea.Cmd {
 		m.typing = &edit.Field{}
 		m.typing.Set(m.filter.String())
 		m.focus = onFiles
+	case key.Matches(k, b.compare):
+		return m.compare()
 	case key.Matches(k, b.union):
 		m.union = !m.union
 		return m.showPlace()
@@ -206,6 +214,8 @@ func (m *Model) back() tea.Cmd {
 	case m.filter.Active():
 		m.filter = list.Filter{}
 		m.change(m.setMatch)
+	case m.mark >= 0:
+		return m.uncompare()
 	default:
 		return func() tea.Msg { return CloseMsg{} }
 	}
@@ -300,7 +310,7 @@ func (m *Model) open(n tree.Node, info tree.Info) tea.Cmd {
 		return notice(NoticeMsg{Text: "only regular files can be viewed, this is a " + typeName(info.Mode)})
 	}
 	m.fileSeq++
-	f := file{path: m.view.Tree().Path(n), kind: info.Kind, place: m.place(), below: m.below()}
+	f := file{path: m.view.Tree().Path(n), kind: info.Kind, place: m.place(), here: m.lower(), below: m.below()}
 	m.viewer = &viewer{file: f, seq: m.fileSeq, loading: true, pager: pager.New(pager.Static(nil), false)}
 	m.focus = onFile
 	return m.loadFile(f, m.fileSeq)

@@ -114,7 +114,12 @@ func (m *Model) drawLayers(width, height int) []string {
 		return nil
 	}
 	mode := ""
-	if m.union {
+	switch {
+	case m.paired:
+		mode = "A ⇄ B"
+	case m.mark >= 0:
+		mode = "A, then c for B"
+	case m.union:
 		mode = "union"
 	}
 	lines := []string{m.heading("Layers "+text.Clean(m.Title()), mode, width, m.focus == onLayers)}
@@ -160,7 +165,12 @@ func (m *Model) layerRow(i, width int) string {
 			step = text.Clean(m.liveErr.Error())
 		}
 	}
-	if i == m.row {
+	switch {
+	case i == m.mark:
+		mark = "A"
+	case i == m.row && m.paired:
+		mark = "B"
+	case i == m.row:
 		mark = "▌"
 	}
 	line := fmt.Sprintf("%s%6s %6s  ", mark, bytes, hidden)

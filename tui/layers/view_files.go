@@ -79,7 +79,7 @@ func (m *Model) totals() string {
 
 // noFiles says why there are none.
 func (m *Model) noFiles() []string {
-	isLive := m.place().layer == live
+	isLive := m.place().layer == live && !m.paired
 	switch {
 	case isLive && m.liveErr != nil:
 		return []string{"the live difference cannot be read: " + m.liveErr.Error()}
@@ -93,6 +93,8 @@ func (m *Model) noFiles() []string {
 		return []string{"the files cannot be read: " + m.treeErr.Error()}
 	case m.loading == m.place():
 		return []string{"reading the files …"}
+	case m.paired && m.view.Tree().Len() == 0:
+		return []string{"the two sides are the same"}
 	case m.filter.Active():
 		return []string{"no name matches /" + m.filter.String() + "   esc shows all"}
 	case m.view.Tree().Len() > 0:
