@@ -71,3 +71,47 @@ func TestShapes(t *testing.T) {
 		t.Errorf("center: %v", c)
 	}
 }
+
+// The focused panel is never smaller than the others, and none is lost while
+// there is room for it.
+func TestTheFocusedPanelGrows(t *testing.T) {
+	for panels := 1; panels <= 7; panels++ {
+		for h := NarrowHeight; h <= 100; h += 5 {
+			for focused := range panels {
+				s := Of(Input{Width: 120, Height: h, Panels: panels, Focused: focused})
+				for i, r := range s.Panels {
+					if r.Dy() > s.Panels[focused].Dy() {
+						t.Fatalf("%d panels in %d rows: %d is taller than the focused %d", panels, h, i, focused)
+					}
+					if r.Dy() < 3 {
+						t.Fatalf("%d panels in %d rows: %d has %d rows", panels, h, i, r.Dy())
+					}
+				}
+			}
+		}
+	}
+	if s := Of(Input{Width: 120, Height: 36, Panels: 2, Focused: 9}); s.Panels[0].Empty() {
+		t.Error("a focus that does not exist hides the first panel")
+	}
+	if s := Of(Input{Width: 120, Height: 36}); s.Detail.Empty() {
+		t.Error("without panels there is no detail")
+	}
+}
+
+func TestZoomGivesTheDetailAll(t *testing.T) {
+	for _, w := range []int{60, 120, 240} {
+		s := Of(Input{Width: w, Height: 40, Panels: 2, Zoom: true, Strip: true})
+		if s.Detail.Dx() != w || !s.Side.Empty() || !s.Panels[0].Empty() {
+			t.Errorf("%d columns: %+v", w, s)
+		}
+	}
+}
+
+func TestTheCommandLogWaitsForRoom(t *testing.T) {
+	if s := Of(Input{Width: 80, Height: 12, Panels: 2, LogLines: 5}); !s.Commands.Empty() {
+		t.Errorf("in 12 rows: %v", s.Commands)
+	}
+	if s := Of(Input{Width: 80, Height: 60, Panels: 2, LogLines: 5}); s.Commands.Dy() != 7 {
+		t.Errorf("in 60 rows: %v", s.Commands)
+	}
+}
