@@ -110,6 +110,7 @@ func (m *model) typeFilter(msg tea.Msg) tea.Cmd {
 	return nil
 }
 
+// applyFilter filters the list, or searches the detail, wherever the focus is.
 func (m *model) applyFilter(s string) {
 	if m.detail {
 		re := list.Regexp(s)
@@ -142,6 +143,7 @@ func (m *model) filterText() string {
 	return m.imgs.Filter().String()
 }
 
+// beginFilter starts typing, with what is in effect already.
 func (m *model) beginFilter() {
 	f := &edit.Field{}
 	f.Set(m.filterText())

@@ -80,6 +80,7 @@ type model struct {
 // commandLogLines is how much of the command log is shown, and kept times 40.
 const commandLogLines = 5
 
+// newModel is a console that knows nothing of its engine yet.
 func newModel(o Options, f *feed.Feed) *model {
 	th := theme.ANSI16()
 	m := &model{

@@ -16,6 +16,7 @@ import (
 // say of theirs.
 type help struct{ pager *pager.Pager }
 
+// newHelp is the help at its top, laid out for the screen of the moment.
 func newHelp(m *model) *help {
 	return &help{pager: pager.New(pager.Static(helpLines(m, min(m.width-6, 150))), false)}
 }
@@ -26,6 +27,8 @@ type section struct {
 	rows  [][2]string
 }
 
+// helpSections collects the keys: the map's by scope, then those of the panes
+// that have their own.
 func helpSections(m *model) []section {
 	var out []section
 	for _, s := range m.keys.Scopes() {
@@ -86,6 +89,7 @@ func helpLines(m *model, width int) []string {
 	return text.Beside(blocks...)
 }
 
+// update scrolls with the keys of the detail.
 func (o *help) update(m *model, msg tea.Msg) (bool, tea.Cmd) {
 	k, ok := msg.(tea.KeyPressMsg)
 	if !ok {
@@ -115,6 +119,7 @@ func (o *help) update(m *model, msg tea.Msg) (bool, tea.Cmd) {
 	return false, nil
 }
 
+// box draws the help; it is laid out again, since the screen may have changed.
 func (o *help) box(m *model, width, height int) (theme.Frame, []string) {
 	lines := helpLines(m, min(width-2, 150))
 	w := 0

@@ -26,10 +26,12 @@ type menu struct {
 	cursor  int
 }
 
+// newMenu is a menu with a way out added at its end.
 func newMenu(title string, choices ...choice) *menu {
 	return &menu{title: title, choices: append(choices, choice{key: "n", label: "cancel", run: func() tea.Cmd { return nil }})}
 }
 
+// update moves, or takes a choice by its key or by enter.
 func (o *menu) update(_ *model, msg tea.Msg) (bool, tea.Cmd) {
 	k, ok := msg.(tea.KeyPressMsg)
 	if !ok {
@@ -53,6 +55,7 @@ func (o *menu) update(_ *model, msg tea.Msg) (bool, tea.Cmd) {
 	return false, nil
 }
 
+// box draws a line for each choice: its key, what it does, the command for it.
 func (o *menu) box(m *model, width, _ int) (theme.Frame, []string) {
 	label, hint := 0, 0
 	for _, c := range o.choices {
@@ -72,6 +75,8 @@ func (o *menu) box(m *model, width, _ int) (theme.Frame, []string) {
 	return theme.Frame{Title: m.theme.Strong.Render(o.title), Footer: m.theme.Dim.Render("⏎ does it  esc cancels")}, append(lines, "")
 }
 
+// askRemove asks how to remove what is chosen. What runs can only be removed
+// with force, so that is what the first line says.
 func (m *model) askRemove() tea.Cmd {
 	chosen := m.conts.Chosen()
 	if m.panel != containers || len(chosen) == 0 {
@@ -101,6 +106,7 @@ func (m *model) askRemove() tea.Cmd {
 	return nil
 }
 
+// askKill asks before it kills: a key that is near others must not lose work.
 func (m *model) askKill(v verb) tea.Cmd {
 	chosen := m.conts.Chosen()
 	if m.panel != containers || len(chosen) == 0 {
@@ -111,6 +117,7 @@ func (m *model) askKill(v verb) tea.Cmd {
 	return nil
 }
 
+// askRemoveImage asks how to remove the chosen images, and says who uses them.
 func (m *model) askRemoveImage() tea.Cmd {
 	chosen := m.imgs.Chosen()
 	if m.panel != images || len(chosen) == 0 {
@@ -142,6 +149,7 @@ type prompt struct {
 	run   func(string) tea.Cmd
 }
 
+// update edits the line until enter or escape.
 func (o *prompt) update(_ *model, msg tea.Msg) (bool, tea.Cmd) {
 	if k, ok := msg.(tea.KeyPressMsg); ok {
 		switch k.String() {
@@ -158,12 +166,14 @@ func (o *prompt) update(_ *model, msg tea.Msg) (bool, tea.Cmd) {
 	return false, nil
 }
 
+// box draws the line and under it what enter will do.
 func (o *prompt) box(m *model, width, _ int) (theme.Frame, []string) {
 	w := min(60, width-2)
 	lines := []string{"", " " + o.field.View(w-2, true) + " ", "", text.Fit(" "+m.theme.Dim.Render(text.Fit(o.hint(o.field.Value()), w-2)), w)}
 	return theme.Frame{Title: m.theme.Strong.Render(o.title), Footer: m.theme.Dim.Render("⏎ does it  esc cancels")}, lines
 }
 
+// askTag asks for another name of the selected image, beginning with its own.
 func (m *model) askTag() tea.Cmd {
 	i, ok := m.currentImage()
 	if !ok {

@@ -18,6 +18,7 @@ type palette struct {
 	cursor int
 }
 
+// newPalette offers what can be done where the focus is.
 func newPalette(m *model) *palette {
 	p := &palette{all: m.applicable()}
 	p.find()
@@ -27,9 +28,11 @@ func newPalette(m *model) *palette {
 // source gives fuzzy the text of each action.
 type source []keymap.Binding
 
+// String is what letters are looked for in: the action's name and its help.
 func (s source) String(i int) string { return string(s[i].Action) + " " + s[i].Help }
 func (s source) Len() int            { return len(s) }
 
+// find filters the actions, the best match first.
 func (o *palette) find() {
 	o.shown, o.cursor = o.all, 0
 	if o.field.Value() == "" {
@@ -41,6 +44,7 @@ func (o *palette) find() {
 	}
 }
 
+// update types letters, moves, or does the action under the cursor.
 func (o *palette) update(m *model, msg tea.Msg) (bool, tea.Cmd) {
 	if k, ok := msg.(tea.KeyPressMsg); ok {
 		switch k.String() {
@@ -66,6 +70,7 @@ func (o *palette) update(m *model, msg tea.Msg) (bool, tea.Cmd) {
 	return false, nil
 }
 
+// box draws the line that is typed and the actions, each with its key.
 func (o *palette) box(m *model, width, height int) (theme.Frame, []string) {
 	w := min(76, width-2)
 	rows := max(min(14, height-4), 1)

@@ -30,6 +30,8 @@ func newRunForm(m *model) *runForm {
 	return &runForm{form.New(image, known)}
 }
 
+// update edits the form; once it is right the engine is asked, and the form
+// stays until it has answered.
 func (o *runForm) update(m *model, msg tea.Msg) (bool, tea.Cmd) {
 	switch o.form.Update(msg) {
 	case form.Cancelled:
@@ -50,6 +52,7 @@ func (o *runForm) update(m *model, msg tea.Msg) (bool, tea.Cmd) {
 // failed puts the engine's answer into the form, so that it can be mended.
 func (o *runForm) failed(err error) { o.form.Refused(clean(err)) }
 
+// box draws the form.
 func (o *runForm) box(m *model, width, height int) (theme.Frame, []string) {
 	lines := o.form.Lines(m.theme, min(84, width-2), height-2)
 	return theme.Frame{Title: m.theme.Strong.Render("run an image"), Footer: m.theme.Dim.Render("⏎ runs it  tab next  esc cancels")}, lines

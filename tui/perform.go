@@ -170,6 +170,7 @@ func (m *model) open() tea.Cmd {
 	return nil
 }
 
+// focus goes to a panel and out of whatever covers it.
 func (m *model) focus(p panel) {
 	m.panel, m.detail, m.zoom, m.filter = p, false, false, nil
 }
@@ -199,6 +200,7 @@ type lister interface {
 	Len() int
 }
 
+// list is the list of the focused panel.
 func (m *model) list() lister {
 	if m.panel == containers {
 		return m.conts
@@ -245,6 +247,7 @@ func (m *model) move(a keymap.Action) tea.Cmd {
 	return nil
 }
 
+// nextOrder sorts the focused list in the next of its orders.
 func (m *model) nextOrder() {
 	orders := [panelCount][]state.Order{containerOrders, imageOrders}[m.panel]
 	m.order[m.panel] = (m.order[m.panel] + 1) % len(orders)
@@ -341,6 +344,7 @@ func (m *model) copyName() tea.Cmd {
 	return nil
 }
 
+// copyID copies the whole ID of the selected row.
 func (m *model) copyID() tea.Cmd {
 	if c, ok := m.current(); ok {
 		return m.copy(c.ID, c.ID)

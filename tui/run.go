@@ -48,6 +48,7 @@ type Options struct {
 // for its frame on average.
 const framesPerSecond = 40
 
+// validate fills in the defaults and says what is missing.
 func (o Options) validate() (Options, error) {
 	if o.Client == nil {
 		return o, errors.New("starting the console: no engine client")

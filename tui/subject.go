@@ -122,6 +122,7 @@ func (m *model) openLogs(id string, whole bool) tea.Cmd {
 	return m.feed.OpenLogs(ctx, id, m.streams, tail)
 }
 
+// stopLogs gives up the stream that is open, if one is.
 func (m *model) stopLogs() {
 	if m.logsCancel != nil {
 		m.logsCancel()

@@ -27,6 +27,8 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return m, tea.Batch(cmd, m.sync(), m.tick())
 }
 
+// handle sends a message to where it belongs. What it does not know belongs to
+// one of the embedded panes, which keep their messages to themselves.
 func (m *model) handle(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
@@ -251,6 +253,7 @@ func (m *model) ended(msg term.EndedMsg) {
 	}
 }
 
+// notice shows what an embedded pane has to say.
 func (m *model) notice(s string, err error) {
 	switch {
 	case err != nil && s != "":

@@ -66,6 +66,7 @@ func (m *model) measure(s feed.Stats) {
 	}
 }
 
+// push appends a value to a history, which forgets its oldest.
 func push(list []float64, v float64) []float64 {
 	if len(list) == historyLen {
 		copy(list, list[1:])

@@ -22,6 +22,7 @@ type verb struct {
 	do                func(ctx context.Context, c *client.Client, id string) error
 }
 
+// plain is the command line of a verb that takes a name only.
 func plain(name string) func(state.Container) string {
 	return func(c state.Container) string { return "berth " + name + " " + c.Name }
 }
@@ -168,6 +169,7 @@ func (m *model) imageVerb(d feed.Done, command func(state.Image) string, do func
 	return tea.Batch(cmds...)
 }
 
+// removeImages removes the chosen names, and the images that lose their last one.
 func (m *model) removeImages(force bool) tea.Cmd {
 	flags := ""
 	if force {
@@ -181,6 +183,7 @@ func (m *model) removeImages(force bool) tea.Cmd {
 		})
 }
 
+// tagImage gives an image another name.
 func (m *model) tagImage(i state.Image, name string) tea.Cmd {
 	m.note("berth tag " + i.Ref() + " " + name)
 	return m.feed.Do(feed.Done{Verb: "tag", Past: "tagged " + i.Title() + " as", Name: name},

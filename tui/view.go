@@ -166,6 +166,7 @@ func (m *model) keyLine(width int) string {
 	return text.Fit(b.String(), width)
 }
 
+// leaderKeys shows what the shell's leader can be followed by.
 func (m *model) leaderKeys() string {
 	var out []string
 	for _, k := range m.shell.Keys() {

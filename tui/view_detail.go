@@ -81,6 +81,7 @@ func (m *model) detailTitle() string {
 	return name + line
 }
 
+// emptyDetail teaches what to type when nothing is selected.
 func (m *model) emptyDetail(width int) []string {
 	if loaded, _ := m.state.Loaded(); !loaded {
 		if m.gone != nil {
@@ -94,6 +95,8 @@ func (m *model) emptyDetail(width int) []string {
 	return m.teach(width, "a container: a process with its own files", "R", "runs an image", "3", "goes to the images", "?", "shows all keys", ":", "finds an action by name")
 }
 
+// drawLogs draws the log of the selected container; while another one's is still
+// in the view, nothing.
 func (m *model) drawLogs(w, h int) []string {
 	c, ok := m.current()
 	if !ok || m.logs.Container != c.ID {
@@ -112,6 +115,7 @@ func (m *model) drawLogs(w, h int) []string {
 	return m.logs.Lines(w, h, empty)
 }
 
+// drawInspect draws the JSON of what is selected, as soon as it is there.
 func (m *model) drawInspect(w, h int) (lines []string, footer string) {
 	if m.inspectErr != nil {
 		return m.teach(w, m.inspectErr.Error()), ""
@@ -187,6 +191,7 @@ func (m *model) boxed(title string, lines []string, width, height int) []string 
 	return frame(title, false).Draw(m.theme, lines, width, height)
 }
 
+// facts is one line about a container: image, command, ports.
 func (m *model) facts(c state.Container) string {
 	parts := []string{m.theme.Info.Render(c.Image), c.Command}
 	if c.Ports != "" {
@@ -195,6 +200,7 @@ func (m *model) facts(c state.Container) string {
 	return strings.Join(parts, m.theme.Dim.Render(" · "))
 }
 
+// imageStrip is drawStrip for an image.
 func (m *model) imageStrip(i state.Image, width, height int) []string {
 	used := "used by no container"
 	if n := m.state.UsedBy(i.ID); n > 0 {

@@ -14,10 +14,12 @@ import (
 	"berth/tui/theme"
 )
 
+// frame is a frame with a title and nothing else.
 func frame(title string, focused bool) theme.Frame {
 	return theme.Frame{Title: title, Focused: focused}
 }
 
+// rule is a horizontal line.
 func rule(width int) string { return strings.Repeat("─", max(width, 0)) }
 
 // size writes bytes in at most five cells: 71M, 1.2G, 812k.
@@ -73,6 +75,7 @@ func (m *model) panelTitle(key, name string, shown, total int, focused bool) str
 	return m.theme.Dim.Render(key) + " " + style.Render(name) + " " + m.theme.Dim.Render(count)
 }
 
+// containersFooter says in which order the list is, and what A would show.
 func (m *model) containersFooter() string {
 	s := "A running only"
 	if !m.showAll {
@@ -150,6 +153,8 @@ func (m *model) containerRow(c state.Container, width int) string {
 	return " " + m.glyph(c) + " " + name + " " + right
 }
 
+// containerFacts is the right side of a row: what is going on, else how it
+// ended, else its load and ports, as much as fits in a row of the given width.
 func (m *model) containerFacts(c state.Container, width int) string {
 	th := m.theme
 	switch {
@@ -219,6 +224,7 @@ func (m *model) emptyContainers(width int) []string {
 	return m.teach(width, "no containers yet", "R", "runs an image", ":", "finds everything else")
 }
 
+// emptyImages teaches how images come in.
 func (m *model) emptyImages(width int) []string {
 	if _, loaded := m.state.Loaded(); !loaded {
 		return nil

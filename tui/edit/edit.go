@@ -38,6 +38,7 @@ func (f *Field) Update(msg tea.Msg) bool {
 	return false
 }
 
+// key handles one key. The names are those of readline, as every shell has them.
 func (f *Field) key(k tea.KeyPressMsg) bool {
 	switch k.String() {
 	case "left", "ctrl+b":
@@ -71,17 +72,21 @@ func (f *Field) key(k tea.KeyPressMsg) bool {
 	return true
 }
 
+// insert puts text at the cursor, which goes behind it.
 func (f *Field) insert(s string) {
 	r := []rune(s)
 	f.runes = slices.Insert(f.runes, f.pos, r...)
 	f.pos += len(r)
 }
 
+// remove takes out the runes [from, to); the cursor goes where they were.
 func (f *Field) remove(from, to int) {
 	f.runes = slices.Delete(f.runes, from, to)
 	f.pos = from
 }
 
+// wordStart is where the word before the cursor begins; words are what blanks
+// part, as ctrl+w of a shell sees them.
 func (f *Field) wordStart() int {
 	i := f.pos
 	for i > 0 && unicode.IsSpace(f.runes[i-1]) {
@@ -93,6 +98,7 @@ func (f *Field) wordStart() int {
 	return i
 }
 
+// wordEnd is where the word after the cursor ends.
 func (f *Field) wordEnd() int {
 	i := f.pos
 	for i < len(f.runes) && unicode.IsSpace(f.runes[i]) {

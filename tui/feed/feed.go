@@ -158,6 +158,8 @@ func (f *Feed) session() error {
 	}
 }
 
+// version tells the engine's name, for the header. An engine that does not say
+// is no error: the header leaves it out.
 func (f *Feed) version(ctx context.Context) {
 	v, err := f.c.ServerVersion(ctx, client.ServerVersionOptions{})
 	if err == nil {

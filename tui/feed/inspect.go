@@ -34,6 +34,7 @@ func (f *Feed) InspectImage(id string) tea.Cmd {
 	})
 }
 
+// inspect runs get and indents what it brought.
 func (f *Feed) inspect(id string, get func() (json.RawMessage, error)) tea.Cmd {
 	return func() tea.Msg {
 		raw, err := get()

@@ -46,6 +46,8 @@ func (f *Feed) OpenLogs(ctx context.Context, id string, stream int, tail string)
 	}
 }
 
+// readLogs is one stream from its opening to its end. The container is asked
+// about first, since only its configuration tells whether the stream is framed.
 func (f *Feed) readLogs(ctx context.Context, id string, stream int, tail string) error {
 	info, err := f.c.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
 	if err != nil {
@@ -80,10 +82,12 @@ type batcher struct {
 	deliver func([]logs.Line)
 }
 
+// newBatcher delivers batches to a function, which may block.
 func newBatcher(deliver func([]logs.Line)) *batcher {
 	return &batcher{wake: make(chan struct{}, 1), room: make(chan struct{}, 1), ended: make(chan struct{}), deliver: deliver}
 }
 
+// add appends a line, and waits while too many are pending.
 func (b *batcher) add(ctx context.Context, l logs.Line) {
 	b.mu.Lock()
 	b.pending = append(b.pending, l)
@@ -98,6 +102,7 @@ func (b *batcher) add(ctx context.Context, l logs.Line) {
 	}
 }
 
+// close says that no line comes any more; run delivers the rest and returns.
 func (b *batcher) close() { close(b.ended) }
 
 // run delivers until the stream has ended and all of it is delivered.
@@ -135,6 +140,7 @@ func (b *batcher) run(ctx context.Context) {
 	}
 }
 
+// poke fills a channel of size one; a poke that is pending already is enough.
 func poke(ch chan struct{}) {
 	select {
 	case ch <- struct{}{}:

@@ -56,6 +56,7 @@ func (f *Feed) Poll(ids []string) tea.Cmd {
 	}
 }
 
+// sample takes one look at a container's counters.
 func (f *Feed) sample(id string) (Sample, error) {
 	res, err := f.c.ContainerStats(f.ctx, id, client.ContainerStatsOptions{})
 	if err != nil {
@@ -69,6 +70,7 @@ func (f *Feed) sample(id string) (Sample, error) {
 	return sampleOf(s), nil
 }
 
+// sampleOf reads the counters as docker's own stats command does.
 func sampleOf(s container.StatsResponse) Sample {
 	out := Sample{
 		CPU:    s.CPUStats.CPUUsage.TotalUsage,

@@ -111,6 +111,7 @@ func (f *Form) Update(msg tea.Msg) Result {
 	return Going
 }
 
+// submit checks all fields; the first that is wrong gets the cursor.
 func (f *Form) submit() Result {
 	if f.busy {
 		return Going
@@ -148,6 +149,7 @@ func (f *Form) choose(now Field, key string) bool {
 	return true
 }
 
+// toggle switches a box, if the field is one.
 func (f *Form) toggle(now Field) bool {
 	switch now {
 	case TTY:
@@ -228,6 +230,7 @@ func (f *Form) foot(th theme.Theme, width int, errs map[Field]error) []string {
 	return out
 }
 
+// value draws the right side of a field in w cells.
 func (f *Form) value(name Field, w int, here bool) string {
 	box := func(on bool) string {
 		if on {

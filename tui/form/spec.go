@@ -164,6 +164,8 @@ func (s Spec) Line() string {
 	return strings.Join(args, " ")
 }
 
+// parseEnv reads NAME=value words. A bare NAME, which docker's command takes
+// from its own environment, is refused: the console's is not the user's shell.
 func parseEnv(s string) ([]string, error) {
 	words, err := Words(s)
 	for _, w := range words {
@@ -218,6 +220,8 @@ func ParsePorts(s string) (network.PortSet, network.PortMap, error) {
 	return set, bindings, nil
 }
 
+// parseVolumes reads source:target[:options] words. Relative sources are
+// refused, since the engine would read them from its own directory.
 func parseVolumes(s string) ([]string, error) {
 	words, err := Words(s)
 	for _, w := range words {
@@ -236,6 +240,8 @@ func parseVolumes(s string) ([]string, error) {
 	return words, err
 }
 
+// parseMemory reads an amount with a unit; 6 MiB is the least that the Engine
+// API accepts.
 func parseMemory(s string) (int64, error) {
 	if s == "" {
 		return 0, nil
@@ -250,6 +256,7 @@ func parseMemory(s string) (int64, error) {
 	return n, nil
 }
 
+// parseRestart reads policy[:retries].
 func parseRestart(s string) (container.RestartPolicy, error) {
 	name, count, counted := strings.Cut(s, ":")
 	if name == "" {

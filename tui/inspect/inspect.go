@@ -48,6 +48,7 @@ func Colour(th theme.Theme, line string) string {
 	return indent + key + value(th, body) + comma
 }
 
+// value paints a JSON value by its first letter.
 func value(th theme.Theme, s string) string {
 	switch {
 	case s == "":

@@ -58,6 +58,8 @@ func (l *List[T]) SetFilter(f Filter) {
 // Filter is the filter in effect.
 func (l *List[T]) Filter() Filter { return l.filter }
 
+// refilter makes the shown rows anew and puts the cursor back on a row, or
+// leaves it at its place when that row is not shown any more.
 func (l *List[T]) refilter(current string) {
 	l.shown = l.shown[:0]
 	for _, r := range l.all {
@@ -71,6 +73,7 @@ func (l *List[T]) refilter(current string) {
 	l.clamp()
 }
 
+// index is the place of a row among the shown ones, or -1.
 func (l *List[T]) index(id string) int {
 	if id == "" {
 		return -1
@@ -78,6 +81,7 @@ func (l *List[T]) index(id string) int {
 	return slices.IndexFunc(l.shown, func(r T) bool { return l.id(r) == id })
 }
 
+// clamp keeps the cursor on a row and the window over the cursor.
 func (l *List[T]) clamp() {
 	l.cursor = max(min(l.cursor, len(l.shown)-1), 0)
 	if l.height > 0 {
@@ -105,6 +109,7 @@ func (l *List[T]) Current() (row T, ok bool) {
 	return row, false
 }
 
+// currentID is the ID of the row under the cursor, or "".
 func (l *List[T]) currentID() string {
 	if r, ok := l.Current(); ok {
 		return l.id(r)

@@ -62,6 +62,7 @@ func Read(r io.Reader, mux bool, emit func(Line)) error {
 	}
 }
 
+// readLines is Read for a stream without frames: that of a terminal.
 func readLines(r io.Reader, stderr bool, p *partial, emit func(Line)) error {
 	err := p.take(r, stderr, emit)
 	p.flush(stderr, emit)
@@ -99,12 +100,14 @@ func (p *partial) take(r io.Reader, stderr bool, emit func(Line)) error {
 	}
 }
 
+// flush emits what has come of a line, if anything.
 func (p *partial) flush(stderr bool, emit func(Line)) {
 	if len(p.buf) > 0 {
 		p.force(stderr, emit)
 	}
 }
 
+// force emits the line, also when it is empty, with the time in front split off.
 func (p *partial) force(stderr bool, emit func(Line)) {
 	s := strings.TrimSuffix(string(p.buf), "\r")
 	p.buf = p.buf[:0]
@@ -115,6 +118,7 @@ func (p *partial) force(stderr bool, emit func(Line)) {
 	emit(l)
 }
 
+// indexNewline is the place of the first line end, or -1.
 func indexNewline(b []byte) int {
 	for i, c := range b {
 		if c == '\n' {

@@ -110,6 +110,7 @@ func (p *Pager) next(n int) (int, bool) {
 	return p.hits[i], true
 }
 
+// prev is the shown line before line n.
 func (p *Pager) prev(n int) (int, bool) {
 	if !p.onlyHits {
 		return n - 1, n-1 >= p.src.First()
@@ -121,6 +122,7 @@ func (p *Pager) prev(n int) (int, bool) {
 	return p.hits[i-1], true
 }
 
+// firstLine and lastLine are the ends of what is shown.
 func (p *Pager) firstLine() (int, bool) { return p.next(p.src.First() - 1) }
 func (p *Pager) lastLine() (int, bool)  { return p.prev(p.src.End()) }
 
@@ -174,6 +176,7 @@ func (p *Pager) bottom() (top, sub int) {
 	}
 }
 
+// rows is how many rows a line takes.
 func (p *Pager) rows(n int) int {
 	if !p.wrap || p.width <= 0 {
 		return 1

@@ -109,6 +109,7 @@ func runs(s Screen, y int, p Palette) []*run {
 	return out
 }
 
+// same tells whether two runs look the same.
 func (r *run) same(o *run) bool {
 	return r.fg == o.fg && r.bg == o.bg && r.bold == o.bold && r.faint == o.faint && r.underline == o.underline
 }
@@ -128,6 +129,8 @@ func look(st uv.Style, p Palette) *run {
 	return r
 }
 
+// write draws a run: its background, then its letters, or shapes for the signs
+// that must meet their neighbours without a gap.
 func (r *run) write(b *strings.Builder, y int) {
 	x, top := margin+float64(r.x)*cellWidth, margin+float64(y)*cellHeight
 	if r.bg != "" {

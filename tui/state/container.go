@@ -97,6 +97,7 @@ func Short(id string) string {
 	return id
 }
 
+// shortImage shortens an image that is named by its ID only.
 func shortImage(ref string) string {
 	if strings.HasPrefix(ref, "sha256:") {
 		return Short(ref)

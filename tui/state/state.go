@@ -287,6 +287,7 @@ func (s *State) UsedBy(imageID string) int {
 	return n
 }
 
+// b2i makes a boolean comparable.
 func b2i(b bool) int {
 	if b {
 		return 1

@@ -22,6 +22,8 @@ func Clean(s string) string { return clean(s, false) }
 // a colour never runs into what is drawn beside it.
 func CleanSGR(s string) string { return clean(s, true) }
 
+// clean walks through s sequence by sequence, as a terminal would, and keeps
+// what only draws.
 func clean(s string, keep bool) string {
 	if isPlain(s) {
 		return s
@@ -149,6 +151,7 @@ func oneWidth(cluster string, width int) (string, int) {
 	return first, wc
 }
 
+// printable tells letters and blanks from what acts on the line.
 func printable(r rune) bool {
 	return unicode.IsPrint(r) || (unicode.IsSpace(r) && r > 0x20 && r != 0x85 && r != 0x2028 && r != 0x2029)
 }

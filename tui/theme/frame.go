@@ -68,6 +68,7 @@ func edge(border Style, from, left, right, to string, width int) string {
 	return b.String()
 }
 
+// reset ends a style; a border without one has nothing to end.
 func reset(st Style) string {
 	if st == "" {
 		return ""

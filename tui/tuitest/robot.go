@@ -78,6 +78,7 @@ func Start(t testing.TB, cmd *exec.Cmd, width, height int) *Robot {
 	return r
 }
 
+// stop ends the program, at the end of the test, if it has not ended itself.
 func (r *Robot) stop() {
 	select {
 	case <-r.exited:
@@ -203,6 +204,7 @@ func (r *Robot) Screen() string {
 	return screenText(r.emu)
 }
 
+// screenText reads the cells of the emulator.
 func screenText(e *vt.Emulator) string {
 	var b strings.Builder
 	for y := range e.Height() {
