@@ -242,8 +242,8 @@ func TestSynchronisedUpdates(t *testing.T) {
 // failing is an engine whose calls fail in turn.
 type failing struct {
 	*engine
-	create, attach, inspect error
-	resizes                 int // so many fail
+	create, attach error
+	resizes        int // so many fail
 }
 
 func (f *failing) ExecCreate(ctx context.Context, id string, o client.ExecCreateOptions) (client.ExecCreateResult, error) {
