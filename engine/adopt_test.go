@@ -262,6 +262,19 @@ func TestTwoEngines(t *testing.T) {
 	if _, err := Open(r.ctx, testConfig(r.dir)); !errdefs.IsUnavailable(err) {
 		t.Errorf("a second engine on the same root: %v", err)
 	}
+	for what, cfg := range map[string]Config{
+		"another root with the same state": {Root: r.dir + "/root2", State: r.dir + "/state"},
+		"another state with the same root": {Root: r.dir + "/root", State: r.dir + "/state2"},
+	} {
+		if _, err := Open(r.ctx, cfg); !errdefs.IsUnavailable(err) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for _, cfg := range []Config{{}, {Root: "relative", State: "/x"}, {Root: r.dir + "/a:b", State: r.dir + "/s"}} {
+		if _, err := Open(r.ctx, cfg); !errdefs.IsInvalidArgument(err) {
+			t.Errorf("%+v: %v", cfg, err)
+		}
+	}
 	// The first is unharmed.
 	if _, code := r.output(shell("true")); code != 0 {
 		t.Errorf("exit code %d", code)

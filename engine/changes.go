@@ -119,7 +119,10 @@ func (cs *Containers) viewLayers(ctx context.Context, id string) (*os.File, erro
 	m := mount.Mount{Type: "bind", Source: dirs.Upper, Options: []string{"rbind", "ro"}}
 	if len(dirs.Lower) > 0 {
 		layers := append([]string{dirs.Upper}, dirs.Lower...)
-		m = mount.Mount{Type: "overlay", Source: "overlay", Options: []string{"ro", "lowerdir=" + strings.Join(layers, ":")}}
+		m = mount.Mount{Type: "overlay", Source: "overlay", Options: []string{
+			// As the snapshotter mounts them, whatever the kernel's defaults are.
+			"ro", "index=off", "redirect_dir=off", "metacopy=off", "lowerdir=" + strings.Join(layers, ":"),
+		}}
 	}
 	tree, err := m.Tree()
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"berth/engine/events"
@@ -63,6 +64,10 @@ type Engine struct {
 func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if !filepath.IsAbs(cfg.Root) || !filepath.IsAbs(cfg.State) {
 		return nil, fmt.Errorf("open engine: root %q and state %q must be absolute paths: %w", cfg.Root, cfg.State, errdefs.ErrInvalidArgument)
+	}
+	if strings.Contains(cfg.Root, ":") {
+		// overlayfs separates layers with it.
+		return nil, fmt.Errorf("open engine: root %q must not have a colon in its path: %w", cfg.Root, errdefs.ErrInvalidArgument)
 	}
 	cfg.Root, cfg.State = filepath.Clean(cfg.Root), filepath.Clean(cfg.State)
 	if cfg.Log == nil {
