@@ -53,7 +53,7 @@ func ANSI16() Theme {
 		Info:   "\x1b[34m",
 		Mark:   "\x1b[1;35m",
 		Cursor: "\x1b[1;97;44m",
-		Faded:  "\x1b[1;4m",
+		Faded:  "\x1b[1;97;100m",
 		Match:  "\x1b[30;43m",
 		Hit:    "\x1b[1;97;45m",
 		Banner: "\x1b[1;97;41m",

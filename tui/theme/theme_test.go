@@ -34,7 +34,7 @@ func TestTheDefaultThemeReadsOnDarkAndLight(t *testing.T) {
 				t.Errorf("%s has a colour that the palette does not decide", name)
 			case len(p) == 2 && (p[0] == '3' || p[0] == '9'):
 				fore = p
-			case len(p) == 2 && p[0] == '4':
+			case len(p) == 2 && p[0] == '4', len(p) == 3 && p[:2] == "10":
 				back = p
 			}
 		}
