@@ -183,9 +183,7 @@ func (m *Model) cursorRow(line string, cursor, focused bool) string {
 	case cursor && focused:
 		return m.cfg.Theme.Cursor.Render(text.Strip(line))
 	case cursor:
-		plain := text.Strip(line)
-		short := strings.TrimRight(plain, " ")
-		return m.cfg.Theme.Faded.Render(short) + text.Spaces(len(plain)-len(short))
+		return m.cfg.Theme.Faded.Render(text.Strip(line))
 	}
 	return line
 }
