@@ -61,6 +61,7 @@ type model struct {
 	subjectSeq int
 	logs       *logs.View
 	logsCancel context.CancelFunc
+	logsGate   *feed.Gate
 	streams    int
 	inspectID  string
 	inspectErr error
@@ -90,7 +91,7 @@ func newModel(o Options, f *feed.Feed) *model {
 		imgs:    list.New(state.Image.Key, state.Image.Match),
 		showAll: true,
 		usage:   map[string]*usage{},
-		logs:    logs.NewView(th),
+		logs:    logs.NewView(th), logsGate: &feed.Gate{},
 	}
 	m.inspector = pager.New(pager.Static(nil), false)
 	m.shell = term.New(term.Config{Engine: o.Client, Go: f.Go})

@@ -7,6 +7,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"berth/tui/feed"
 	"berth/tui/inspect"
 	"berth/tui/layers"
 	"berth/tui/logs"
@@ -119,7 +120,8 @@ func (m *model) openLogs(id string, whole bool) tea.Cmd {
 	m.logs.Reset(id, m.streams, whole)
 	ctx, cancel := context.WithCancel(m.feed.Context())
 	m.logsCancel = cancel
-	return m.feed.OpenLogs(ctx, id, m.streams, tail)
+	m.logsGate = &feed.Gate{}
+	return m.feed.OpenLogs(ctx, id, m.streams, tail, m.logsGate)
 }
 
 // stopLogs gives up the stream that is open, if one is.

@@ -24,6 +24,7 @@ import (
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := m.handle(msg)
 	m.resizePanes()
+	m.logsGate.Hold(m.logs.Held())
 	return m, tea.Batch(cmd, m.sync(), m.tick())
 }
 

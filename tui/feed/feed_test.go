@@ -191,7 +191,7 @@ func TestLogsComeInBatchesAndEnd(t *testing.T) {
 			}
 		},
 	})
-	end, ok := f.OpenLogs(t.Context(), "a", 3, "7")().(LogEnd)
+	end, ok := f.OpenLogs(t.Context(), "a", 3, "7", &Gate{})().(LogEnd)
 	if !ok || end.Err != nil || end.Stream != 3 {
 		t.Fatalf("%+v", end)
 	}
@@ -209,12 +209,12 @@ func TestLogsComeInBatchesAndEnd(t *testing.T) {
 	if n != 20000 {
 		t.Errorf("%d lines", n)
 	}
-	if end := f.OpenLogs(t.Context(), "nobody", 4, "all")().(LogEnd); end.Err == nil {
+	if end := f.OpenLogs(t.Context(), "nobody", 4, "all", &Gate{})().(LogEnd); end.Err == nil {
 		t.Error("no error for a container that is not there")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if msg := f.OpenLogs(ctx, "a", 5, "7")(); msg != nil {
+	if msg := f.OpenLogs(ctx, "a", 5, "7", &Gate{})(); msg != nil {
 		t.Errorf("a stream that was given up says %v", msg)
 	}
 }
@@ -241,6 +241,45 @@ func TestABatcherBoundsWhatIsPending(t *testing.T) {
 	if got != all {
 		t.Errorf("%d of %d lines", got, all)
 	}
+}
+
+// A gate that is shut holds everything back and loses nothing.
+func TestAGateHoldsAStreamBack(t *testing.T) {
+	f, in := newFeed(t, map[string]http.HandlerFunc{
+		"/containers/a/json": answer(map[string]any{"Id": "a", "Config": map[string]any{"Tty": true}}),
+		"/containers/a/logs": func(w http.ResponseWriter, _ *http.Request) {
+			for i := range 1000 {
+				fmt.Fprintf(w, "line %d\n", i)
+			}
+		},
+	})
+	var gate Gate
+	gate.Hold(true)
+	gate.Hold(true)
+	done := make(chan tea.Msg)
+	go func() { done <- f.OpenLogs(t.Context(), "a", 1, "all", &gate)() }()
+	select {
+	case msg := <-done:
+		t.Fatalf("a stream behind a shut gate ends: %v", msg)
+	case <-time.After(200 * time.Millisecond): // long enough for what must not come
+	}
+	if in.mu.Lock(); len(in.msgs) != 0 {
+		t.Errorf("%d messages came through", len(in.msgs))
+	}
+	in.mu.Unlock()
+	gate.Hold(false)
+	<-done
+	n := 0
+	for _, m := range in.msgs {
+		n += len(m.(LogLines).Lines)
+	}
+	if n != 1000 {
+		t.Errorf("%d lines", n)
+	}
+	gate.Hold(true)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	gate.pass(ctx) // does not wait for a gate nobody will open
 }
 
 func TestStats(t *testing.T) {

@@ -35,10 +35,11 @@ const batchEvery = 33 * time.Millisecond
 const maxPending = 50_000
 
 // OpenLogs is the command that follows the log of a container until ctx ends.
-// tail is "all" or a number of lines.
-func (f *Feed) OpenLogs(ctx context.Context, id string, stream int, tail string) tea.Cmd {
+// tail is "all" or a number of lines. While the gate is shut nothing is sent,
+// and soon nothing is read either.
+func (f *Feed) OpenLogs(ctx context.Context, id string, stream int, tail string, gate *Gate) tea.Cmd {
 	return func() tea.Msg {
-		err := f.readLogs(ctx, id, stream, tail)
+		err := f.readLogs(ctx, id, stream, tail, gate)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -48,7 +49,7 @@ func (f *Feed) OpenLogs(ctx context.Context, id string, stream int, tail string)
 
 // readLogs is one stream from its opening to its end. The container is asked
 // about first, since only its configuration tells whether the stream is framed.
-func (f *Feed) readLogs(ctx context.Context, id string, stream int, tail string) error {
+func (f *Feed) readLogs(ctx context.Context, id string, stream int, tail string, gate *Gate) error {
 	info, err := f.c.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
 	if err != nil {
 		return fmt.Errorf("inspecting container %s: %w", id, err)
@@ -59,6 +60,7 @@ func (f *Feed) readLogs(ctx context.Context, id string, stream int, tail string)
 	}
 	defer body.Close()
 	b := newBatcher(func(lines []logs.Line) {
+		gate.pass(ctx)
 		if ctx.Err() == nil {
 			f.send(LogLines{Stream: stream, Lines: lines})
 		}

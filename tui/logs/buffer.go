@@ -49,11 +49,19 @@ func (b *Buffer) End() int { return b.dropped + len(b.lines) - b.head }
 // Dropped counts the lines that were forgotten for want of room.
 func (b *Buffer) Dropped() int { return b.dropped }
 
-// Append adds lines and forgets the oldest beyond the bounds.
-func (b *Buffer) Append(lines []Line) {
+// Full tells whether the next line costs an old one.
+func (b *Buffer) Full() bool { return len(b.lines)-b.head >= MaxLines || b.bytes >= b.maxSize }
+
+// Append adds lines and forgets the oldest beyond the bounds, unless keep is
+// set: whoever reads an old line must not lose it while looking, and stops the
+// stream instead.
+func (b *Buffer) Append(lines []Line, keep bool) {
 	b.lines = append(b.lines, lines...)
 	for _, l := range lines {
 		b.bytes += len(l.Text)
+	}
+	if keep {
+		return
 	}
 	for len(b.lines)-b.head > MaxLines || b.bytes > b.maxSize && len(b.lines)-b.head > 1 {
 		b.bytes -= len(b.lines[b.head].Text)

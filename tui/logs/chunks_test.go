@@ -70,7 +70,7 @@ func TestWhatIsNoTimeStaysText(t *testing.T) {
 func TestTimesThatAreShort(t *testing.T) {
 	b := NewBuffer(theme.Theme{})
 	b.times = true
-	b.Append([]Line{{Time: "2026-11-23T09:14:02Z", Text: "no fraction"}, {Time: "short", Text: "odd"}})
+	b.Append([]Line{{Time: "2026-11-23T09:14:02Z", Text: "no fraction"}, {Time: "short", Text: "odd"}}, false)
 	if b.Line(0) != "11-23 09:14:02 no fraction" || b.Line(1) != "odd" {
 		t.Errorf("%q %q", b.Line(0), b.Line(1))
 	}

@@ -69,7 +69,7 @@ func TestTheBufferIsBoundedAndCounts(t *testing.T) {
 	b := NewBuffer(theme.Theme{})
 	b.maxSize = 1000
 	for i := range 500 {
-		b.Append([]Line{{Text: fmt.Sprintf("line %05d", i)}})
+		b.Append([]Line{{Text: fmt.Sprintf("line %05d", i)}}, false)
 	}
 	if b.End() != 500 || b.First() != 400 || b.Dropped() != 400 {
 		t.Fatalf("lines %d to %d, dropped %d", b.First(), b.End(), b.Dropped())
@@ -78,10 +78,36 @@ func TestTheBufferIsBoundedAndCounts(t *testing.T) {
 		t.Errorf("oldest is %q", got)
 	}
 	for range 5000 {
-		b.Append([]Line{{Text: "0123456789"}})
+		b.Append([]Line{{Text: "0123456789"}}, false)
 	}
 	if len(b.lines) > 4096 {
 		t.Errorf("%d slots are held for 100 lines", len(b.lines))
+	}
+}
+
+// Someone who reads an old line keeps it: the stream has to wait.
+func TestAReaderIsNotPushedOff(t *testing.T) {
+	v := NewView(theme.Theme{})
+	v.buf.maxSize = 1000
+	for i := range 300 {
+		v.Append([]Line{{Text: fmt.Sprintf("line %05d", i)}})
+	}
+	v.Pager().SetSize(20, 3)
+	v.Pager().Scroll(-2)
+	first := v.Lines(20, 3, nil)[0]
+	if !v.Held() || !strings.Contains(v.Footer(), "held") {
+		t.Errorf("not held: %s", v.Footer())
+	}
+	for range 50 { // what was on its way
+		v.Append([]Line{{Text: "late"}})
+	}
+	if got := v.Lines(20, 3, nil)[0]; got != first {
+		t.Errorf("the view moved from %q to %q", first, got)
+	}
+	v.Pager().End()
+	v.Append([]Line{{Text: "on"}})
+	if v.Held() || v.buf.bytes > 1000 {
+		t.Errorf("held %v, %d bytes", v.Held(), v.buf.bytes)
 	}
 }
 

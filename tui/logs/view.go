@@ -43,8 +43,13 @@ func (v *View) Reset(container string, stream int, whole bool) {
 // SetTheme changes the colours.
 func (v *View) SetTheme(th theme.Theme) { v.theme, v.buf.theme = th, th }
 
-// Append adds a batch of the stream.
-func (v *View) Append(lines []Line) { v.buf.Append(lines) }
+// Append adds a batch of the stream. While the view does not follow, nothing
+// old is forgotten for it; see Held.
+func (v *View) Append(lines []Line) { v.buf.Append(lines, !v.pager.Follows()) }
+
+// Held tells whether the stream must wait: the buffer is full, and the view is
+// on lines that a new one would push out.
+func (v *View) Held() bool { return !v.pager.Follows() && v.buf.Full() }
 
 // Pager scrolls and searches the view.
 func (v *View) Pager() *pager.Pager { return v.pager }
@@ -77,6 +82,8 @@ func (v *View) Footer() string {
 	switch below := v.pager.Below(); {
 	case v.pager.Follows() && !v.Ended:
 		parts = append(parts, "follow "+v.theme.Good.Render("●"))
+	case v.Held():
+		parts = append(parts, v.theme.Warn.Render("‖ held, G goes on"))
 	case !v.pager.Follows() && below > 0:
 		parts = append(parts, v.theme.Warn.Render("▼ "+Thousands(below)+" below"))
 	}
