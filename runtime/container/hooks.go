@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 prestart is deprecated, and what Docker uses
+
 package container
 
 import (
@@ -134,7 +136,6 @@ func (b *build) createHooks() error {
 	}
 	done := make(chan error, 1)
 	go func() { // another thread, which is not in the container's namespaces
-		//lint:ignore SA1019 as above
 		err := b.c.runHooks("prestart", h.Prestart, specs.StateCreating)
 		if err == nil {
 			err = b.c.runHooks("createRuntime", h.CreateRuntime, specs.StateCreating)

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 prestart is deprecated, and what Docker uses
+
 package container
 
 import (
