@@ -47,7 +47,7 @@ func (b *build) build() error {
 	if b.proc.Paths, b.proc.Env, err = resolve(b.spec.Process); err != nil {
 		return err
 	}
-	return b.park(terminal)
+	return b.park(root, terminal)
 }
 
 // identify gives the new namespaces their names and numbers.
@@ -163,16 +163,19 @@ func (b *build) made() ([]*os.File, error) {
 }
 
 // park lets init go on to the start socket.
-func (b *build) park(terminal *os.File) error {
+func (b *build) park(root *rootfs.Rootfs, terminal *os.File) error {
 	b.prog.Become(&b.proc)
 	if err := <-b.limited; err != nil {
 		return err
 	}
-	fd := -1
-	if terminal != nil {
-		fd = int(terminal.Fd())
+	var fds []int
+	if b.o.NoPivot {
+		fds = append(fds, root.FD())
 	}
-	if err := sync.SendBuilt(b.conn, fd); err != nil {
+	if terminal != nil {
+		fds = append(fds, int(terminal.Fd()))
+	}
+	if err := sync.SendBuilt(b.conn, fds...); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
 	return receive(b.conn, sync.Ready, nil, b.describe)

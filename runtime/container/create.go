@@ -139,7 +139,7 @@ func (b *build) process() error {
 	if err != nil {
 		return err
 	}
-	b.proc = initproc.Process{Spec: b.spec.Process, Caps: sets, Seccomp: filter, CgroupNS: b.ns.New(specs.CgroupNamespace)}
+	b.proc = initproc.Process{Spec: b.spec.Process, ChangeRoot: b.o.NoPivot, Caps: sets, Seccomp: filter, CgroupNS: b.ns.New(specs.CgroupNamespace)}
 	if !b.o.NoNewKeyring {
 		b.proc.Keyring = "_ses." + b.o.ID
 	}

@@ -229,7 +229,7 @@ func (e *execution) follow() error {
 		if err := <-done; err != nil {
 			return err
 		}
-		if err := sync.SendBuilt(e.conn, -1); err != nil && !errors.Is(err, io.EOF) {
+		if err := sync.SendBuilt(e.conn); err != nil && !errors.Is(err, io.EOF) {
 			return err // end of file: the child has left a message
 		}
 	}

@@ -93,11 +93,17 @@ func TestTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	readUntil(t, m, "sleep 1000")
+	conn, err := m.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		if pids, err := c.Pids(); err != nil || time.Now().After(deadline) {
-			t.Fatalf("the command does not run: pids %v, %v", pids, err)
-		} else if len(pids) == 2 {
-			break
+		var group int
+		if err := conn.Control(func(fd uintptr) { group, _ = unix.IoctlGetInt(int(fd), unix.TIOCGPGRP) }); err != nil || time.Now().After(deadline) {
+			t.Fatalf("the command is not in the foreground: group %d, %v", group, err)
+		}
+		if group != 0 && group != c.Init().PID() {
+			break // the shell has handed the terminal over
 		}
 	}
 	if _, err := m.WriteString("\x03exit 5\n"); err != nil {

@@ -15,20 +15,21 @@ import (
 // Process is what init needs to know to become the container's process. All
 // numbers are descriptors of the parent at the time of the fork.
 type Process struct {
-	Spec     *specs.Process
-	Stdio    [3]int     // not used with a terminal
-	Chown    [3]bool    // those of Stdio to give to the command's user
-	Extra    []int      // become 3, 4, …
-	Terminal int        // of an exec that has one, which needs no Built message then
-	Await    bool       // an exec waits for Built all the same
-	Sync     int        // init's end of the build connection
-	Listen   int        // where a start is awaited; negative: run at once
-	Cgroups  []Joinable // hierarchies to join by writing to a file
-	CgroupNS bool       // make a cgroup namespace once joined
-	Proc     []ProcMount
-	Keyring  string // name of the new session keyring, "" for none
-	Caps     caps.Sets
-	Seccomp  seccomp.Filter
+	Spec       *specs.Process
+	Stdio      [3]int     // not used with a terminal
+	Chown      [3]bool    // those of Stdio to give to the command's user
+	Extra      []int      // become 3, 4, …
+	Terminal   int        // of an exec that has one, which needs no Built message then
+	Await      bool       // an exec waits for Built all the same
+	Sync       int        // init's end of the build connection
+	Listen     int        // where a start is awaited; negative: run at once
+	Cgroups    []Joinable // hierarchies to join by writing to a file
+	CgroupNS   bool       // make a cgroup namespace once joined
+	Proc       []ProcMount
+	Keyring    string // name of the new session keyring, "" for none
+	Caps       caps.Sets
+	Seccomp    seccomp.Filter
+	ChangeRoot bool // it was not pivoted to, and comes with Built
 	// Known once the root file system stands:
 	Paths []string // where the command may be, in the order to try
 	Env   []string
@@ -101,9 +102,15 @@ func (p *Program) Enter(c *Process) {
 // await waits for Built. It has to be the last operation at the fork, as what
 // the parent adds later is only seen after it.
 func (p *Program) await(c *Process) (terminal Reg) {
-	msg, fds := p.rightsMessage([]byte{0}, 1)
+	// Fewer descriptors may come than there is room for.
+	msg, fds := p.rightsMessage([]byte{0}, 2)
 	p.Expect("wait for the parent", 1, unix.SYS_RECVMSG, c.Sync, msg, unix.MSG_CMSG_CLOEXEC)
-	return fds[0]
+	if !c.ChangeRoot {
+		return fds[0]
+	}
+	p.Call("enter the root file system", unix.SYS_FCHDIR, fds[0])
+	p.Call("change root", unix.SYS_CHROOT, p.String("."))
+	return fds[1]
 }
 
 // lasting are the descriptors that init keeps while it waits.

@@ -139,6 +139,10 @@ func (r *Rootfs) Close() {
 	r.root.Close()
 }
 
+// FD is the descriptor of the root. Without pivot_root nothing but the builder is
+// in it after Pivot, and init has to change root itself.
+func (r *Rootfs) FD() int { return int(r.root.Fd()) }
+
 var propagations = map[string]int{
 	"":           0,
 	"shared":     unix.MS_SHARED | unix.MS_REC,

@@ -10,7 +10,7 @@
 //	                                     mounts /proc for its pid namespace, detached
 //	          ◄── Made, [proc mounts] ──
 //	mounts everything, pivot_root
-//	          ── Built, [terminal] ──►
+//	          ── Built, [root], [terminal] ──►
 //	                                     session, terminal, stdio, limits, user,
 //	                                     capabilities
 //	          ◄── Ready ──
@@ -126,12 +126,12 @@ func rights(oob []byte) ([]int, error) {
 	return fds, nil
 }
 
-// SendBuilt tells init that everything around it stands, and hands it the
-// terminal if there is one (otherwise terminal is negative).
-func SendBuilt(conn, terminal int) error {
+// SendBuilt tells init that everything around it stands, and hands it the root
+// if it has to go there itself, and the terminal if there is one.
+func SendBuilt(conn int, fds ...int) error {
 	var oob []byte
-	if terminal >= 0 {
-		oob = unix.UnixRights(terminal)
+	if len(fds) > 0 {
+		oob = unix.UnixRights(fds...)
 	}
 	err := unix.Sendmsg(conn, []byte{0}, oob, nil, unix.MSG_NOSIGNAL)
 	if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {

@@ -70,18 +70,18 @@ func TestMessagesAndDescriptors(t *testing.T) {
 func TestBuiltBringsTheTerminal(t *testing.T) {
 	parent, init := pair(t)
 	defer unix.Close(init)
-	for _, terminal := range []int{-1, 0} {
-		if err := SendBuilt(parent, terminal); err != nil {
+	for _, terminal := range [][]int{nil, {0}, {0, 1}} {
+		if err := SendBuilt(parent, terminal...); err != nil {
 			t.Fatal(err)
 		}
 		oob := make([]byte, 64)
 		n, oobn, _, _, err := unix.Recvmsg(init, make([]byte, 8), oob, unix.MSG_CMSG_CLOEXEC)
-		if err != nil || n != 1 || (oobn > 0) != (terminal >= 0) {
-			t.Errorf("terminal %d: %d bytes, %d of control, %v", terminal, n, oobn, err)
+		if err != nil || n != 1 || (oobn > 0) != (len(terminal) > 0) {
+			t.Errorf("descriptors %d: %d bytes, %d of control, %v", terminal, n, oobn, err)
 		}
 		fds, err := rights(oob[:oobn])
-		if err != nil {
-			t.Error(err)
+		if err != nil || len(fds) != len(terminal) {
+			t.Errorf("descriptors %v, %v", fds, err)
 		}
 		for _, fd := range fds {
 			unix.Close(fd)
@@ -95,7 +95,7 @@ func TestTheOtherSideGone(t *testing.T) {
 	if _, err := Receive(parent, nil); !errors.Is(err, io.EOF) {
 		t.Errorf("receive: %v", err)
 	}
-	if err := SendBuilt(parent, -1); !errors.Is(err, io.EOF) {
+	if err := SendBuilt(parent); !errors.Is(err, io.EOF) {
 		t.Errorf("send: %v", err)
 	}
 }
