@@ -23,6 +23,12 @@ type rule struct {
 	action uint32
 }
 
+// entry is one entry of a profile.
+type entry struct {
+	names []string
+	rules []rule
+}
+
 // parseRule turns one entry of a profile into alternatives. Conditions on
 // different arguments must all hold; of several on one argument, as in runc, any
 // one will do.
@@ -74,14 +80,11 @@ func (o outcome) same(p outcome) bool {
 }
 
 // outcomes lists what happens to every number under one audit architecture.
-func outcomes(s *specs.LinuxSeccomp, arches []arch, byDefault uint32) ([]outcome, error) {
+func outcomes(entries []entry, arches []arch, byDefault uint32) []outcome {
 	calls := map[uint32]outcome{}
 	list := []outcome{}
 	for _, a := range arches {
-		newest, err := collect(s, a, byDefault, calls)
-		if err != nil {
-			return nil, err
-		}
+		newest := collect(entries, a, byDefault, calls)
 		list = append(list, outcome{start: a.bit, byDefault: byDefault})
 		if byDefault != unix.SECCOMP_RET_ALLOW && byDefault != unix.SECCOMP_RET_LOG {
 			list = append(list, outcome{start: newest + 1, byDefault: unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)})
@@ -92,19 +95,15 @@ func outcomes(s *specs.LinuxSeccomp, arches []arch, byDefault uint32) ([]outcome
 		list = append(list, outcome{start: 1 << 30, byDefault: unix.SECCOMP_RET_KILL_THREAD})
 	}
 	sort.Slice(list, func(i, j int) bool { return list[i].start < list[j].start })
-	return merge(list, calls), nil
+	return merge(list, calls)
 }
 
 // collect adds what the profile says of the calls of one architecture and
 // returns the highest number that it names.
-func collect(s *specs.LinuxSeccomp, a arch, byDefault uint32, calls map[uint32]outcome) (newest uint32, err error) {
+func collect(entries []entry, a arch, byDefault uint32, calls map[uint32]outcome) (newest uint32) {
 	newest = a.bit
-	for _, entry := range s.Syscalls {
-		rules, err := parseRule(entry)
-		if err != nil {
-			return 0, err
-		}
-		for _, name := range entry.Names {
+	for _, e := range entries {
+		for _, name := range e.names {
 			nr, ok := a.number(name)
 			if !ok {
 				continue
@@ -114,7 +113,7 @@ func collect(s *specs.LinuxSeccomp, a arch, byDefault uint32, calls map[uint32]o
 			if !had {
 				o = outcome{start: nr, byDefault: byDefault}
 			}
-			for _, r := range rules {
+			for _, r := range e.rules {
 				if len(r.tests) == 0 {
 					// Holds always; the tests that the profile has elsewhere for
 					// this call come first, being the narrower ones.
@@ -126,7 +125,7 @@ func collect(s *specs.LinuxSeccomp, a arch, byDefault uint32, calls map[uint32]o
 			calls[nr] = o
 		}
 	}
-	return newest, nil
+	return newest
 }
 
 // merge lays the single calls over the ranges and joins neighbours that have the

@@ -127,10 +127,13 @@ func compile(s *specs.LinuxSeccomp, machine []arch) ([]unix.SockFilter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("defaultAction: %w", err)
 	}
+	entries := make([]entry, len(s.Syscalls))
 	for i, r := range s.Syscalls {
-		if _, err := parseRule(r); err != nil {
+		rules, err := parseRule(r)
+		if err != nil {
 			return nil, fmt.Errorf("syscalls[%d]: %w", i, err)
 		}
+		entries[i] = entry{r.Names, rules}
 	}
 	listed, err := selectArches(s.Architectures, machine)
 	if err != nil {
@@ -151,12 +154,8 @@ func compile(s *specs.LinuxSeccomp, machine []arch) ([]unix.SockFilter, error) {
 			}
 		}
 		listed = rest
-		ranges, err := outcomes(s, same, byDefault)
-		if err != nil {
-			return nil, err
-		}
 		section.load(offsetNumber)
-		section.tree(ranges)
+		section.tree(outcomes(entries, same, byDefault))
 		c.unlessEqual(audit, section.insns)
 	}
 	c.ret(unix.SECCOMP_RET_KILL_THREAD)

@@ -1,0 +1,59 @@
+package container
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"berth/runtime/cgroup"
+	"berth/runtime/initproc"
+	"berth/runtime/rootfs"
+	"berth/runtime/seccomp"
+)
+
+// FuzzSpec gives everything that reads a config.json before something is made
+// whatever bytes there are. It may refuse them, and must not panic.
+func FuzzSpec(f *testing.F) {
+	seed, err := json.Marshal(testSpec("true"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(seed)
+	f.Add([]byte(`{"ociVersion":"1.0.2","process":{"args":["a"],"cwd":"/","rlimits":[{"type":"RLIMIT_CPU","hard":1,"soft":1}]},"linux":{"namespaces":[{"type":"mount"}],"seccomp":{"defaultAction":"SCMP_ACT_ERRNO","architectures":["SCMP_ARCH_X86"],"syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW","args":[{"index":1,"value":2,"valueTwo":3,"op":"SCMP_CMP_MASKED_EQ"}]}]},"resources":{"devices":[{"allow":true,"type":"c","access":"r"}],"memory":{"limit":-1,"swap":5}}}}`))
+	f.Add([]byte(`{"ociVersion":"1.0.2","mounts":[null,{}],"hooks":{"prestart":[{}]},"linux":{"sysctl":{"..":""},"devices":[{}],"resources":{"unified":{"/":""}}}}`))
+	f.Fuzz(func(t *testing.T, config []byte) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "config.json"), config, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		spec, err := LoadSpec(dir)
+		if err != nil {
+			return
+		}
+		if _, err := validate(spec); err != nil {
+			return
+		}
+		// What Create does next, each of which may refuse.
+		_, _ = rootfs.Path(spec, dir)
+		_, _ = rootfs.ProcMounts(spec)
+		_, _ = cgroup.Load(map[string]string{"": dir}, spec.Linux.Resources)
+		_, _ = cgroup.Load(map[string]string{"devices": dir}, spec.Linux.Resources)
+		filter, err := seccomp.Compile(spec.Linux.Seccomp)
+		if err != nil {
+			return
+		}
+		p, err := initproc.New(initproc.Size(spec.Process, len(filter.Code)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Free()
+		c := initproc.Process{Spec: spec.Process, Seccomp: filter, Listen: 9, Sync: 10, Stdio: [3]int{0, 1, 2}}
+		if c.Proc, err = rootfs.ProcMounts(spec); err != nil {
+			return
+		}
+		c.Paths, c.Env = []string{spec.Process.Args[0]}, spec.Process.Env
+		p.Enter(&c)
+		p.Become(&c)
+	})
+}
