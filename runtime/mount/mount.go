@@ -19,6 +19,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
@@ -96,21 +97,29 @@ func (m Mount) Tree() (*os.File, error) {
 // Options that the file system itself refuses are reported in its own words,
 // read from the kernel's log of the context.
 func New(fstype, source string, opts Options) (*os.File, error) {
-	tree, err := newTree(fstype, source, opts, true)
-	if fstype != "overlay" || !errors.Is(err, unix.EINVAL) {
-		return tree, err
+	if fstype != "overlay" || knowsLowerPlus() {
+		return newTree(fstype, source, opts, true)
 	}
-	// Before Linux 6.7 overlay knows no `lowerdir+`. If the joined form is no
-	// good either, the first error says why.
-	joined, jerr := newTree(fstype, source, opts, false)
-	if errors.Is(jerr, errTooLong) {
+	tree, err := newTree(fstype, source, opts, false)
+	if errors.Is(err, errTooLong) {
 		return nil, fmt.Errorf("mount overlay: %w", unix.ENOSYS)
 	}
-	if jerr != nil {
-		return nil, err
-	}
-	return joined, nil
+	return tree, err
 }
+
+// knowsLowerPlus says whether overlay has `lowerdir+`: since Linux 6.7. Trying it
+// on an older kernel would put a line into the kernel's log for every container.
+var knowsLowerPlus = sync.OnceValue(func() bool {
+	var u unix.Utsname
+	var major, minor int
+	if err := unix.Uname(&u); err != nil {
+		return false
+	}
+	if _, err := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor); err != nil {
+		return false
+	}
+	return major > 6 || major == 6 && minor >= 7
+})
 
 func newTree(fstype, source string, opts Options, lowerPlus bool) (*os.File, error) {
 	fd, err := unix.Fsopen(fstype, unix.FSOPEN_CLOEXEC)
@@ -266,6 +275,14 @@ func (m Mount) classic(target string) error {
 		}
 	} else {
 		data := strings.Join(opts.Data, ",")
+		if len(data) >= os.Getpagesize() && m.Type == "overlay" {
+			short, done, err := shorten(opts.Data)
+			if err != nil {
+				return fail(err)
+			}
+			defer done()
+			data = strings.Join(short, ",")
+		}
 		if len(data) >= os.Getpagesize() {
 			return fail(fmt.Errorf("%d bytes of options exceed one page: %w", len(data), errdefs.ErrInvalidArgument))
 		}
@@ -280,4 +297,35 @@ func (m Mount) classic(target string) error {
 		}
 	}
 	return nil
+}
+
+// shorten names the lower directories of an overlay through descriptors, whose
+// paths are so short that 127 of them fit into the one page that mount(2) takes.
+// done closes them; the mount does not need them.
+func shorten(data []string) (short []string, done func(), err error) {
+	var fds []int
+	done = func() {
+		for _, fd := range fds {
+			unix.Close(fd)
+		}
+	}
+	for _, o := range data {
+		value, lower := strings.CutPrefix(o, "lowerdir=")
+		if !lower {
+			short = append(short, o)
+			continue
+		}
+		var paths []string
+		for _, dir := range splitLower(value) {
+			fd, err := unix.Open(dir, unix.O_PATH|unix.O_CLOEXEC|unix.O_DIRECTORY, 0)
+			if err != nil {
+				done()
+				return nil, nil, fmt.Errorf("lowerdir %s: %w", dir, kind(err))
+			}
+			fds = append(fds, fd)
+			paths = append(paths, "/proc/thread-self/fd/"+strconv.Itoa(fd))
+		}
+		short = append(short, "lowerdir="+strings.Join(paths, ":"))
+	}
+	return short, done, nil
 }

@@ -122,7 +122,7 @@ func TestErrorsNameTheMountAndGiveTheKernelsReason(t *testing.T) {
 			kind func(error) bool
 			text string
 		}{
-			{Mount{Type: "overlay", Source: "overlay", Options: []string{"lowerdir=" + dir + "/gone"}}, errdefs.IsNotFound, "lowerdir"},
+			{Mount{Type: "overlay", Source: "overlay", Options: []string{"lowerdir=" + dir + "/gone:" + dir}}, errdefs.IsNotFound, "overlay"},
 			{Mount{Type: "bind", Source: dir + "/gone"}, errdefs.IsNotFound, dir + "/gone"},
 			{Mount{Type: "tmpfs", Options: []string{"size=banana"}}, errdefs.IsInvalidArgument, "size=banana"},
 			{Mount{Type: "nosuchfs"}, errdefs.IsNotImplemented, "nosuchfs"},
