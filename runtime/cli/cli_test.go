@@ -325,6 +325,21 @@ func TestForegroundForwardsSignals(t *testing.T) {
 	}
 }
 
+// TestOpenFilesLimitIsInherited has a soft limit that the Go runtime raises for
+// itself and the command must not see raised.
+func TestOpenFilesLimitIsInherited(t *testing.T) {
+	b := newBundle(t)
+	b.configure(func(s *specs.Spec) {
+		s.Process.Rlimits = nil
+		s.Process.Args = []string{"sh", "-c", "ulimit -Sn; ulimit -Hn"}
+	})
+	c := exec.Command("sh", "-c", `ulimit -Sn 1000; ulimit -Hn 2000; exec "$@"`, "sh", os.Args[0], "runtime", "--root", b.root, "run", b.id)
+	c.Dir = b.dir
+	if out, err := c.CombinedOutput(); err != nil || string(out) != "1000\n2000\n" {
+		t.Errorf("limits %q, %v; want 1000 and 2000", out, err)
+	}
+}
+
 // TestOwnBinaryCannotBeReached is CVE-2019-5736: the container's command is
 // /proc/self/exe, as the interpreter of a script. It must not be the runtime.
 func TestOwnBinaryCannotBeReached(t *testing.T) {

@@ -25,14 +25,11 @@ func (c *Container) Start() error {
 		default:
 			return fmt.Errorf("start container %s: cannot start a container in the %s state: %w", c.rec.ID, status, errdefs.ErrFailedPrecondition)
 		}
-		err := c.startHooks()
-		if err == nil {
-			err = c.release()
+		if err := c.startHooks(); err != nil {
+			return errors.Join(fmt.Errorf("start container %s: %w", c.rec.ID, err), c.stop())
 		}
-		if err != nil {
-			if serr := c.stop(); serr != nil {
-				return errors.Join(err, serr)
-			}
+		// An init that cannot become the command ends by itself.
+		if err := c.release(); err != nil {
 			return fmt.Errorf("start container %s: %w", c.rec.ID, err)
 		}
 		if h := c.rec.Hooks; h != nil {

@@ -2,6 +2,9 @@ package initproc
 
 import (
 	"fmt"
+	"slices"
+	"sync"
+	"syscall"
 
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -44,9 +47,31 @@ func CheckLimits(s *specs.Process) error {
 	return nil
 }
 
+// inherited is the limit on open files that this process was started with and
+// the command has to inherit. The Go runtime raised the soft one for itself at
+// start and keeps the old value to itself; it restores it right before an execve,
+// even if that then fails.
+var inherited = sync.OnceValue(func() specs.POSIXRlimit {
+	var raised, original unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &raised); err != nil {
+		return specs.POSIXRlimit{Type: "RLIMIT_NOFILE", Soft: 1024, Hard: 4096} // the kernel's own
+	}
+	_ = syscall.Exec("", nil, nil)
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &original); err != nil {
+		original = raised
+	}
+	// This process goes on as before.
+	_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &raised)
+	return specs.POSIXRlimit{Type: "RLIMIT_NOFILE", Soft: original.Cur, Hard: original.Max}
+})
+
 // limits sets what the kernel bounds and schedules by.
 func (p *Program) limits(s *specs.Process) {
-	for _, l := range s.Rlimits {
+	list := s.Rlimits
+	if !slices.ContainsFunc(list, func(l specs.POSIXRlimit) bool { return l.Type == "RLIMIT_NOFILE" }) {
+		list = append(list[:len(list):len(list)], inherited())
+	}
+	for _, l := range list {
 		p.Call(fmt.Sprintf("set %s to %d, at most %d", l.Type, l.Soft, l.Hard),
 			unix.SYS_PRLIMIT64, 0, rlimits[l.Type], p.Words(l.Soft, l.Hard), 0)
 	}
