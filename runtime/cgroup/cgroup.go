@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"path/filepath"
 	"sort"
 	"strconv"
 	"strings"
@@ -120,11 +119,16 @@ func mountPoint(controllers string) (string, error) {
 	}
 	// Under another order of its controllers, one of which is a link to it.
 	first, _, _ := strings.Cut(name, ",")
-	dir, err := filepath.EvalSymlinks(path.Join(root, first))
-	if err == nil && !isFS(dir, unix.CGROUP_SUPER_MAGIC) {
-		err = os.ErrNotExist
+	dir = path.Join(root, first)
+	if to, err := os.Readlink(dir); err == nil {
+		if dir = to; !path.IsAbs(dir) {
+			dir = path.Join(root, dir)
+		}
 	}
-	return dir, err
+	if !isFS(dir, unix.CGROUP_SUPER_MAGIC) {
+		return "", os.ErrNotExist
+	}
+	return dir, nil
 }
 
 func place(dir, own, inner string) string {

@@ -11,7 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
+	"path"
 	"strings"
 
 	"berth/runtime/container"
@@ -120,7 +120,7 @@ func (a *app) main(args []string) (int, error) {
 	if a.root = global.get("root"); a.root == "" {
 		a.root = defaultRoot
 	}
-	if a.root, err = filepath.Abs(a.root); err != nil {
+	if a.root, err = absolute(a.root); err != nil {
 		return 1, err
 	}
 	switch {
@@ -209,4 +209,13 @@ func printFlags(w io.Writer, flags []flag) {
 		}
 		fmt.Fprintf(w, "  %-28s %s\n", name, f.usage)
 	}
+}
+
+// absolute makes a path absolute.
+func absolute(name string) (string, error) {
+	if path.IsAbs(name) {
+		return path.Clean(name), nil
+	}
+	dir, err := os.Getwd()
+	return path.Join(dir, name), err
 }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -158,8 +158,8 @@ func (a *app) ps(f values) (int, error) {
 // os/exec would have the runtime start late; see package early.)
 func output(name string, args ...string) (string, error) {
 	var bin string
-	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
-		at := filepath.Join(dir, name)
+	for _, dir := range strings.Split(os.Getenv("PATH"), ":") {
+		at := path.Join(dir, name)
 		if unix.Access(at, unix.X_OK) == nil {
 			bin = at
 			break

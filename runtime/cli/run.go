@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
+	"path"
 	"strconv"
 
 	"berth/runtime/container"
@@ -86,7 +86,7 @@ func (a *app) options(f values) (container.Options, error) {
 		NoPivot: f.has("no-pivot"), NoNewKeyring: f.has("no-new-keyring"), Warn: a.warn,
 	}
 	var err error
-	if o.Bundle, err = filepath.Abs(f.get("bundle")); err != nil {
+	if o.Bundle, err = absolute(f.get("bundle")); err != nil {
 		return o, err
 	}
 	if o.ExtraFiles, err = preserved(f); err != nil {
@@ -116,14 +116,14 @@ func preserved(f values) ([]*os.File, error) {
 // pidFile writes the process ID for --pid-file; if it cannot, the container is
 // not left behind.
 func (a *app) pidFile(f values, c *container.Container, p *container.Process) error {
-	path := f.get("pid-file")
-	if path == "" {
+	name := f.get("pid-file")
+	if name == "" {
 		return nil
 	}
-	tmp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path))
+	tmp := path.Join(path.Dir(name), "."+path.Base(name))
 	err := os.WriteFile(tmp, []byte(strconv.Itoa(p.PID())), 0o666)
 	if err == nil {
-		err = os.Rename(tmp, path)
+		err = os.Rename(tmp, name)
 	}
 	if err != nil && c != nil {
 		return errors.Join(err, c.Delete(true))

@@ -5,14 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
+	"path"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // spec writes a config.json that runs a shell, as a template.
 func (a *app) spec(f values) (int, error) {
-	name := filepath.Join(f.get("bundle"), "config.json")
+	name := path.Join(f.get("bundle"), "config.json")
 	b, err := json.MarshalIndent(example(), "", "\t")
 	if err != nil {
 		return 1, err

@@ -33,7 +33,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
+	"path"
 	"sort"
 	"time"
 
@@ -64,10 +64,10 @@ func (o *Options) validate() error {
 	if err := checkID(o.ID); err != nil {
 		return err
 	}
-	if !filepath.IsAbs(o.StateRoot) {
+	if !path.IsAbs(o.StateRoot) {
 		return fmt.Errorf("state root %q is not absolute: %w", o.StateRoot, errdefs.ErrInvalidArgument)
 	}
-	if !filepath.IsAbs(o.Bundle) {
+	if !path.IsAbs(o.Bundle) {
 		return fmt.Errorf("bundle path %q is not absolute: %w", o.Bundle, errdefs.ErrInvalidArgument)
 	}
 	if o.Warn == nil {
@@ -116,7 +116,7 @@ func Load(stateRoot, id string) (*Container, error) {
 	if err := checkID(id); err != nil {
 		return nil, err
 	}
-	dir := stateDir(filepath.Join(stateRoot, id))
+	dir := stateDir(path.Join(stateRoot, id))
 	rec, err := dir.read()
 	if errors.Is(err, os.ErrNotExist) {
 		if st, serr := os.Stat(string(dir)); serr == nil && st.IsDir() {

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
+	"path"
 	"strings"
 	"time"
 
@@ -38,7 +38,7 @@ func validateHooks(h *specs.Hooks) error {
 		"poststart": h.Poststart, "poststop": h.Poststop,
 	} {
 		for i, hook := range list {
-			if !filepath.IsAbs(hook.Path) {
+			if !path.IsAbs(hook.Path) {
 				return fmt.Errorf("hooks.%s[%d]: path %q is not absolute: %w", name, i, hook.Path, errdefs.ErrInvalidArgument)
 			}
 			if hook.Timeout != nil && *hook.Timeout <= 0 {

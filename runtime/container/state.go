@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -52,7 +52,7 @@ func makeStateDir(root, id string) (stateDir, *os.File, error) {
 	if err := os.MkdirAll(root, stateDirMode); err != nil {
 		return "", nil, fmt.Errorf("make the state root: %w", err)
 	}
-	dir := stateDir(filepath.Join(root, id))
+	dir := stateDir(path.Join(root, id))
 	if err := os.Mkdir(string(dir), stateDirMode); err != nil {
 		if errors.Is(err, os.ErrExist) {
 			return "", nil, fmt.Errorf("container with given ID already exists: %s: %w", id, errdefs.ErrAlreadyExists)
@@ -67,7 +67,7 @@ func makeStateDir(root, id string) (stateDir, *os.File, error) {
 	return dir, lock, nil
 }
 
-func (d stateDir) path(name string) string { return filepath.Join(string(d), name) }
+func (d stateDir) path(name string) string { return path.Join(string(d), name) }
 
 func (d stateDir) has(name string) bool {
 	return unix.Access(d.path(name), unix.F_OK) == nil
@@ -77,7 +77,7 @@ func (d stateDir) lock(how int) (*os.File, error) {
 	fd, err := unix.Open(string(d), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		if err == unix.ENOENT {
-			return nil, fmt.Errorf("container does not exist: %s: %w", filepath.Base(string(d)), errdefs.ErrNotFound)
+			return nil, fmt.Errorf("container does not exist: %s: %w", path.Base(string(d)), errdefs.ErrNotFound)
 		}
 		return nil, fmt.Errorf("lock the state: %w", err)
 	}
@@ -120,7 +120,7 @@ func (d stateDir) read() (record, error) {
 		return r, err
 	}
 	if err := json.Unmarshal(b, &r); err != nil {
-		return r, fmt.Errorf("read the state of container %s: %w: %w", filepath.Base(string(d)), err, errdefs.ErrDataLoss)
+		return r, fmt.Errorf("read the state of container %s: %w: %w", path.Base(string(d)), err, errdefs.ErrDataLoss)
 	}
 	return r, nil
 }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
+	"path"
 	"strings"
 
 	"berth/runtime/initproc"
@@ -17,7 +17,7 @@ import (
 
 // LoadSpec reads the config.json of a bundle.
 func LoadSpec(bundle string) (*specs.Spec, error) {
-	name := filepath.Join(bundle, "config.json")
+	name := path.Join(bundle, "config.json")
 	b, err := os.ReadFile(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("JSON specification file %s not found: %w", name, errdefs.ErrNotFound)
@@ -87,7 +87,7 @@ func validateProcess(p *specs.Process) error {
 		return fmt.Errorf("process.args: no command given: %w", errdefs.ErrInvalidArgument)
 	case p.Cwd == "":
 		return fmt.Errorf("process.cwd: must not be empty: %w", errdefs.ErrInvalidArgument)
-	case !filepath.IsAbs(p.Cwd):
+	case !path.IsAbs(p.Cwd):
 		return fmt.Errorf("process.cwd: must be an absolute path, not %q: %w", p.Cwd, errdefs.ErrInvalidArgument)
 	}
 	for _, list := range [][]string{p.Args, p.Env, {p.Cwd}} {

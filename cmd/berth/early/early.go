@@ -15,7 +15,7 @@ package early
 
 import (
 	"os"
-	"path/filepath"
+	"path"
 
 	"berth/runtime/cli"
 	"berth/shim/server"
@@ -26,7 +26,7 @@ func init() {
 	case len(os.Args) == 0:
 	case os.Args[0] == "berth-shim":
 		os.Exit(server.Main())
-	case filepath.Base(os.Args[0]) == "berth-runtime":
+	case path.Base(os.Args[0]) == "berth-runtime":
 		os.Exit(cli.Main(os.Args))
 	case len(os.Args) > 1 && os.Args[1] == "runtime":
 		os.Exit(cli.Main(os.Args[1:]))

@@ -10,7 +10,7 @@ import (
 // late are packages that Go initialises after what the engine and the console
 // import: their own paths sort high, so all else that is ready comes first. One of
 // them among the imports of package early and every shim starts 11 ms later.
-var late = []string{"net", "net/http", "os/exec", "os/user", "regexp", "runtime/debug", "text/template", "log/slog", "testing"}
+var late = []string{"net", "net/http", "path/filepath", "os/exec", "os/user", "regexp", "runtime/debug", "text/template", "log/slog", "testing"}
 
 func TestNothingLateIsImported(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", "berth/cmd/berth/early").Output()
