@@ -5,6 +5,7 @@ import (
 	"sort"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -94,7 +95,7 @@ func FuzzWords(f *testing.F) {
 	f.Add(`a 'b c' "d\"e" \ f`)
 	f.Fuzz(func(t *testing.T, s string) {
 		words, err := Words(s)
-		if err != nil || strings.ContainsAny(s, "\xff\x00") {
+		if err != nil || !utf8.ValidString(s) || strings.Contains(s, "\x00") {
 			return
 		}
 		var quoted []string
