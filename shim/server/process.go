@@ -219,6 +219,11 @@ func recvTerminal(sock *os.File) (*os.File, error) {
 // quiet.
 var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
+// gather is how long the output of a terminal is let come together after some was
+// delivered. A program that writes line by line to a terminal wakes its reader for every
+// line; what comes after a pause, such as the echo of a key, is not held back.
+const gather = 500 * time.Microsecond
+
 // read copies one output until it ends. A terminal ends with EIO.
 func (p *process) read(s source) {
 	defer p.out.streamEnded(s.stream)
@@ -234,11 +239,7 @@ func (p *process) read(s source) {
 	once := func(fd uintptr) bool {
 		p.gate.RLock() // until what was read is delivered
 		buf = buffers.Get().(*[32 << 10]byte)
-		for {
-			if n, err = unix.Read(int(fd), buf[:]); err != unix.EINTR {
-				break
-			}
-		}
+		n, err = readSome(int(fd), buf[:], p.tty)
 		if err == unix.EAGAIN {
 			buffers.Put(buf)
 			p.gate.RUnlock()
@@ -253,11 +254,16 @@ func (p *process) read(s source) {
 		buffers.Put(buf)
 		p.gate.RUnlock()
 	}
+	var last time.Time
 	for {
+		if p.tty {
+			time.Sleep(gather - time.Since(last)) // nothing is held that was read
+		}
 		if raw.Read(once) != nil {
 			break // the deadline that drain sets
 		}
 		deliver()
+		last = time.Now()
 		if n <= 0 {
 			return
 		}
@@ -271,6 +277,23 @@ func (p *process) read(s source) {
 		if n <= 0 {
 			return
 		}
+	}
+}
+
+// readSome reads what there is into buf: a terminal gives no more than a page at once, so
+// it is asked until it has no more. n is 0 or less at the end.
+func readSome(fd int, buf []byte, tty bool) (n int, err error) {
+	for {
+		m, err := unix.Read(fd, buf[n:])
+		switch {
+		case err == unix.EINTR:
+			continue
+		case n > 0 && m <= 0:
+			return n, nil // what err says comes again
+		case !tty || m <= 0 || n+m == len(buf):
+			return n + m, err
+		}
+		n += m
 	}
 }
 
