@@ -13,12 +13,13 @@
 //
 // # Where things are
 //
-//	Root/meta.db                     records of containers, volumes, networks, endpoints
+//	Root/meta.db                     records of containers, volumes, networks
 //	Root/containers/<id>/            log, exit.json of the last run, hosts, hostname, resolv.conf
 //	Root/volumes/<name>/_data        named and anonymous volumes
 //	Root/lock, State/lock            held by the engine (flock)
 //	State/shim/<id>/                 a living shim: its socket and config.json
 //	State/runtime/<id>/              the runtime's state of a container that is not deleted
+//	State/endpoints/<id>.json        its address and ports while it is in a network
 //	State/mnt/<id>                   mount point of its root file system, seen by its shim alone
 //	/sys/fs/cgroup/…/berth[-hash]/<id>
 //

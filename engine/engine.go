@@ -158,13 +158,13 @@ func (e *Engine) openParts(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// openNetwork gives the network manager its two buckets.
+// openNetwork gives the network manager its records.
 func (e *Engine) openNetwork() error {
 	nets, err := newNetworkRecords(e.store.Meta, "networks")
 	if err != nil {
 		return err
 	}
-	ends, err := newNetworkRecords(e.store.Meta, "endpoints")
+	ends, err := newStateRecords(filepath.Join(e.cfg.State, "endpoints"))
 	if err != nil {
 		return err
 	}

@@ -23,8 +23,7 @@ const DefaultState = "/run/berth"
 // Bridge is the name of the default network, as in Docker's API.
 const Bridge = "bridge"
 
-// Records stores JSON values under string keys, durably. The engine gives two
-// buckets of its metadata database.
+// Records stores JSON values under string keys such that they survive the engine.
 type Records interface {
 	Put(key string, v any) error
 	Delete(key string) error
@@ -34,8 +33,8 @@ type Records interface {
 // Config says where an engine's networks live.
 type Config struct {
 	State     string  // state directory of the engine; names follow from it
-	Networks  Records // one record per Network, by ID
-	Endpoints Records // one record per Endpoint, by container ID
+	Networks  Records // one record per Network, by ID; durable
+	Endpoints Records // one record per Endpoint, by container ID; a reboot may take them
 	Log       *slog.Logger
 }
 
