@@ -81,11 +81,8 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 			err = errors.Join(err, e.close())
 		}
 	}()
-	// Others may pass through (the socket is below State) and not look around.
-	for _, dir := range []string{filepath.Join(cfg.Root, "containers"), filepath.Join(cfg.Root, "volumes"), cfg.State} {
-		if err := os.MkdirAll(dir, 0o711); err != nil {
-			return nil, fmt.Errorf("open engine: %w", err)
-		}
+	if err := makeDirs(cfg); err != nil {
+		return nil, fmt.Errorf("open engine: %w", err)
 	}
 	// Before anything is looked at: what follows assumes that nobody else changes it.
 	if err := e.takeLocks(); err != nil {
@@ -105,6 +102,23 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 		return nil, err
 	}
 	return e, nil
+}
+
+// makeDirs makes the engine's directories. Others may pass through State, where
+// the socket is, and not look around. What is below Root is root's alone: a
+// set-user-ID program that a container leaves in a volume must not be within
+// reach of the host's users (CVE-2021-41091).
+func makeDirs(cfg Config) error {
+	if err := os.MkdirAll(cfg.State, 0o711); err != nil {
+		return err
+	}
+	for _, name := range []string{"containers", "volumes"} {
+		dir := filepath.Join(cfg.Root, name)
+		if err := errors.Join(os.MkdirAll(dir, 0o700), os.Chmod(dir, 0o700)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // takeLocks holds Root and State for this process; the kernel lets go of them

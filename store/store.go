@@ -62,7 +62,7 @@ func Open(ctx context.Context, root string, opts Options) (_ *Store, err error) 
 		// They separate and escape the layers of an overlay mount.
 		return nil, fmt.Errorf("open store %s: the path may not contain colons or backslashes: %w", root, errdefs.ErrInvalidArgument)
 	}
-	if err := os.MkdirAll(root, 0o711); err != nil {
+	if err := os.MkdirAll(root, 0o700); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	s := &Store{Collector: gc.New()}

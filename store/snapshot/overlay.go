@@ -96,8 +96,10 @@ func Open(root string, db *meta.DB, opts Options) (*Overlay, error) {
 	if o.hold == nil {
 		o.hold = func(string) {}
 	}
-	// Others need to pass through to reach bind-mounted layers, not to list.
-	if err := os.MkdirAll(filepath.Join(root, "snapshots"), 0o711); err != nil {
+	// Layers hold the set-user-ID programs of images and containers: a user of the host who
+	// could pass through might run them (CVE-2021-41091). Containers reach them by mounts only.
+	dir := filepath.Join(root, "snapshots")
+	if err := errors.Join(os.MkdirAll(dir, 0o700), os.Chmod(dir, 0o700)); err != nil {
 		return nil, fmt.Errorf("open snapshots: %w", err)
 	}
 	var err error
@@ -318,7 +320,7 @@ func (o *Overlay) parent(name string) (*record, error) {
 // with those of the parent.
 func (o *Overlay) makeDir(r, parent *record) error {
 	dir, upper := o.dir(r.ID), o.upper(r.ID)
-	if err := os.Mkdir(dir, 0o711); err != nil {
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
 	if err := os.Mkdir(upper, 0o755); err != nil {
