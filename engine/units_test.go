@@ -2,6 +2,7 @@ package engine
 
 import (
 	"io/fs"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -156,6 +157,24 @@ func TestLogConfig(t *testing.T) {
 		if _, err := logConfig(hc, "/l"); !errdefs.IsInvalidArgument(err) {
 			t.Errorf("%+v: %v", hc.LogConfig, err)
 		}
+	}
+}
+
+func TestLogAttributes(t *testing.T) {
+	rec := record{
+		ID: strings.Repeat("a", 64), Name: "web", ImageID: "sha256:" + strings.Repeat("b", 64),
+		Config: &container.Config{Image: "busybox", Labels: map[string]string{"tier": "front", "team": "x", "": "odd"}, Env: []string{"HOME=/", "LANG=C", "odd"}},
+		HostConfig: &container.HostConfig{LogConfig: container.LogConfig{Config: map[string]string{
+			"labels": "tier,none", "env-regex": "^LA", "tag": "{{.Name}}/{{.ID}} of {{.ImageName}} {{.ImageID}}",
+		}}},
+	}
+	want := map[string]string{"tier": "front", "LANG": "C", "tag": "web/aaaaaaaaaaaa of busybox bbbbbbbbbbbb"}
+	if got := logAttrs(rec); !maps.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	rec.HostConfig = &container.HostConfig{}
+	if got := logAttrs(rec); len(got) != 0 {
+		t.Errorf("not asked for: %q", got)
 	}
 }
 
