@@ -80,6 +80,11 @@ func (cs *Containers) start(ctx context.Context, c *ctr) error {
 
 // spawn makes the shim with the created, parked container.
 func (cs *Containers) spawn(ctx context.Context, rec record) (*shim.Client, error) {
+	joined, err := cs.join(rec.HostConfig)
+	if err != nil {
+		return nil, err
+	}
+	defer joined.close()
 	// Three things that do not need each other; each takes some hundred microseconds.
 	var (
 		g      errgroup.Group
@@ -94,7 +99,7 @@ func (cs *Containers) spawn(ctx context.Context, rec record) (*shim.Client, erro
 		if err != nil {
 			return err
 		}
-		s, err = cs.spec(rec, append(spec.Layers{dirs.Upper}, dirs.Lower...))
+		s, err = cs.spec(rec, append(spec.Layers{dirs.Upper}, dirs.Lower...), joined)
 		return err
 	})
 	g.Go(func() error {
@@ -111,6 +116,7 @@ func (cs *Containers) spawn(ctx context.Context, rec record) (*shim.Client, erro
 	if err != nil {
 		return nil, err
 	}
+	log.Attrs = logAttrs(rec)
 	cfg := shim.Config{
 		ID: rec.ID, Dir: cs.shimDir(rec.ID), RuntimeRoot: cs.runtimeRoot(),
 		Spec: s, Rootfs: rootfs, MountPoint: cs.mountPoint(rec.ID),
@@ -160,40 +166,17 @@ func awaitLeaving(id string, pid int) error {
 // mountPoint is where a shim mounts its container's root, in its own namespace.
 func (cs *Containers) mountPoint(id string) string { return filepath.Join(cs.e.mountRoot(), id) }
 
-// spec builds the OCI spec, resolving "container:X" modes.
-func (cs *Containers) spec(rec record, root spec.Root) (*specs.Spec, error) {
-	hc := rec.HostConfig
+// spec builds the OCI spec.
+func (cs *Containers) spec(rec record, root spec.Root, joined namespaces) (*specs.Spec, error) {
 	in := spec.Input{
-		ID: rec.ID, Rootfs: cs.mountPoint(rec.ID), Root: root, Config: rec.Config, HostConfig: hc,
+		ID: rec.ID, Rootfs: cs.mountPoint(rec.ID), Root: root, Config: rec.Config, HostConfig: rec.HostConfig,
 		Path: rec.Path, Args: rec.Args, Hostname: rec.Config.Hostname,
 		CgroupParent: cs.e.cgroups.parent, CgroupV2: cs.e.cgroups.unified,
 		Volumes: rec.Mounts, Files: cs.hostFiles(rec.ID),
+		NetNS: joined.path("net"), PIDNS: joined.path("pid"),
 	}
-	for _, join := range []struct {
-		ref  string
-		name string
-		dst  *string
-	}{
-		{hc.NetworkMode.ConnectedContainer(), "net", &in.NetNS},
-		{hc.PidMode.Container(), "pid", &in.PIDNS},
-		{hc.IpcMode.Container(), "ipc", &in.IPCNS},
-	} {
-		if join.ref == "" {
-			continue
-		}
-		other, err := cs.get(join.ref)
-		if err != nil {
-			return nil, err
-		}
-		orec := other.snapshot()
-		if !orec.State.Running || orec.State.Pid == 0 {
-			return nil, kind(errdefs.ErrConflict, "cannot join %s namespace of a non running container: %s", join.name, orec.ID)
-		}
-		// A path, since the runtime opens it. If that container ends before, the start fails.
-		*join.dst = fmt.Sprintf("/proc/%d/ns/%s", orec.State.Pid, join.name)
-		if join.name == "net" {
-			in.Files, in.Hostname = cs.hostFiles(other.id), orec.Config.Hostname
-		}
+	if owner := joined.network; owner != nil {
+		in.Files, in.Hostname = cs.hostFiles(owner.ID), owner.Config.Hostname
 	}
 	return spec.Build(in)
 }

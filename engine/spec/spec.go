@@ -38,7 +38,7 @@ type Input struct {
 
 	// Namespace files of other containers to join; "" makes a new one,
 	// unless the HostConfig says host.
-	NetNS, PIDNS, IPCNS string
+	NetNS, PIDNS string
 }
 
 // File is a file of the engine that the container sees at Destination.
@@ -160,7 +160,7 @@ func namespaces(in Input) []specs.LinuxNamespace {
 	add(hc.NetworkMode.IsHost(), specs.NetworkNamespace, in.NetNS)
 	add(hc.UTSMode.IsHost(), specs.UTSNamespace, "")
 	add(hc.PidMode.IsHost(), specs.PIDNamespace, in.PIDNS)
-	add(hc.IpcMode.IsHost(), specs.IPCNamespace, in.IPCNS)
+	add(hc.IpcMode.IsHost(), specs.IPCNamespace, "")
 	// docker's default: private with cgroup v2, the host's with v1.
 	private := hc.CgroupnsMode.IsPrivate() || hc.CgroupnsMode.IsEmpty() && in.CgroupV2 && !hc.Privileged
 	add(!private, specs.CgroupNamespace, "")

@@ -1,0 +1,59 @@
+package engine
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"golang.org/x/sys/unix"
+)
+
+func TestJoinNamespaces(t *testing.T) {
+	r := newRig(t)
+	first := shell("echo mine >/etc/hosts; readlink /proc/self/ns/net; readlink /proc/self/ns/pid; exec sleep 1000")
+	first.Name = "first"
+	id := r.run(first)
+	var want string
+	r.until("the first tells its namespaces", func() string {
+		var said text
+		if err := r.Containers.Logs(r.ctx, id, LogsOptions{Stdout: true, Tail: -1}, &said); err != nil {
+			t.Fatal(err)
+		}
+		if want = said.out.String(); strings.Count(want, "\n") < 2 {
+			return "it said " + want
+		}
+		return ""
+	})
+	second := shell("readlink /proc/self/ns/net; readlink /proc/self/ns/pid; cat /etc/hosts")
+	second.HostConfig.NetworkMode, second.HostConfig.PidMode = "container:first", "container:first"
+	if got, code := r.output(second); got != want+"mine\n" || code != 0 {
+		t.Errorf("got %q, %d, want %q", got, code, want)
+	}
+	if err := r.Containers.Kill(r.ctx, id, ""); err != nil {
+		t.Fatal(err)
+	}
+	third := r.create(second)
+	if err := r.Containers.Start(r.ctx, third, StartOptions{}); !errdefs.IsConflict(err) && !strings.Contains(err.Error(), "non running container") {
+		t.Errorf("of one that ended: %v", err)
+	}
+}
+
+// Another process, which got the number of the container's, is not the container.
+func TestOpenProcessKnowsItsContainer(t *testing.T) {
+	if f, err := openProcess(os.Getpid(), newID(), "ns/net"); !errors.Is(err, unix.ESRCH) {
+		t.Errorf("a process of the host: %v, %v", f, err)
+	}
+	if f, err := openProcess(1<<30, newID(), "ns/net"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no process: %v, %v", f, err)
+	}
+	none := namespaces{}
+	if p := none.path("net"); p != "" {
+		t.Errorf("nothing joined: %q", p)
+	}
+	if n, err := (&Containers{}).join(&container.HostConfig{}); err != nil || n.network != nil {
+		t.Errorf("nothing asked: %+v, %v", n, err)
+	}
+}
