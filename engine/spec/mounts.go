@@ -47,6 +47,9 @@ func defaultMounts(in Input) []specs.Mount {
 		bind("/dev/shm")
 		bind("/dev/mqueue")
 	}
+	if hc.IpcMode.IsNone() {
+		ms = slices.DeleteFunc(ms, func(m specs.Mount) bool { return m.Destination == "/dev/shm" })
+	}
 	return ms
 }
 
@@ -99,15 +102,17 @@ func mounts(in Input) ([]specs.Mount, error) {
 
 // volumeMount is a bind: volumes are host directories by now.
 func volumeMount(v container.MountPoint) (specs.Mount, error) {
+	modes := strings.Split(v.Mode, ",")
 	opts := []string{"rbind"}
-	for _, o := range strings.Split(v.Mode, ",") {
-		if o == "bind-nonrecursive" {
-			opts[0] = "bind"
-		}
+	if slices.Contains(modes, "bind-nonrecursive") {
+		opts[0] = "bind"
 	}
-	if v.RW {
+	switch {
+	case v.RW:
 		opts = append(opts, "rw")
-	} else {
+	case slices.Contains(modes, "readonly-nonrecursive"):
+		opts = append(opts, "ro")
+	default:
 		// rro takes the mounts below along (Linux 5.12), ro is for the topmost.
 		opts = append(opts, "ro", "rro")
 	}

@@ -2,8 +2,10 @@ package spec
 
 import (
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -92,12 +94,22 @@ func (sec security) profile(s *specs.Spec) (*specs.LinuxSeccomp, error) {
 
 // maskedPaths are docker's: what tells about the host or other containers.
 func maskedPaths() []string {
-	return []string{
+	return append([]string{
 		"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
 		"/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats",
 		"/sys/devices/virtual/powercap", "/sys/firmware",
-	}
+	}, throttling()...)
 }
+
+// throttling are the counts of how often each processor was slowed down, which
+// tell what others compute. Virtual machines have none.
+var throttling = sync.OnceValue(func() []string {
+	found, err := filepath.Glob("/sys/devices/system/cpu/cpu*/thermal_throttle")
+	if err != nil {
+		return nil // the pattern is good
+	}
+	return found
+})
 
 // readonlyPaths are docker's: what would change the host's kernel.
 func readonlyPaths() []string {
