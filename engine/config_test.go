@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"errors"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -53,7 +55,18 @@ func TestCheckConfigRefuses(t *testing.T) {
 		"log option": func(_ *container.Config, h *container.HostConfig) {
 			h.LogConfig.Config = map[string]string{"speed": "9"}
 		},
-		"swap below the memory": func(_ *container.Config, h *container.HostConfig) { h.Memory, h.MemorySwap = 64<<20, 1<<20 },
+		"regular expression of the log": func(_ *container.Config, h *container.HostConfig) {
+			h.LogConfig.Config = map[string]string{"env-regex": "("}
+		},
+		"tag of the log": func(_ *container.Config, h *container.HostConfig) {
+			h.LogConfig.Config = map[string]string{"tag": "{{.Nonsense}}"}
+		},
+		"PID mode":               func(_ *container.Config, h *container.HostConfig) { h.PidMode = "hots" },
+		"IPC mode":               func(_ *container.Config, h *container.HostConfig) { h.IpcMode = "hots" },
+		"UTS mode":               func(_ *container.Config, h *container.HostConfig) { h.UTSMode = "hots" },
+		"cgroup namespace":       func(_ *container.Config, h *container.HostConfig) { h.CgroupnsMode = "hots" },
+		"more CPUs than present": func(_ *container.Config, h *container.HostConfig) { h.NanoCPUs = 4096e9 },
+		"swap below the memory":  func(_ *container.Config, h *container.HostConfig) { h.Memory, h.MemorySwap = 64<<20, 1<<20 },
 	} {
 		o := CreateOptions{Config: &container.Config{Image: "x"}, HostConfig: &container.HostConfig{}}
 		edit(o.Config, o.HostConfig)
@@ -67,9 +80,65 @@ func TestCheckConfigRefuses(t *testing.T) {
 		"--storage-opt":  {StorageOpt: map[string]string{"size": "1g"}},
 		"--userns":       {UsernsMode: "private"},
 		"volume drivers": {VolumeDriver: "nfs"},
+		"--ipc":          {IpcMode: "container:x"},
+		"cgroup":         {Cgroup: "container:x"},
+		"--isolation":    {Isolation: "hyperv"},
+		"CpuPercent":     {Resources: container.Resources{CPUPercent: 10}},
+		"IOMaximumIOps":  {Resources: container.Resources{IOMaximumIOps: 10}},
+		"compressed log": {LogConfig: container.LogConfig{Config: map[string]string{"compress": "true"}}},
+		"lossy log":      {LogConfig: container.LogConfig{Config: map[string]string{"mode": "non-blocking"}}},
 	} {
 		if _, _, err := checkConfig(CreateOptions{Config: &container.Config{Image: "x"}, HostConfig: hc}); !errdefs.IsNotImplemented(err) {
 			t.Errorf("%s: got %v, want not implemented", what, err)
+		}
+	}
+}
+
+func TestCheckConfigRefusesHealthChecks(t *testing.T) {
+	for _, c := range []struct {
+		own, img *container.HealthConfig
+		ok       bool
+		warnings int
+	}{
+		{nil, nil, true, 0},
+		{&container.HealthConfig{Test: []string{"CMD", "true"}}, nil, false, 0},
+		{&container.HealthConfig{Interval: time.Second}, nil, false, 0},
+		{&container.HealthConfig{Test: []string{"NONE"}}, &container.HealthConfig{Test: []string{"CMD", "true"}}, true, 0},
+		{nil, &container.HealthConfig{Test: []string{"CMD", "true"}}, true, 1},
+		{nil, &container.HealthConfig{Test: []string{"NONE"}}, true, 0},
+	} {
+		cfg := &container.Config{Image: "x", Healthcheck: c.own}
+		if _, _, err := checkConfig(CreateOptions{Config: cfg}); c.ok != (err == nil) || err != nil && !errdefs.IsNotImplemented(err) {
+			t.Errorf("%+v: %v", c.own, err)
+		}
+		if got := unhonoured(cfg, baseImage{health: c.img}); len(got) != c.warnings {
+			t.Errorf("%+v over %+v: warnings %q", c.own, c.img, got)
+		}
+	}
+}
+
+func TestCheckNetworking(t *testing.T) {
+	mac := network.HardwareAddr{2, 0, 0, 0, 0, 1}
+	for what, c := range map[string]struct {
+		mode container.NetworkMode
+		name string
+		es   network.EndpointSettings
+		kind error
+	}{
+		"what the CLI sends":    {"bridge", "default", network.EndpointSettings{}, nil},
+		"an address of its own": {"bridge", "bridge", network.EndpointSettings{MacAddress: mac}, nil},
+		"the host's":            {"host", "host", network.EndpointSettings{}, nil},
+		"another container's":   {"container:x", "container:x", network.EndpointSettings{}, nil},
+		"a second network":      {"bridge", "other", network.EndpointSettings{}, errdefs.ErrNotImplemented},
+		"aliases":               {"bridge", "default", network.EndpointSettings{Aliases: []string{"db"}}, errdefs.ErrInvalidArgument},
+		"links":                 {"bridge", "default", network.EndpointSettings{Links: []string{"db"}}, errdefs.ErrNotImplemented},
+		"driver options":        {"bridge", "default", network.EndpointSettings{DriverOpts: map[string]string{"a": "b"}}, errdefs.ErrNotImplemented},
+		"IPv6": {"bridge", "default", network.EndpointSettings{IPAMConfig: &network.EndpointIPAMConfig{
+			IPv6Address: netip.IPv6LinkLocalAllNodes()}}, errdefs.ErrNotImplemented},
+	} {
+		err := checkNetworking(c.mode, &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{c.name: &c.es}})
+		if !errors.Is(err, c.kind) {
+			t.Errorf("%s: got %v, want %v", what, err, c.kind)
 		}
 	}
 }
@@ -87,6 +156,8 @@ func TestMountPoints(t *testing.T) {
 			container.MountPoint{Type: "bind", Source: dir, Destination: "/d", Propagation: "rslave", Mode: "bind-nonrecursive"}, true},
 		"volume": {mount.Mount{Type: "volume", Source: "vol", Target: "/d"},
 			container.MountPoint{Type: "volume", Name: "vol", Driver: "local", Destination: "/d", Mode: "z", RW: true}, true},
+		"read-only at the top": {mount.Mount{Type: "bind", Source: dir, Target: "/d", ReadOnly: true, BindOptions: &mount.BindOptions{ReadOnlyNonRecursive: true}},
+			container.MountPoint{Type: "bind", Source: dir, Destination: "/d", Propagation: "rprivate", Mode: "readonly-nonrecursive"}, true},
 		"made for it": {mount.Mount{Type: "bind", Source: dir + "/new", Target: "/d", BindOptions: &mount.BindOptions{CreateMountpoint: true}},
 			container.MountPoint{Type: "bind", Source: dir + "/new", Destination: "/d", RW: true, Propagation: "rprivate"}, true},
 		"tmpfs": {mount.Mount{Type: "tmpfs", Target: "/d"}, container.MountPoint{Type: "tmpfs", Destination: "/d", RW: true}, false},
@@ -103,6 +174,7 @@ func TestMountPoints(t *testing.T) {
 		"missing source":  {Type: "bind", Source: dir + "/none", Target: "/d"},
 		"strange type":    {Type: "npipe", Source: dir, Target: "/d"},
 		"driver":          {Type: "volume", Target: "/d", VolumeOptions: &mount.VolumeOptions{DriverConfig: &mount.Driver{Name: "nfs"}}},
+		"driver options":  {Type: "volume", Target: "/d", VolumeOptions: &mount.VolumeOptions{DriverConfig: &mount.Driver{Options: map[string]string{"type": "nfs"}}}},
 		"subpath":         {Type: "volume", Target: "/d", VolumeOptions: &mount.VolumeOptions{Subpath: "x"}},
 		"volume name":     {Type: "volume", Source: "../x", Target: "/d"},
 	} {

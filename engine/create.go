@@ -30,6 +30,7 @@ func (cs *Containers) Create(ctx context.Context, opts CreateOptions) (_ contain
 	if err != nil {
 		return resp, err
 	}
+	resp.Warnings = append(resp.Warnings, unhonoured(cfg, img)...)
 	spec.Merge(cfg, img.config, img.health)
 	if hc.CgroupnsMode.IsEmpty() {
 		hc.CgroupnsMode = container.CgroupnsModeHost
@@ -227,7 +228,13 @@ func checkConfig(opts CreateOptions) (*container.Config, *container.HostConfig, 
 			return nil, nil, err
 		}
 	}
-	if err := unsupported(&hc); err != nil {
+	if err := checkModes(&hc); err != nil {
+		return nil, nil, err
+	}
+	if err := checkNetworking(hc.NetworkMode, opts.NetworkingConfig); err != nil {
+		return nil, nil, err
+	}
+	if err := unsupported(&cfg, &hc); err != nil {
 		return nil, nil, err
 	}
 	return &cfg, &hc, nil
@@ -235,20 +242,3 @@ func checkConfig(opts CreateOptions) (*container.Config, *container.HostConfig, 
 
 // runtimeName is berth's own OCI runtime in HostConfig.Runtime.
 const runtimeName = "berth"
-
-// unsupported refuses options that would otherwise be lost silently.
-func unsupported(hc *container.HostConfig) error {
-	for what, asked := range map[string]bool{
-		"an init process (--init)":     hc.Init != nil && *hc.Init,
-		"links (--link)":               len(hc.Links) > 0,
-		"device requests (--gpus)":     len(hc.DeviceRequests) > 0,
-		"storage options":              len(hc.StorageOpt) > 0,
-		"user namespace modes":         hc.UsernsMode != "" && !hc.UsernsMode.IsHost(),
-		"volume drivers but \"local\"": hc.VolumeDriver != "" && hc.VolumeDriver != "local",
-	} {
-		if asked {
-			return fmt.Errorf("%s cannot be used with this engine yet: %w", what, errdefs.ErrNotImplemented)
-		}
-	}
-	return nil
-}

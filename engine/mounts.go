@@ -77,7 +77,7 @@ func (cs *Containers) resolveMounts(ctx context.Context, rec *record) (points []
 	for _, dest := range slices.Sorted(maps.Keys(byDest)) {
 		m := byDest[dest]
 		if m.Type == mount.TypeVolume && m.Source == "" {
-			v, isNew, err := cs.e.Volumes.ensure(ctx, m.Name)
+			v, isNew, err := cs.e.Volumes.ensure(ctx, m.Name, volumeLabels(hc, dest))
 			if err != nil {
 				return nil, made, err
 			}
@@ -89,6 +89,16 @@ func (cs *Containers) resolveMounts(ctx context.Context, rec *record) (points []
 		points = append(points, m)
 	}
 	return points, made, nil
+}
+
+// volumeLabels are what a volume gets that is made for an entry of HostConfig.Mounts.
+func volumeLabels(hc *container.HostConfig, dest string) map[string]string {
+	for _, m := range hc.Mounts {
+		if m.VolumeOptions != nil && path.Clean(m.Target) == dest {
+			return m.VolumeOptions.Labels
+		}
+	}
+	return nil
 }
 
 // isFile tells that a bind's source is there and no directory: a file, a socket, a device.
@@ -118,9 +128,14 @@ func mountPoint(m mount.Mount) (point container.MountPoint, ok bool, err error) 
 			if o.Propagation != "" {
 				point.Propagation = o.Propagation
 			}
+			var modes []string
 			if o.NonRecursive {
-				point.Mode = "bind-nonrecursive"
+				modes = append(modes, "bind-nonrecursive")
 			}
+			if o.ReadOnlyNonRecursive && m.ReadOnly {
+				modes = append(modes, "readonly-nonrecursive")
+			}
+			point.Mode = strings.Join(modes, ",")
 			if o.CreateMountpoint {
 				if err := os.MkdirAll(point.Source, 0o755); err != nil && !isFile(point.Source) {
 					return bad(err.Error())
@@ -135,6 +150,9 @@ func mountPoint(m mount.Mount) (point container.MountPoint, ok bool, err error) 
 		if o := m.VolumeOptions; o != nil {
 			if o.DriverConfig != nil && o.DriverConfig.Name != "" && o.DriverConfig.Name != "local" {
 				return bad("no volume driver named " + o.DriverConfig.Name)
+			}
+			if o.DriverConfig != nil && len(o.DriverConfig.Options) > 0 {
+				return bad("options of the local volume driver cannot be used with this engine yet")
 			}
 			if o.Subpath != "" {
 				return bad("a subpath cannot be used with this engine yet")

@@ -63,8 +63,8 @@ func (vs *Volumes) Create(ctx context.Context, req volume.CreateRequest) (volume
 }
 
 // ensure is Create for a container's mount; an empty name is an anonymous volume.
-func (vs *Volumes) ensure(ctx context.Context, name string) (volume.Volume, bool, error) {
-	return vs.create(ctx, name, nil)
+func (vs *Volumes) ensure(ctx context.Context, name string, labels map[string]string) (volume.Volume, bool, error) {
+	return vs.create(ctx, name, labels)
 }
 
 // create makes a volume unless it is there. Directory first, then the record:

@@ -154,6 +154,9 @@ func (req *createRequest) moveMAC() {
 		*endpoints = map[string]*network.EndpointSettings{}
 	}
 	name := req.HostConfig.NetworkMode.NetworkName()
+	if name == "" {
+		name = network.NetworkDefault
+	}
 	if (*endpoints)[name] == nil {
 		(*endpoints)[name] = &network.EndpointSettings{}
 	}

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"runtime"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/blkiodev"
@@ -35,8 +36,8 @@ func Resources(hc *container.HostConfig) (*specs.LinuxResources, error) {
 		return nil, invalid("Minimum memory limit can not be less than memory reservation limit, see usage")
 	case res.NanoCPUs > 0 && (res.CPUPeriod > 0 || res.CPUQuota > 0):
 		return nil, invalid("Conflicting options: Nano CPUs and CPU Period or Quota cannot both be set")
-	case res.NanoCPUs < 0:
-		return nil, invalid("Range of CPUs is from 0.01 up")
+	case res.NanoCPUs < 0 || res.NanoCPUs > int64(runtime.NumCPU())*1e9:
+		return nil, invalid("range of CPUs is from 0.01 to %d.00, as there are only %[1]d CPUs available", runtime.NumCPU())
 	}
 	// Memory and swap together, as cgroup v1 counts; the runtime converts for v2.
 	if res.Memory > 0 && res.MemorySwap == 0 {
