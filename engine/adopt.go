@@ -150,7 +150,7 @@ func (cs *Containers) resume(ctx context.Context, c *ctr, ended bool) {
 		// since the start of such a container is not written down; the first thing a start makes is its host files.
 		_, err := os.Stat(filepath.Join(cs.dir(c.id), hostnameFile))
 		if ended || err == nil || !rec.State.FinishedAt.IsZero() {
-			if err := cs.remove(ctx, c, true); err != nil {
+			if err := cs.remove(ctx, c, removal{volumes: true}); err != nil {
 				cs.e.log.Error("removing a container that ended without an engine", "id", c.id, "err", err)
 			}
 		}

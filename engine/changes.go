@@ -106,15 +106,15 @@ func (cs *Containers) OpenRoot(ctx context.Context, ref string) (*os.File, error
 	if r, _, err := c.running(); err == nil {
 		return r.RootFD()
 	}
-	return cs.viewLayers(ctx, c.id)
+	return cs.viewLayers(ctx, snapshotKey(c.id))
 }
 
-// viewLayers mounts the layers of a container that does not run, read-only and
-// in nobody's mount table.
-func (cs *Containers) viewLayers(ctx context.Context, id string) (*os.File, error) {
-	dirs, err := cs.e.snapshots.Dirs(ctx, snapshotKey(id))
+// viewLayers mounts a snapshot that nobody writes to and those below it,
+// read-only and in nobody's mount table.
+func (cs *Containers) viewLayers(ctx context.Context, key string) (*os.File, error) {
+	dirs, err := cs.e.snapshots.Dirs(ctx, key)
 	if err != nil {
-		return nil, fmt.Errorf("find the layers of container %s: %w", id, err)
+		return nil, fmt.Errorf("find the layers of %s: %w", key, err)
 	}
 	m := mount.Mount{Type: "bind", Source: dirs.Upper, Options: []string{"rbind", "ro"}}
 	if len(dirs.Lower) > 0 {
@@ -126,7 +126,7 @@ func (cs *Containers) viewLayers(ctx context.Context, id string) (*os.File, erro
 	}
 	tree, err := m.Tree()
 	if err != nil {
-		return nil, fmt.Errorf("mount the layers of container %s: %w", id, err)
+		return nil, fmt.Errorf("mount the layers of %s: %w", key, err)
 	}
 	return tree, nil
 }

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"berth/engine/spec"
+	"berth/store/meta"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -55,12 +55,8 @@ func (cs *Containers) Create(ctx context.Context, opts CreateOptions) (_ contain
 			cs.release(rec.Name, rec.ID)
 		}
 	}()
-	undo, err := cs.prepare(ctx, &rec, img)
-	if err != nil {
+	if err := cs.make(ctx, &rec, img); err != nil {
 		return resp, err
-	}
-	if err := cs.save(rec); err != nil {
-		return resp, errors.Join(fmt.Errorf("record container %s: %w", rec.ID, err), undo())
 	}
 	// From here on it exists: a crash leaves a whole container.
 	c := &ctr{id: rec.ID, rec: rec, waiters: make(map[*waiter]struct{})}
@@ -72,45 +68,37 @@ func (cs *Containers) Create(ctx context.Context, opts CreateOptions) (_ contain
 	return resp, nil
 }
 
-// prepare makes what a container has on disk before its record. A crash in
-// between leaves a directory and a snapshot that Open takes away, since no
-// record names them.
-func (cs *Containers) prepare(ctx context.Context, rec *record, img baseImage) (undo func() error, err error) {
-	var steps []func() error
-	undo = func() error {
-		var all error
-		for _, step := range slices.Backward(steps) {
-			all = errors.Join(all, step())
-		}
-		return all
-	}
-	fail := func(err error) (func() error, error) { return nil, errors.Join(err, undo()) }
-
+// make makes what a container has on disk, at last its writable layer and its
+// record, which appear together. A crash before that leaves a directory that
+// Open takes away, since no record names it.
+func (cs *Containers) make(ctx context.Context, rec *record, img baseImage) (err error) {
 	if err := os.Mkdir(cs.dir(rec.ID), 0o710); err != nil {
-		return fail(fmt.Errorf("make directory of container %s: %w", rec.ID, err))
+		return fmt.Errorf("make directory of container %s: %w", rec.ID, err)
 	}
-	steps = append(steps, func() error { return os.RemoveAll(cs.dir(rec.ID)) })
-	key := snapshotKey(rec.ID)
+	var made []string // volumes: those that existed before stay when the rest is undone
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, cs.e.Volumes.removeAll(made), os.RemoveAll(cs.dir(rec.ID)))
+		}
+	}()
 	chain, err := img.unpack(ctx)
 	if err != nil {
-		return fail(fmt.Errorf("unpack image %s: %w", rec.imageName(), err))
+		return fmt.Errorf("unpack image %s: %w", rec.imageName(), err)
 	}
-	if _, err := cs.e.snapshots.Prepare(ctx, key, chain); err != nil {
-		return fail(fmt.Errorf("prepare the writable layer of container %s: %w", rec.ID, err))
+	if rec.Mounts, made, err = cs.resolveMounts(ctx, rec); err != nil {
+		return err
+	}
+	if err := cs.fillVolumes(ctx, rec, chain); err != nil {
+		return err
 	}
 	// The snapshot holds its parents: an image that is removed from now on leaves its layers here.
-	steps = append(steps, func() error { return cs.e.snapshots.Remove(context.WithoutCancel(ctx), key) })
-	// Volumes that existed before stay when the rest is undone; those made for it go.
-	mounts, made, err := cs.resolveMounts(ctx, rec)
-	steps = append(steps, func() error { return cs.e.Volumes.removeAll(made) })
+	err = cs.e.snapshots.PrepareWith(ctx, snapshotKey(rec.ID), chain, func(tx *meta.Tx) error {
+		return cs.e.records.In(tx).Put(rec.ID, *rec)
+	})
 	if err != nil {
-		return fail(err)
+		return fmt.Errorf("make the writable layer of container %s: %w", rec.ID, err)
 	}
-	rec.Mounts = mounts
-	if err := cs.fillVolumes(ctx, rec); err != nil {
-		return fail(err)
-	}
-	return undo, nil
+	return nil
 }
 
 // reserve takes a name for a container, a made-up one if it is empty.

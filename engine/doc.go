@@ -25,8 +25,8 @@
 //
 // # The life of a container, and what a crash makes of each step
 //
-//	create   directory, rw snapshot, volumes; the record last
-//	           before the record: Open takes directory and snapshot away
+//	create   directory, volumes; rw snapshot and record together, at last
+//	           before the record: Open takes the directory away
 //	start    host files; shim with the container parked; network; clients that
 //	         wait are attached; the process is let go; the record says "running"
 //	           before the process runs: Open takes shim and network back, the
@@ -36,7 +36,7 @@
 //	         says "exited" or "restarting"; waiters are answered
 //	           the engine is dead: Open reads exit.json
 //	           the shim is dead: the container is killed through its cgroup, code 255
-//	remove   the record first; then snapshot, directory, anonymous volumes
+//	remove   the records of it and its snapshot first; then anonymous volumes, files
 //	           after the record: Open takes the rest away
 //
 // So nothing but the record decides whether a container exists, nothing but a

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"berth/shim"
+	"berth/store/meta"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -97,7 +98,8 @@ func (cs *Containers) finish(c *ctr, r *run, exit shim.Exit) {
 	close(r.done)
 	c.answer(waitResponse(rec), container.WaitConditionNotRunning, container.WaitConditionNextExit)
 	if remove {
-		if err := cs.remove(ctx, c, true); err != nil && !errdefs.IsNotFound(err) {
+		// Who waits for the removal waits for all that others can see of it, not for the files.
+		if err := cs.remove(ctx, c, removal{volumes: true, filesLater: true}); err != nil && !errdefs.IsNotFound(err) {
 			cs.e.log.Error("removing a container after its end", "id", c.id, "err", err)
 			c.answer(container.WaitResponse{StatusCode: int64(exit.Status), Error: &container.WaitExitError{Message: err.Error()}}, container.WaitConditionRemoved)
 		}
@@ -218,9 +220,15 @@ func (c *ctr) cancelRestart() record {
 	return c.rec
 }
 
+// removal says how a container is removed.
+type removal struct {
+	volumes    bool // its anonymous volumes go, too
+	filesLater bool // its files go in the background
+}
+
 // remove takes a container that does not run away: first its record, for then
 // a crash leaves only what Open knows to be nobody's. The caller holds c.op.
-func (cs *Containers) remove(ctx context.Context, c *ctr, volumes bool) error {
+func (cs *Containers) remove(ctx context.Context, c *ctr, how removal) error {
 	c.mu.Lock()
 	rec := c.rec
 	if c.gone {
@@ -231,10 +239,11 @@ func (cs *Containers) remove(ctx context.Context, c *ctr, volumes bool) error {
 	c.mu.Unlock()
 	// Before the record goes, since it names them.
 	var own []string
-	if volumes {
+	if how.volumes {
 		own = cs.anonymousVolumes(rec)
 	}
-	if err := cs.e.records.Delete(c.id); err != nil {
+	layer, err := cs.forget(ctx, c.id)
+	if err != nil {
 		c.mu.Lock()
 		c.removing = false
 		c.mu.Unlock()
@@ -247,17 +256,35 @@ func (cs *Containers) remove(ctx context.Context, c *ctr, volumes bool) error {
 	}
 	cs.mu.Unlock()
 	c.dropAttaches()
-	var err error
-	if serr := cs.e.snapshots.Remove(ctx, snapshotKey(c.id)); serr != nil && !errdefs.IsNotFound(serr) {
-		err = fmt.Errorf("remove the writable layer of container %s: %w", c.id, serr)
+	files := func() error { return errors.Join(layer(), os.RemoveAll(cs.dir(c.id))) }
+	err = cs.e.Volumes.removeAll(own)
+	if how.filesLater {
+		cs.e.work.Go(func() {
+			if err := files(); err != nil {
+				cs.e.log.Error("removing the files of a container", "id", c.id, "err", err)
+			}
+		})
+	} else {
+		err = errors.Join(err, files())
 	}
-	err = errors.Join(err, os.RemoveAll(cs.dir(c.id)), cs.e.Volumes.removeAll(own))
 	c.mu.Lock()
 	c.gone = true
 	c.mu.Unlock()
 	cs.emit(rec, events.ActionDestroy)
 	c.answer(waitResponse(rec), container.WaitConditionRemoved, container.WaitConditionNotRunning, container.WaitConditionNextExit)
 	return err
+}
+
+// forget removes the records of a container and its writable layer, and returns what
+// removes the layer's files.
+func (cs *Containers) forget(ctx context.Context, id string) (files func() error, err error) {
+	files, err = cs.e.snapshots.Forget(ctx, snapshotKey(id), func(tx *meta.Tx) error {
+		return cs.e.records.In(tx).Delete(id)
+	})
+	if errdefs.IsNotFound(err) { // the layer is lost; the container goes all the same
+		return func() error { return nil }, cs.e.records.Delete(id)
+	}
+	return files, err
 }
 
 // anonymousVolumes are those of a container that nobody named and no other uses.

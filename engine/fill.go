@@ -18,7 +18,8 @@ import (
 
 // fillVolumes copies what the image has at a volume's mount point into the
 // volume while that is empty, as docker does unless it is told not to (nocopy).
-func (cs *Containers) fillVolumes(ctx context.Context, rec *record) (err error) {
+// chain is the key of the image's layers, "" if it has none.
+func (cs *Containers) fillVolumes(ctx context.Context, rec *record, chain string) (err error) {
 	var empty []container.MountPoint
 	for _, m := range rec.Mounts {
 		if m.Type != mount.TypeVolume || noCopy(rec.HostConfig, m) {
@@ -32,10 +33,10 @@ func (cs *Containers) fillVolumes(ctx context.Context, rec *record) (err error) 
 			empty = append(empty, m)
 		}
 	}
-	if len(empty) == 0 {
+	if len(empty) == 0 || chain == "" {
 		return nil
 	}
-	root, err := cs.viewLayers(ctx, rec.ID)
+	root, err := cs.viewLayers(ctx, chain)
 	if err != nil {
 		return err
 	}

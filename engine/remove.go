@@ -45,7 +45,7 @@ func (cs *Containers) Remove(ctx context.Context, ref string, opts RemoveOptions
 	}
 	c.op.Lock()
 	defer c.op.Unlock()
-	if err := cs.remove(context.WithoutCancel(ctx), c, opts.Volumes); err != nil && !errdefs.IsNotFound(err) {
+	if err := cs.remove(context.WithoutCancel(ctx), c, removal{volumes: opts.Volumes}); err != nil && !errdefs.IsNotFound(err) {
 		// NotFound: it was to be removed at its end, and that came first.
 		return err
 	}

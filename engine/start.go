@@ -303,7 +303,7 @@ func (cs *Containers) startFailed(c *ctr, cause error) error {
 	c.answer(api.WaitResponse{StatusCode: int64(code)}, api.WaitConditionNextExit)
 	cs.emit(rec, events.ActionDie, "exitCode", fmt.Sprint(code))
 	if rec.HostConfig.AutoRemove {
-		if rerr := cs.remove(context.WithoutCancel(cs.e.ctx), c, true); rerr != nil {
+		if rerr := cs.remove(context.WithoutCancel(cs.e.ctx), c, removal{volumes: true}); rerr != nil {
 			cs.e.log.Error("removing a container that did not start", "id", c.id, "err", rerr)
 		}
 	}

@@ -103,32 +103,35 @@ func syncFiles(dir string) error {
 
 // Remove removes a snapshot that has no children, with its files. An overlay
 // still mounted on them must not be used any more.
-func (o *Overlay) Remove(_ context.Context, key string) error {
-	id, err := o.forget(key)
+func (o *Overlay) Remove(ctx context.Context, key string) error {
+	files, err := o.Forget(ctx, key, nil)
 	if err != nil {
 		return err
 	}
-	// Without a record the directory is garbage: what cannot be removed now
-	// goes at the next Open.
-	if err := os.RemoveAll(o.dir(id)); err != nil {
-		return fmt.Errorf("remove files of snapshot %q: %w", key, err)
-	}
-	return nil
+	return files()
 }
 
-// forget removes the record of a snapshot.
-func (o *Overlay) forget(key string) (id uint64, err error) {
+// Forget removes the record of a snapshot; see Snapshotter.
+func (o *Overlay) Forget(_ context.Context, key string, also func(*meta.Tx) error) (files func() error, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	r, err := o.get(key)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	if n := o.kids[key]; n > 0 {
-		return 0, fmt.Errorf("cannot remove snapshot %q: %d children: %w", key, n, errdefs.ErrFailedPrecondition)
+		return nil, fmt.Errorf("cannot remove snapshot %q: %d children: %w", key, n, errdefs.ErrFailedPrecondition)
 	}
-	if err := o.records.Delete(key); err != nil {
-		return 0, err
+	err = o.db.Update(func(tx *meta.Tx) error {
+		if also != nil {
+			if err := also(tx); err != nil {
+				return err
+			}
+		}
+		return o.records.In(tx).Delete(key)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("remove snapshot %q: %w", key, err)
 	}
 	delete(o.all, key)
 	if r.Parent != "" {
@@ -136,7 +139,12 @@ func (o *Overlay) forget(key string) (id uint64, err error) {
 			delete(o.kids, r.Parent)
 		}
 	}
-	return r.ID, nil
+	return func() error {
+		if err := os.RemoveAll(o.dir(r.ID)); err != nil {
+			return fmt.Errorf("remove files of snapshot %q: %w", key, err)
+		}
+		return nil
+	}, nil
 }
 
 // Stat describes a snapshot.

@@ -48,6 +48,13 @@ type Snapshotter interface {
 	snapshots.Snapshotter
 	// Dirs returns where the snapshot's own layer and its ancestors are.
 	Dirs(ctx context.Context, key string) (Dirs, error)
+	// PrepareWith is Prepare for who has more to record: also runs in the
+	// transaction that records the snapshot, and its error undoes it.
+	PrepareWith(ctx context.Context, key, parent string, also func(*meta.Tx) error) error
+	// Forget is a Remove that leaves the files to the caller, who removes them
+	// with files, if not now then later; the next Open does it otherwise. also
+	// runs in the transaction that removes the record.
+	Forget(ctx context.Context, key string, also func(*meta.Tx) error) (files func() error, err error)
 }
 
 // Dirs are the places of a snapshot on disk.
@@ -60,6 +67,7 @@ type Dirs struct {
 // Overlay is a Snapshotter on overlayfs. Make one with Open.
 type Overlay struct {
 	root    string
+	db      *meta.DB
 	records meta.Bucket[record]
 	hold    func(name string)
 
@@ -92,7 +100,7 @@ type Options struct {
 // Open opens or creates the snapshots under directory root, with their
 // records in db, and removes what a crash left behind.
 func Open(root string, db *meta.DB, opts Options) (*Overlay, error) {
-	o := &Overlay{root: root, hold: opts.Hold, all: make(map[string]*record), kids: make(map[string]int)}
+	o := &Overlay{root: root, db: db, hold: opts.Hold, all: make(map[string]*record), kids: make(map[string]int)}
 	if o.hold == nil {
 		o.hold = func(string) {}
 	}
@@ -249,15 +257,21 @@ func overlay(lower []string, options ...string) []mount.Mount {
 
 // Prepare creates an active snapshot; see snapshots.Snapshotter.
 func (o *Overlay) Prepare(_ context.Context, key, parent string, opts ...snapshots.Opt) ([]mount.Mount, error) {
-	return o.create(snapshots.KindActive, key, parent, opts)
+	return o.create(snapshots.KindActive, key, parent, nil, opts)
+}
+
+// PrepareWith creates an active snapshot; see Snapshotter.
+func (o *Overlay) PrepareWith(_ context.Context, key, parent string, also func(*meta.Tx) error) error {
+	_, err := o.create(snapshots.KindActive, key, parent, also, nil)
+	return err
 }
 
 // View creates a read-only view of a committed snapshot.
 func (o *Overlay) View(_ context.Context, key, parent string, opts ...snapshots.Opt) ([]mount.Mount, error) {
-	return o.create(snapshots.KindView, key, parent, opts)
+	return o.create(snapshots.KindView, key, parent, nil, opts)
 }
 
-func (o *Overlay) create(kind snapshots.Kind, key, parent string, opts []snapshots.Opt) (_ []mount.Mount, err error) {
+func (o *Overlay) create(kind snapshots.Kind, key, parent string, also func(*meta.Tx) error, opts []snapshots.Opt) (_ []mount.Mount, err error) {
 	info := snapshots.Info{}
 	for _, opt := range opts {
 		if err := opt(&info); err != nil {
@@ -283,15 +297,20 @@ func (o *Overlay) create(kind snapshots.Kind, key, parent string, opts []snapsho
 			os.RemoveAll(o.dir(r.ID))
 		}
 	}()
-	err = o.records.Change(func(tx meta.TxBucket[record]) error {
+	err = o.db.Update(func(tx *meta.Tx) error {
 		// The number of a rolled back transaction is given out again.
-		if r.ID, err = tx.NextSequence(); err != nil {
+		if r.ID, err = o.records.In(tx).NextSequence(); err != nil {
 			return err
 		}
 		if err := o.makeDir(r, below); err != nil {
 			return err
 		}
-		return tx.Put(key, *r)
+		if also != nil {
+			if err := also(tx); err != nil {
+				return err
+			}
+		}
+		return o.records.In(tx).Put(key, *r)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create snapshot %q: %w", key, err)
