@@ -12,6 +12,7 @@ package nsenter
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"syscall"
 	"unsafe"
 
@@ -41,10 +42,16 @@ type cloneArgs struct {
 // are further CLONE_* flags; cgroup is a descriptor of the cgroup v2 directory to be
 // born in, or negative.
 func Fork(p *initproc.Program, stub *os.File, keep []int, flags uintptr, cgroup int) (pid int, pidfd *os.File, err error) {
-	var fd int32 = -1
+	// The kernel writes the pidfd through an address that the Go runtime does not
+	// know as one: on the stack it would be stale once the stack has moved.
+	fd := new(int32)
+	*fd = -1
+	var pin runtime.Pinner
+	pin.Pin(fd)
+	defer pin.Unpin()
 	args := cloneArgs{
 		flags:      uint64(flags) | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND,
-		pidfd:      uint64(uintptr(unsafe.Pointer(&fd))),
+		pidfd:      uint64(uintptr(unsafe.Pointer(fd))),
 		exitSignal: uint64(unix.SIGCHLD),
 	}
 	if cgroup >= 0 {
@@ -69,10 +76,10 @@ func Fork(p *initproc.Program, stub *os.File, keep []int, flags uintptr, cgroup 
 	if errno != 0 {
 		return 0, nil, fmt.Errorf("fork init: %w", errno)
 	}
-	if err := unix.SetNonblock(int(fd), true); err != nil {
+	if err := unix.SetNonblock(int(*fd), true); err != nil {
 		return 0, nil, fmt.Errorf("fork init: %w", err)
 	}
-	return pid, os.NewFile(uintptr(fd), "pidfd"), nil
+	return pid, os.NewFile(uintptr(*fd), "pidfd"), nil
 }
 
 // vfork is fork for a child that leaves this process's memory at once.
