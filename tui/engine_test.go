@@ -72,6 +72,8 @@ func load(t *testing.T, name string, into any) []byte {
 
 // empty is an engine without anything.
 func (e *engine) empty() *engine {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.containers, e.images = nil, nil
 	return e
 }

@@ -69,10 +69,12 @@ func TestALogFlood(t *testing.T) {
 // row, and only what is visible is measured.
 func TestManyContainers(t *testing.T) {
 	e := newEngine(t)
+	e.mu.Lock()
 	e.containers = nil
 	for i := range 500 {
 		e.containers = append(e.containers, container.Summary{ID: fmt.Sprintf("%064x", i+1), Names: []string{fmt.Sprintf("/many-%03d", i)}, State: container.StateRunning, Status: "Up", Image: "nginx:1.27"})
 	}
+	e.mu.Unlock()
 	began := time.Now()
 	r := start(t, e, 120, 36)
 	r.WaitFor("● many-000", "Containers 500", "nginx:1.27")
