@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/moby/term"
 	"golang.org/x/sys/unix"
@@ -83,13 +84,31 @@ func WatchSize(ctx context.Context, f *os.File, resize func(ctx context.Context,
 	}()
 }
 
+// usual are the signals that are passed on from the first moment. The Go runtime
+// switches threads four times to begin with and to end handling one, and there
+// are sixty: for a container that ends at once that took longer than all of it.
+var usual = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2}
+
+// unusualAfter is when the others follow.
+const unusualAfter = 100 * time.Millisecond
+
 // ForwardSignals sends every signal that this process gets to the container,
 // until the returned function is called. What the kernel or the Go runtime use
 // for themselves stays here.
 func ForwardSignals(ctx context.Context, send func(ctx context.Context, signal string) error) (stop func()) {
 	sigs := make(chan os.Signal, 128)
-	signal.Notify(sigs)
+	signal.Notify(sigs, usual...)
 	done := make(chan struct{})
+	var mu sync.Mutex
+	all := time.AfterFunc(unusualAfter, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		select {
+		case <-done:
+		default:
+			signal.Notify(sigs)
+		}
+	})
 	go func() {
 		for {
 			select {
@@ -112,8 +131,11 @@ func ForwardSignals(ctx context.Context, send func(ctx context.Context, signal s
 	var once sync.Once
 	return func() {
 		once.Do(func() {
-			signal.Stop(sigs)
+			all.Stop()
+			mu.Lock()
 			close(done)
+			mu.Unlock()
+			signal.Stop(sigs)
 		})
 	}
 }
