@@ -29,7 +29,8 @@ import (
 //	Containers.mu  the maps by ID and name
 //	ctr.mu         the record and whatever else a container holds in memory
 //
-// Volumes.mu and execution.mu are leaves: nothing else is locked under them.
+// Volumes.mu comes after ctr.op and before the others; execution.mu is a leaf:
+// nothing else is locked under it.
 type Containers struct {
 	e *Engine
 

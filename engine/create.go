@@ -55,7 +55,9 @@ func (cs *Containers) Create(ctx context.Context, opts CreateOptions) (_ contain
 			cs.release(rec.Name, rec.ID)
 		}
 	}()
-	if err := cs.make(ctx, &rec, img); err != nil {
+	hold := volumeHold{vs: cs.e.Volumes}
+	defer hold.release()
+	if err := cs.make(ctx, &rec, img, &hold); err != nil {
 		return resp, err
 	}
 	// From here on it exists: a crash leaves a whole container.
@@ -71,21 +73,20 @@ func (cs *Containers) Create(ctx context.Context, opts CreateOptions) (_ contain
 // make makes what a container has on disk, at last its writable layer and its
 // record, which appear together. A crash before that leaves a directory that
 // Open takes away, since no record names it.
-func (cs *Containers) make(ctx context.Context, rec *record, img baseImage) (err error) {
+func (cs *Containers) make(ctx context.Context, rec *record, img baseImage, hold *volumeHold) (err error) {
 	if err := os.Mkdir(cs.dir(rec.ID), 0o710); err != nil {
 		return fmt.Errorf("make directory of container %s: %w", rec.ID, err)
 	}
-	var made []string // volumes: those that existed before stay when the rest is undone
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, cs.e.Volumes.removeAll(made), os.RemoveAll(cs.dir(rec.ID)))
+			err = errors.Join(err, hold.undo(), os.RemoveAll(cs.dir(rec.ID)))
 		}
 	}()
 	chain, err := img.unpack(ctx)
 	if err != nil {
 		return fmt.Errorf("unpack image %s: %w", rec.imageName(), err)
 	}
-	if rec.Mounts, made, err = cs.resolveMounts(ctx, rec); err != nil {
+	if rec.Mounts, err = cs.resolveMounts(rec, hold); err != nil {
 		return err
 	}
 	if err := cs.fillVolumes(ctx, rec, chain); err != nil {

@@ -257,7 +257,7 @@ func (cs *Containers) remove(ctx context.Context, c *ctr, how removal) error {
 	cs.mu.Unlock()
 	c.dropAttaches()
 	files := func() error { return errors.Join(layer(), os.RemoveAll(cs.dir(c.id))) }
-	err = cs.e.Volumes.removeAll(own)
+	_, err = cs.e.Volumes.removeFree(own...)
 	if how.filesLater {
 		cs.e.work.Go(func() {
 			if err := files(); err != nil {
@@ -287,10 +287,9 @@ func (cs *Containers) forget(ctx context.Context, id string) (files func() error
 	return files, err
 }
 
-// anonymousVolumes are those of a container that nobody named and no other uses.
+// anonymousVolumes are those of a container that nobody named.
 func (cs *Containers) anonymousVolumes(rec record) []string {
 	var names []string
-	var users map[string][]string
 	for _, m := range rec.Mounts {
 		if m.Name == "" {
 			continue
@@ -299,13 +298,7 @@ func (cs *Containers) anonymousVolumes(rec record) []string {
 		if err != nil {
 			continue // gone already
 		}
-		if _, anonymous := v.Labels[anonymousLabel]; !anonymous {
-			continue
-		}
-		if users == nil {
-			users = cs.e.Volumes.users()
-		}
-		if len(users[m.Name]) == 1 {
+		if _, anonymous := v.Labels[anonymousLabel]; anonymous {
 			names = append(names, m.Name)
 		}
 	}

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -20,13 +19,13 @@ import (
 // resolveMounts turns -v, --mount, --volumes-from and the image's VOLUMEs into
 // mount points with host paths, making volumes and, for -v, missing host
 // directories. A later and more explicit one wins a destination, as in docker.
-// It also returns the volumes it made, on an error too.
-func (cs *Containers) resolveMounts(ctx context.Context, rec *record) (points []container.MountPoint, made []string, err error) {
+// The volumes are held, on an error too.
+func (cs *Containers) resolveMounts(rec *record, hold *volumeHold) (points []container.MountPoint, err error) {
 	hc := rec.HostConfig
 	byDest := make(map[string]container.MountPoint)
 	for _, from := range hc.VolumesFrom {
 		if err := cs.volumesFrom(from, byDest); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	explicit := make(map[string]bool)
@@ -43,25 +42,25 @@ func (cs *Containers) resolveMounts(ctx context.Context, rec *record) (points []
 	for _, bind := range hc.Binds {
 		m, err := spec.ParseBind(bind)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if m.Type == mount.TypeBind {
 			if err := os.MkdirAll(m.Source, 0o755); err != nil && !isFile(m.Source) {
-				return nil, nil, kind(errdefs.ErrInvalidArgument, "error while creating mount source path '%s': %v", m.Source, err)
+				return nil, kind(errdefs.ErrInvalidArgument, "error while creating mount source path '%s': %v", m.Source, err)
 			}
 		}
 		if err := put(m); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	for _, m := range hc.Mounts {
 		point, ok, err := mountPoint(m)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if ok {
 			if err := put(point); err != nil {
-				return nil, nil, err
+				return nil, err
 			}
 		}
 	}
@@ -76,19 +75,17 @@ func (cs *Containers) resolveMounts(ctx context.Context, rec *record) (points []
 	// In the order of their paths, so that a container always has its mounts in the same order.
 	for _, dest := range slices.Sorted(maps.Keys(byDest)) {
 		m := byDest[dest]
-		if m.Type == mount.TypeVolume && m.Source == "" {
-			v, isNew, err := cs.e.Volumes.ensure(ctx, m.Name, volumeLabels(hc, dest))
+		// Also one of --volumes-from: the other container may be removed meanwhile.
+		if m.Type == mount.TypeVolume {
+			v, err := hold.ensure(m.Name, volumeLabels(hc, dest))
 			if err != nil {
-				return nil, made, err
-			}
-			if isNew {
-				made = append(made, v.Name)
+				return nil, err
 			}
 			m.Name, m.Source = v.Name, v.Mountpoint
 		}
 		points = append(points, m)
 	}
-	return points, made, nil
+	return points, nil
 }
 
 // volumeLabels are what a volume gets that is made for an entry of HostConfig.Mounts.

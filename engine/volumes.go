@@ -27,19 +27,24 @@ const anonymousLabel = "com.docker.volume.anonymous"
 // A volume belongs to the containers whose mounts name it; only their removal
 // with RemoveOptions.Volumes takes anonymous ones along.
 //
-// mu guards the map and is held over making and removing a volume.
+// mu guards the maps and is held over making and removing a volume; it is taken
+// before the locks of Containers, for what uses a volume is looked up under it.
 type Volumes struct {
 	e    *Engine
 	mu   sync.Mutex
 	byID map[string]volume.Volume
+	held map[string]int // by containers that are being made, see volumeHold
 }
 
 // dir is a volume's directory; what containers see is _data in it, as in docker.
 func (vs *Volumes) dir(name string) string { return filepath.Join(vs.e.cfg.Root, "volumes", name) }
 
-// load reads the records at Open.
+// load reads the records at Open, and finishes the removals that a crash interrupted.
 func (vs *Volumes) load() error {
-	vs.byID = make(map[string]volume.Volume)
+	vs.byID, vs.held = make(map[string]volume.Volume), make(map[string]int)
+	if err := vs.finishRemovals(); err != nil {
+		return err
+	}
 	return vs.e.volumeRecords.ForEach(func(name string, v volume.Volume) error {
 		v.Mountpoint = filepath.Join(vs.dir(name), "_data")
 		vs.byID[name] = v
@@ -48,7 +53,7 @@ func (vs *Volumes) load() error {
 }
 
 // Create makes a volume, or returns the one of that name; "" makes one up.
-func (vs *Volumes) Create(ctx context.Context, req volume.CreateRequest) (volume.Volume, error) {
+func (vs *Volumes) Create(_ context.Context, req volume.CreateRequest) (volume.Volume, error) {
 	if req.Driver != "" && req.Driver != "local" {
 		return volume.Volume{}, kind(errdefs.ErrNotFound, "error looking up volume plugin %s: plugin %q not found", req.Driver, req.Driver)
 	}
@@ -58,20 +63,15 @@ func (vs *Volumes) Create(ctx context.Context, req volume.CreateRequest) (volume
 	if req.Name != "" && !spec.ValidName(req.Name) {
 		return volume.Volume{}, kind(errdefs.ErrInvalidArgument, "create %s: %q includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute path", req.Name, req.Name)
 	}
-	v, _, err := vs.create(ctx, req.Name, req.Labels)
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	v, _, err := vs.create(req.Name, req.Labels)
 	return v, err
 }
 
-// ensure is Create for a container's mount; an empty name is an anonymous volume.
-func (vs *Volumes) ensure(ctx context.Context, name string, labels map[string]string) (volume.Volume, bool, error) {
-	return vs.create(ctx, name, labels)
-}
-
 // create makes a volume unless it is there. Directory first, then the record:
-// a directory without a record is empty and nobody's.
-func (vs *Volumes) create(_ context.Context, name string, labels map[string]string) (v volume.Volume, isNew bool, err error) {
-	vs.mu.Lock()
-	defer vs.mu.Unlock()
+// a directory without a record is empty and nobody's. mu is held.
+func (vs *Volumes) create(name string, labels map[string]string) (v volume.Volume, isNew bool, err error) {
 	if v, ok := vs.byID[name]; ok {
 		return v, false, nil
 	}
@@ -150,68 +150,6 @@ func (vs *Volumes) List(_ context.Context, f filter.Args) ([]volume.Volume, erro
 		}
 	}
 	return list, nil
-}
-
-// Remove removes a volume that no container mounts. With force a missing one is fine.
-func (vs *Volumes) Remove(ctx context.Context, name string, force bool) error {
-	if _, err := vs.Inspect(ctx, name); err != nil {
-		if force {
-			return nil
-		}
-		return err
-	}
-	if ids := vs.users()[name]; len(ids) > 0 {
-		return kind(errdefs.ErrConflict, "remove %s: volume is in use - %v", name, ids)
-	}
-	return vs.removeAll([]string{name})
-}
-
-// removeAll removes volumes whatever uses them: the record first, since a
-// directory without one is nobody's.
-func (vs *Volumes) removeAll(names []string) error {
-	vs.mu.Lock()
-	defer vs.mu.Unlock()
-	var all error
-	for _, name := range names {
-		if err := vs.e.volumeRecords.Delete(name); err != nil {
-			all = errors.Join(all, fmt.Errorf("remove volume %s: %w", name, err))
-			continue
-		}
-		delete(vs.byID, name)
-		if err := os.RemoveAll(vs.dir(name)); err != nil {
-			all = errors.Join(all, fmt.Errorf("remove files of volume %s: %w", name, err))
-		}
-		vs.emit(events.ActionDestroy, name)
-	}
-	return all
-}
-
-// Prune removes the volumes that no container mounts: the anonymous ones, or
-// with the filter all=true any.
-func (vs *Volumes) Prune(ctx context.Context, f filter.Args) (volume.PruneReport, error) {
-	report := volume.PruneReport{VolumesDeleted: []string{}}
-	if err := f.Validate("label", "label!", "all"); err != nil {
-		return report, err
-	}
-	all, err := f.Bool("all", false)
-	if err != nil {
-		return report, err
-	}
-	users := vs.users()
-	for _, v := range vs.snapshot() {
-		_, anonymous := v.Labels[anonymousLabel]
-		if len(users[v.Name]) > 0 || !f.Labels(v.Labels) || !anonymous && !all {
-			continue
-		}
-		size := treeSize(v.Mountpoint)
-		if err := vs.removeAll([]string{v.Name}); err != nil {
-			return report, err
-		}
-		report.VolumesDeleted = append(report.VolumesDeleted, v.Name)
-		report.SpaceReclaimed += size
-	}
-	vs.e.Events.Publish(events.VolumeEventType, events.ActionPrune, "", map[string]string{"reclaimed": fmt.Sprint(report.SpaceReclaimed)})
-	return report, ctx.Err()
 }
 
 // snapshot lists the volumes there are now, in any order.
