@@ -258,7 +258,10 @@ func (e *engine) serveLogs(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if c != nil && c.Names[0] == "/db" {
-		for n := range e.flood {
+		e.mu.Lock()
+		flood := e.flood
+		e.mu.Unlock()
+		for n := range flood {
 			writeFrame(w, fmt.Sprintf("2026-11-23T09:14:02.%09dZ line %d of a flood of lines\n", n, n))
 		}
 	}

@@ -33,7 +33,9 @@ func TestGoldenScreens(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			e := newEngine(t)
+			e.mu.Lock()
 			e.maxLooks = 2
+			e.mu.Unlock()
 			r := start(t, e, c.w, c.h)
 			r.WaitFor("CPU 192%")
 			r.Press(c.keys...)

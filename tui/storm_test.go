@@ -20,7 +20,9 @@ import (
 // The real program in a terminal that changes its size all the time.
 func TestResizingTheTerminal(t *testing.T) {
 	e := newEngine(t)
+	e.mu.Lock()
 	e.maxLooks = 2
+	e.mu.Unlock()
 	r := start(t, e, 80, 24)
 	r.WaitFor("● web")
 	for _, size := range [][2]int{{1, 1}, {0, 0}, {500, 200}, {39, 9}, {40, 10}, {79, 23}, {200, 50}, {3, 100}, {100, 3}, {60, 20}} {
@@ -37,7 +39,9 @@ func TestResizingTheTerminal(t *testing.T) {
 // stay are said to be dropped, and keys are answered all the while.
 func TestALogFlood(t *testing.T) {
 	e := newEngine(t)
+	e.mu.Lock()
 	e.flood = 500_000
+	e.mu.Unlock()
 	r := start(t, e, 120, 36)
 	r.WaitFor("● db")
 	r.Press("j")
