@@ -101,6 +101,9 @@ func (s *State) Event(e events.Message) (Fetch, string) {
 		case events.ActionDestroy:
 			delete(s.containers, id)
 			delete(s.promised, id)
+			if _, busy := s.fetching[id]; busy { // its answer may be older than this event
+				s.fetching[id] = true
+			}
 			return Nothing, id
 		case events.ActionExecCreate, events.ActionExecStart, events.ActionExecDie, events.ActionExecDetach,
 			events.ActionAttach, events.ActionDetach, events.ActionResize, events.ActionTop, events.ActionCommit,

@@ -79,6 +79,25 @@ func TestAnEventFetchesOneRowOnce(t *testing.T) {
 	}
 }
 
+// A container was killed and removed at once: the row asked for at its death came
+// after the news of its removal, and stayed for ever as "removing".
+func TestAnAnswerOlderThanTheRemovalDoesNotBringTheRowBack(t *testing.T) {
+	s := New()
+	s.SetContainers([]container.Summary{summary("a", "web", container.StateRunning)})
+	s.Event(event(events.ActionDie, "a"))
+	s.Event(event(events.ActionDestroy, "a"))
+	late := summary("a", "web", container.StateRemoving)
+	if again, _ := s.PutRow("a", &late); !again {
+		t.Fatal("a row that may be older than its removal is not fetched again")
+	}
+	if again, _ := s.PutRow("a", nil); again {
+		t.Error("fetched again without a reason")
+	}
+	if _, all := s.Counts(); all != 0 {
+		t.Error("a container that is gone is still there")
+	}
+}
+
 // docker 20.10 emits "pause" before its list says so.
 func TestARowThatDoesNotKeepItsPromiseIsFetchedAgain(t *testing.T) {
 	s := New()
