@@ -80,9 +80,15 @@ type writer struct {
 }
 
 // open creates the ingest or reads back what is there to go on hashing.
-func (w *writer) open(o content.WriterOpts) error {
+// An ingest that it could not create leaves nothing behind.
+func (w *writer) open(o content.WriterOpts) (failed error) {
 	st, err := readState(w.dir)
 	if err != nil || st.Ref != o.Ref {
+		defer func() {
+			if failed != nil {
+				os.RemoveAll(w.dir)
+			}
+		}()
 		// None, or one whose description was cut off by a crash.
 		if err := os.RemoveAll(w.dir); err != nil {
 			return err

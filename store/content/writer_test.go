@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +15,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sys/unix"
 )
 
 func openWriter(t *testing.T, s *Store, ref string, desc ocispec.Descriptor) content.Writer {
@@ -29,6 +32,36 @@ func write(t *testing.T, w io.Writer, data string) {
 	t.Helper()
 	if _, err := io.WriteString(w, data); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestFullDiskLeavesNoIngest: the description of an ingest did not fit, and its
+// empty directory stayed.
+func TestFullDiskLeavesNoIngest(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root to mount a small file system")
+	}
+	root := t.TempDir()
+	if err := unix.Mount("tmpfs", root, "tmpfs", 0, "size=1m"); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Unmount(root, unix.MNT_DETACH)
+	s, closeDB := open(t, root)
+	defer closeDB()
+	fill, err := os.Create(filepath.Join(root, "fill"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fill.Close()
+	for err == nil {
+		_, err = fill.Write(make([]byte, 4096))
+	}
+	if _, err := s.Writer(t.Context(), content.WithRef("one")); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("writer on a full disk: %v", err)
+	}
+	left, err := os.ReadDir(s.ingestDir(""))
+	if err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
 
