@@ -127,6 +127,10 @@ func (b *bench) measure(ctx context.Context, all []*engine, setup, argv []string
 				if i := slices.Index(out, "IMAGE"); i >= 0 {
 					out[i] = e.image
 				}
+				if e.name == "podman" && out[0] == "run" {
+					// It asks for more open files than some machines allow.
+					out = slices.Insert(out, 1, "--ulimit", "host")
+				}
 				return out
 			}
 			err := error(nil)
