@@ -38,6 +38,7 @@ import (
 	"time"
 
 	"berth/runtime/cgroup"
+	"berth/runtime/seccomp"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -48,6 +49,8 @@ type Options struct {
 	StateRoot string      // directory of all containers' states; made if missing
 	Bundle    string      // absolute path of the bundle directory
 	Spec      *specs.Spec // nil: read Bundle/config.json
+	// Seccomp is linux.seccomp of the spec, compiled already; nil: it is compiled.
+	Seccomp *seccomp.Filter
 	// Stdin, Stdout and Stderr are the command's when it has no terminal; nil is
 	// /dev/null. They stay the caller's.
 	Stdin, Stdout, Stderr *os.File

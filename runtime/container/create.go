@@ -135,11 +135,15 @@ func (b *build) process() error {
 	for _, w := range warnings {
 		b.o.Warn(w)
 	}
-	filter, err := seccomp.Compile(b.spec.Linux.Seccomp)
-	if err != nil {
-		return err
+	filter := b.o.Seccomp
+	if filter == nil {
+		compiled, err := seccomp.Compile(b.spec.Linux.Seccomp)
+		if err != nil {
+			return err
+		}
+		filter = &compiled
 	}
-	b.proc = initproc.Process{Spec: b.spec.Process, ChangeRoot: b.o.NoPivot, Caps: sets, Seccomp: filter, CgroupNS: b.ns.New(specs.CgroupNamespace)}
+	b.proc = initproc.Process{Spec: b.spec.Process, ChangeRoot: b.o.NoPivot, Caps: sets, Seccomp: *filter, CgroupNS: b.ns.New(specs.CgroupNamespace)}
 	if !b.o.NoNewKeyring {
 		b.proc.Keyring = "_ses." + b.o.ID
 	}

@@ -29,6 +29,7 @@ import (
 
 	"berth/runtime/container"
 	"berth/runtime/mount"
+	"berth/runtime/seccomp"
 	"berth/shim/jsonlog"
 	"berth/shim/wire"
 )
@@ -212,13 +213,14 @@ func (s *shim) create() (err error) {
 	}
 	defer child.close()
 	s.box, err = container.Create(context.Background(), container.Options{
-		ID: s.cfg.ID, StateRoot: s.cfg.RuntimeRoot, Bundle: s.cfg.Dir,
+		ID: s.cfg.ID, StateRoot: s.cfg.RuntimeRoot, Bundle: s.cfg.Dir, Seccomp: &s.cfg.Seccomp,
 		Stdin: child.stdin, Stdout: child.stdout, Stderr: child.stderr, ConsoleSocket: child.console,
 	})
 	if err != nil {
 		p.abandon()
 		return err
 	}
+	s.cfg.Seccomp = seccomp.Filter{} // the runtime keeps it for execs
 	p.rt = s.box.Init()
 	s.init = p
 	if err := p.start(s.cfg.ConsoleSize); err != nil {

@@ -7,6 +7,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"berth/runtime/mount"
+	"berth/runtime/seccomp"
 )
 
 // LogConfig says where a container's output goes.
@@ -20,12 +21,13 @@ type LogConfig struct {
 
 // Config is what one shim runs. All paths are absolute.
 type Config struct {
-	ID          string        // of the container
-	Dir         string        // private directory of the shim: its socket and the bundle's config.json; made by Start, gone when the shim leaves
-	RuntimeRoot string        // StateRoot of runtime/container
-	Spec        *specs.Spec   // Root.Path must be MountPoint; not part of the message, it travels as Dir/config.json
-	Rootfs      []mount.Mount // mounted at MountPoint, in the shim's own mount namespace
-	MountPoint  string        // made if missing, removed when the shim leaves; must lie below a mount prepared by PrivateMount
+	ID          string         // of the container
+	Dir         string         // private directory of the shim: its socket and the bundle's config.json; made by Start, gone when the shim leaves
+	RuntimeRoot string         // StateRoot of runtime/container
+	Spec        *specs.Spec    // Root.Path must be MountPoint; not part of the message, it travels as Dir/config.json
+	Seccomp     seccomp.Filter // linux.seccomp of Spec, which is not in config.json; Start compiles it
+	Rootfs      []mount.Mount  // mounted at MountPoint, in the shim's own mount namespace
+	MountPoint  string         // made if missing, removed when the shim leaves; must lie below a mount prepared by PrivateMount
 	Log         LogConfig
 	ExitPath    string // where the exit record is written
 	Tty         bool
@@ -40,6 +42,8 @@ func (c *Config) Encode() []byte {
 	e.str(c.ID)
 	e.str(c.Dir)
 	e.str(c.RuntimeRoot)
+	e.bytes(c.Seccomp.Code)
+	e.u32(uint32(c.Seccomp.Flags))
 	e.u32(uint32(len(c.Rootfs)))
 	for _, m := range c.Rootfs {
 		e.str(m.Type)
@@ -69,6 +73,7 @@ func (c *Config) Encode() []byte {
 func DecodeConfig(body []byte) (Config, error) {
 	d := decoder{rest: body}
 	c := Config{ID: d.str(), Dir: d.str(), RuntimeRoot: d.str()}
+	c.Seccomp = seccomp.Filter{Code: d.bytes(), Flags: uint(d.u32())}
 	for range d.count(12) {
 		c.Rootfs = append(c.Rootfs, mount.Mount{Type: d.str(), Source: d.str(), Options: d.strs()})
 	}
