@@ -17,6 +17,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -73,7 +74,10 @@ func run(ctx context.Context, berth string, runs int) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() {
+		unmountBelow(dir) // podman leaves one
+		os.RemoveAll(dir)
+	}()
 	b := &bench{berth: berth, dir: dir, runs: runs}
 	for _, part := range []struct {
 		name string
@@ -86,6 +90,19 @@ func run(ctx context.Context, berth string, runs int) error {
 	}
 	b.print()
 	return nil
+}
+
+// unmountBelow takes away what is mounted below dir, the newest first.
+func unmountBelow(dir string) {
+	b, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return
+	}
+	for _, line := range slices.Backward(strings.Split(string(b), "\n")) {
+		if f := strings.Fields(line); len(f) > 4 && strings.HasPrefix(f[4], dir+"/") {
+			syscall.Unmount(f[4], syscall.MNT_DETACH)
+		}
+	}
 }
 
 // add keeps a result.
