@@ -27,6 +27,9 @@
 //	                    sources and hairpins
 //	guard       filter  drop what a bridge sends to 127.0.0.0/8, which
 //	                    route_localnet would otherwise let in
+//	forward     filter  drop what comes from another device for a port that is
+//	                    not published: the host forwards, so its neighbours
+//	                    could route to the containers' addresses
 //
 // Published ports are elements of two maps, so that adding or removing one
 // costs the same whatever their number and is atomic.

@@ -209,6 +209,37 @@ func TestPublishedPortIsReachableFromEverywhere(t *testing.T) {
 	}
 }
 
+func TestUnpublishedPortsAreClosedToOtherNetworks(t *testing.T) {
+	f := newFixture(t)
+	b, neighbour := sandbox(t), sandbox(t)
+	eb := attach(t, f, "b", b, PortBinding{Proto: "tcp", ContainerPort: 80})
+	attach(t, f, "neighbour", neighbour)
+	serve(t, b, "b")
+	// Another engine's container is beyond another device, as a machine of the
+	// local network is that has a route by this one.
+	other := newFixture(t)
+	outsider := sandbox(t)
+	attach(t, other, "outsider", outsider)
+	direct, published := eb.IP.String()+":80", fmt.Sprintf("%s:%d", eb.Gateway, eb.Ports[0].HostPort)
+	inside(t, outsider, func() (struct{}, error) {
+		c, err := net.DialTimeout("tcp4", direct, 300*time.Millisecond)
+		if err == nil {
+			c.Close()
+			return struct{}{}, fmt.Errorf("the outsider reached %s", direct)
+		}
+		return struct{}{}, nil
+	})
+	for name, c := range map[string]struct {
+		ns   *os.File
+		addr string
+	}{"the outsider": {outsider, published}, "the neighbour": {neighbour, direct}, "the neighbour by the host": {neighbour, published}} {
+		got := inside(t, c.ns, func() (string, error) { return read(c.addr) })
+		if !strings.HasPrefix(got, "b from ") {
+			t.Errorf("%s reads %q from %s", name, got, c.addr)
+		}
+	}
+}
+
 func TestContainerCannotReachTheHostsLoopback(t *testing.T) {
 	f := newFixture(t)
 	l, err := net.Listen("tcp4", "127.0.0.1:0")

@@ -58,13 +58,30 @@ func masqueradeInto(n *Network, from netip.Prefix) []expr.Any {
 // a published port must see the answer come back through the host.
 // ip saddr SUBNET oifname DEVICE ct status dnat masquerade
 func masqueradeHairpin(n *Network) []expr.Any {
-	const dnat = 1 << 5 // IPS_DST_NAT of nf_conntrack_common.h
 	e := append(match(srcOffset, n.Subnet), device(expr.MetaKeyOIFNAME, expr.CmpOpEq, n.Device)...)
-	return append(e,
-		&expr.Ct{Key: expr.CtKeySTATUS, Register: reg1},
-		&expr.Bitwise{SourceRegister: reg1, DestRegister: reg1, Len: 4, Mask: []byte{dnat, 0, 0, 0}, Xor: make([]byte, 4)},
-		&expr.Cmp{Op: expr.CmpOpNeq, Register: reg1, Data: make([]byte, 4)},
-		&expr.Masq{})
+	return append(append(e, conntrack(expr.CtKeySTATUS, expr.CmpOpNeq, dnatStatus)...), &expr.Masq{})
+}
+
+// dnatStatus is IPS_DST_NAT of nf_conntrack_common.h.
+const dnatStatus = 1 << 5
+
+// dropUnpublished: who is beyond another device reaches a container by the
+// ports it publishes only.
+// iifname != DEVICE oifname DEVICE ct state != established,related ct status != dnat drop
+func dropUnpublished(n *Network) []expr.Any {
+	e := append(device(expr.MetaKeyIIFNAME, expr.CmpOpNeq, n.Device), device(expr.MetaKeyOIFNAME, expr.CmpOpEq, n.Device)...)
+	e = append(e, conntrack(expr.CtKeySTATE, expr.CmpOpEq, byte(expr.CtStateBitESTABLISHED|expr.CtStateBitRELATED))...)
+	e = append(e, conntrack(expr.CtKeySTATUS, expr.CmpOpEq, dnatStatus)...)
+	return append(e, &expr.Verdict{Kind: expr.VerdictDrop})
+}
+
+// conntrack compares the bits of a packet's connection with none.
+func conntrack(key expr.CtKey, op expr.CmpOp, bits byte) []expr.Any {
+	return []expr.Any{
+		&expr.Ct{Key: key, Register: reg1},
+		&expr.Bitwise{SourceRegister: reg1, DestRegister: reg1, Len: 4, Mask: []byte{bits, 0, 0, 0}, Xor: make([]byte, 4)},
+		&expr.Cmp{Op: op, Register: reg1, Data: make([]byte, 4)},
+	}
 }
 
 // dropLoopback: iifname DEVICE ip daddr 127.0.0.0/8 drop
