@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -31,7 +32,7 @@ func (e *Engine) image(ctx context.Context, ref string, want *ocispec.Platform) 
 	if err != nil {
 		return baseImage{}, err
 	}
-	if want != nil && want.Architecture != "" && want.Architecture != img.Config.Architecture {
+	if want != nil && (want.Architecture != "" && want.Architecture != img.Config.Architecture || want.OS != "" && want.OS != cmp.Or(img.Config.OS, "linux")) {
 		return baseImage{}, kind(errdefs.ErrNotFound, "image with reference %s was found but does not provide the specified platform (%s/%s)", ref, want.OS, want.Architecture)
 	}
 	return baseImage{

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 func TestLifeOfAContainer(t *testing.T) {
@@ -126,6 +128,7 @@ func TestCreateRefuses(t *testing.T) {
 		{"memory", edit(func(o *CreateOptions) { o.HostConfig.Memory = 1 }), errdefs.IsInvalidArgument, "Minimum memory limit"},
 		{"stop signal", edit(func(o *CreateOptions) { o.Config.StopSignal = "SIGNAL" }), errdefs.IsInvalidArgument, "Invalid signal"},
 		{"bind", edit(func(o *CreateOptions) { o.HostConfig.Binds = []string{"/a:/b:c:d"} }), errdefs.IsInvalidArgument, "invalid volume specification"},
+		{"platform", edit(func(o *CreateOptions) { o.Platform = &ocispec.Platform{OS: "windows", Architecture: runtime.GOARCH} }), errdefs.IsNotFound, "does not provide the specified platform (windows/"},
 		{"links", edit(func(o *CreateOptions) { o.HostConfig.Links = []string{"a:b"} }), errdefs.IsNotImplemented, "--link"},
 	} {
 		_, err := r.Containers.Create(r.ctx, c.o)
@@ -207,6 +210,16 @@ func TestStopKillPauseRestart(t *testing.T) {
 	}
 	if err := r.Containers.Kill(r.ctx, id, ""); !errdefs.IsConflict(err) || !strings.Contains(err.Error(), "is not running") {
 		t.Errorf("kill of a stopped container: %v", err)
+	}
+
+	// Longer than a Duration can say is not "at once".
+	slow, forEver := r.run(shell("trap 'sleep 0.2; exit 3' TERM; echo ready; while :; do sleep 0.05; done")), 1<<40
+	r.untilLogged(slow, "ready")
+	if err := r.Containers.Stop(r.ctx, slow, StopOptions{Timeout: &forEver}); err != nil {
+		t.Fatal(err)
+	}
+	if s := r.inspect(slow).State; s.ExitCode != 3 {
+		t.Errorf("stopped with all the time in the world: %d", s.ExitCode)
 	}
 
 	stubborn := r.run(shell("trap '' TERM; echo ready; while :; do sleep 0.05; done"))

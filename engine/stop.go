@@ -15,6 +15,7 @@ import (
 const (
 	stopTimeout  = 10 // seconds, docker's
 	killPatience = 10 * time.Second
+	longestStop  = 1 << 31 // seconds; more of them overflow a Duration, which would kill at once
 )
 
 // Stop ends a container: its stop signal, and SIGKILL when it has not ended
@@ -74,7 +75,7 @@ func (cs *Containers) stop(ctx context.Context, c *ctr, opts StopOptions) error 
 	}
 	var timeout <-chan time.Time
 	if seconds >= 0 {
-		timer := time.NewTimer(time.Duration(seconds) * time.Second)
+		timer := time.NewTimer(min(time.Duration(seconds), longestStop) * time.Second)
 		defer timer.Stop()
 		timeout = timer.C
 	}
@@ -135,7 +136,8 @@ func (cs *Containers) signal(c *ctr, r *run, rec record, sig unix.Signal) error 
 		return err
 	}
 	if rec.State.Paused {
-		if err := r.Client.Resume(); err != nil {
+		// The shim thaws for a SIGKILL itself: then it is not paused any more.
+		if err := r.Client.Resume(); err != nil && !errdefs.IsFailedPrecondition(err) {
 			cs.e.log.Warn("thawing a container for a signal", "id", c.id, "err", err)
 		} else {
 			c.change(func(r *record) { r.State.Paused = false })

@@ -49,7 +49,12 @@ func NewExecutable(path string) (Executable, error) {
 }
 
 // Close releases the executable; running shims keep what they need.
-func (x Executable) Close() error { return x.file.Close() }
+func (x Executable) Close() error {
+	if x.file == nil { // never opened
+		return nil
+	}
+	return x.file.Close()
+}
 
 // Path by which this process, and a child before its execve, starts the executable.
 func (x Executable) Path() string { return fmt.Sprintf("/proc/self/fd/%d", x.file.Fd()) }

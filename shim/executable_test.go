@@ -42,6 +42,12 @@ func TestExecutableIsReadOnly(t *testing.T) {
 }
 
 // Without a read-only mount it is a copy in memory that nobody can change.
+func TestCloseOfAnExecutableThatWasNeverOpened(t *testing.T) {
+	if err := (shim.Executable{}).Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestExecutableInMemory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "program")
 	if err := os.WriteFile(path, []byte("#!/bin/true"), 0o755); err != nil {
