@@ -93,10 +93,10 @@ func message(err error) string {
 		if _, host, ok := strings.Cut(text, " at "); ok {
 			host, _, _ = strings.Cut(host, ". Is ")
 			host, _, _ = strings.Cut(host, "; ")
-			return "no engine answers at " + host + ": is one running there?"
+			return "no engine answers at " + host + ": start one there with 'berth serve', or leave -H, BERTH_HOST and DOCKER_HOST out to use this machine's"
 		}
 	}
-	return strings.ReplaceAll(err.Error(), "Error response from daemon: ", "")
+	return advise(strings.ReplaceAll(err.Error(), "Error response from daemon: ", ""))
 }
 
 // forEach runs f on every reference and goes on after an error, as docker

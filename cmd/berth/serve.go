@@ -75,7 +75,8 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 	})
 	if err != nil {
 		if errors.Is(err, errBusy) {
-			return &statusError{connect.ExitBusy, err}
+			return &statusError{connect.ExitBusy, fmt.Errorf("%w (%s) or this state directory (%s): 'berth ps' and the console use it as it is; a second engine needs another --root and --state",
+				errBusy, a.conf.Root, a.conf.State)}
 		}
 		return err
 	}

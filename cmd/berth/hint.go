@@ -1,0 +1,48 @@
+package main
+
+import "strings"
+
+// ociPreface is what engines put before the reason why a command could not be
+// executed. docker's CLI reads exit codes out of the words behind it, so the
+// API has to send all; a user is told the reason alone.
+const ociPreface = "OCI runtime create failed: "
+
+// hints are what to type after an error, by words of the error. The first that
+// fits is taken.
+var hints = []struct{ words, hint string }{
+	{"no such container", "'berth ps -a' lists the containers"},
+	{"no such image", "'berth images' lists the images"},
+	{"no such object", "'berth ps -a' and 'berth images' list what there is"},
+	{"executable file not found", "the image has no such command: 'berth image layers' shows the image's files, 'berth run -it IMAGE sh' looks around in it"},
+	{"is already in use by container", "'berth rm' removes it, 'berth rename' gives it another name"},
+	{"no space left on device", "'berth system df' shows what takes the room, 'berth rm' and 'berth rmi' free it"},
+	{"the archive is cut off", "nothing of it was kept: copy or 'berth save' it again"},
+	{"the stream is cut off", "nothing of it was kept: copy or 'berth save' it again"},
+	{"leads out of the layer", "nothing of it was kept: do not trust where it comes from"},
+	{": absolute name", "nothing of it was kept: make it again with names that do not begin with /"},
+	{"not a tar archive", "'berth load' reads what 'docker save' and 'berth save' write"},
+	{"has neither manifest.json nor index.json", "'berth import' takes the tar of a root file system"},
+	{"is not running", "'berth start' starts it"},
+	{"unknown command", "'berth --help' lists the verbs"},
+}
+
+// advise makes an engine's error one for a person at a terminal: without the
+// words that are there for programs, and with what to type next unless the
+// error says so itself.
+func advise(text string) string {
+	if _, reason, ok := strings.Cut(text, ociPreface); ok {
+		reason = strings.TrimPrefix(reason, "runc create failed: ")
+		reason = strings.TrimPrefix(reason, "unable to start container process: ")
+		text = strings.TrimSuffix(reason, ": unknown")
+	}
+	if strings.Contains(text, "'berth ") {
+		return text
+	}
+	low := strings.ToLower(text)
+	for _, h := range hints {
+		if strings.Contains(low, h.words) {
+			return strings.TrimRight(text, ".\n") + "; " + h.hint
+		}
+	}
+	return text
+}

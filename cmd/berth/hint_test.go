@@ -1,0 +1,29 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestErrorsSayWhatToTypeNext(t *testing.T) {
+	for text, want := range map[string]string{
+		"No such container: nosuch":        "No such container: nosuch; 'berth ps -a' lists the containers",
+		"No such image: nosuch:latest":     "No such image: nosuch:latest; 'berth images' lists the images",
+		`unknown command "pull"`:           `unknown command "pull"; 'berth --help' lists the verbs`,
+		"a; bring it in with 'berth load'": "a; bring it in with 'berth load'",
+		"the engine needs root":            "the engine needs root",
+		`x failed: OCI runtime create failed: runc create failed: unable to start container process: exec: "/etc": is a directory: unknown`: `exec: "/etc": is a directory`,
+	} {
+		if got := advise(text); got != want {
+			t.Errorf("%s\ngot  %s\nwant %s", text, got, want)
+		}
+	}
+	got := advise(`failed to create task for container: OCI runtime create failed: unable to start container process: exec: "ll": executable file not found in $PATH: unknown`)
+	if !strings.HasPrefix(got, `exec: "ll": executable file not found in $PATH; the image has no such command`) {
+		t.Error(got)
+	}
+	full := advise("write /var/lib/berth/meta.db: no space left on device")
+	if !strings.Contains(full, "berth system df") {
+		t.Error(full)
+	}
+}
