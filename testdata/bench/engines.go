@@ -129,7 +129,7 @@ func (b *bench) measure(ctx context.Context, all []*engine, setup, argv []string
 				}
 				if e.name == "podman" && out[0] == "run" {
 					// It asks for more open files than some machines allow.
-					out = slices.Insert(out, 1, "--ulimit", "host")
+					out = slices.Insert(out, 1, "--ulimit", "nofile=1024:1024")
 				}
 				return out
 			}
