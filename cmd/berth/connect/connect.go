@@ -26,15 +26,21 @@ type Options struct {
 // ErrNoEngine is returned when nothing listens and nothing may be started.
 var ErrNoEngine = errors.New("no engine is running")
 
+// localAPI is the version of the Engine API that is spoken with a local engine. Every
+// engine of berth knows it, since the first, so nothing needs to be negotiated: that would
+// be one more request, and a verb makes two to five. What needs a newer version has to
+// ask for it.
+const localAPI = "1.56"
+
 // Connect returns a client of the engine that c names. It starts a background
 // engine when c is local and none listens.
 func Connect(ctx context.Context, c Config, o Options) (*Client, error) {
 	if !c.Local() {
-		return newClient(c.Host, nil, o)
+		return newClient(c.Host, false, nil, o)
 	}
 	conn, err := dial(ctx, c)
 	if err == nil {
-		return newClient(c.Socket(), conn, o)
+		return newClient(c.Socket(), true, conn, o)
 	}
 	if !absent(err) {
 		return nil, explain(c, err)
@@ -49,7 +55,7 @@ func Connect(ctx context.Context, c Config, o Options) (*Client, error) {
 	if err != nil {
 		return nil, explain(c, err)
 	}
-	return newClient(c.Socket(), conn, o)
+	return newClient(c.Socket(), true, conn, o)
 }
 
 // dial connects to the local socket.
@@ -79,11 +85,14 @@ type Client struct {
 	refusal refusal
 }
 
-// newClient wraps host. first, when not nil, is an open connection to it that
-// serves the first request.
-func newClient(host string, first net.Conn, o Options) (*Client, error) {
+// newClient wraps host; local says that an engine of berth is there. first, when
+// not nil, is an open connection to it that serves the first request.
+func newClient(host string, local bool, first net.Conn, o Options) (*Client, error) {
 	c := &Client{}
 	opts := []client.Opt{client.WithHost(host), client.WithUserAgent("berth/" + o.Version)}
+	if local {
+		opts = append(opts, client.WithAPIVersion(localAPI))
+	}
 	if os.Getenv("DOCKER_CERT_PATH") != "" && strings.HasPrefix(host, "tcp://") {
 		opts = append(opts, client.WithTLSClientConfigFromEnv())
 	} else {

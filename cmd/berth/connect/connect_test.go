@@ -76,10 +76,12 @@ func version(w http.ResponseWriter, r *http.Request) bool {
 func TestConnectUsesTheEngineThatListens(t *testing.T) {
 	agents := make(chan string, 10)
 	c := engine(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !version(w, r) {
-			agents <- r.Header.Get("User-Agent")
-			w.Write([]byte(`[]`))
+		if version(w, r) {
+			t.Error("a version was negotiated with a local engine")
+			return
 		}
+		agents <- r.Header.Get("User-Agent") + " " + strings.Split(r.URL.Path, "/")[1]
+		w.Write([]byte(`[]`))
 	}))
 	cl, err := Connect(context.Background(), c, Options{Version: "1", NoStart: true})
 	if err != nil {
@@ -89,7 +91,7 @@ func TestConnectUsesTheEngineThatListens(t *testing.T) {
 	if _, err := cl.ContainerList(context.Background(), client.ContainerListOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if a := <-agents; a != "berth/1" {
+	if a := <-agents; a != "berth/1 v"+localAPI {
 		t.Errorf("user agent %q", a)
 	}
 }
