@@ -181,7 +181,11 @@ func (m *model) messageLine(width int) string {
 	th := m.theme
 	switch {
 	case m.gone != nil && m.live:
-		return th.Banner.Render(text.Fit(" the engine is gone ("+m.gone.Error()+"); trying again · what is shown is what was last known", width))
+		back := "trying again"
+		if m.opt.Host == "local" { // whatever needs the engine starts it
+			back = "'berth ps' in another terminal starts it"
+		}
+		return th.Banner.Render(text.Fit(" the engine is gone; "+back+" · what is shown was last known ("+m.gone.Error()+")", width))
 	case m.gone != nil:
 		return th.Banner.Render(text.Fit(" no engine answers at "+text.Clean(m.opt.Host)+"; trying again · "+m.gone.Error(), width))
 	case m.hint != "" && m.bad:
