@@ -263,9 +263,10 @@ func TestMessagesOfTheEngine(t *testing.T) {
 	send(m, feed.Done{Verb: "kill", Past: "killed", Name: "db"}) // a success does not hide an error
 	shows(t, m, "✗ stop web: boom")
 	send(m, feed.Gone{Err: errors.New("dial: refused")})
-	shows(t, m, "the engine is gone; trying again", "dial: refused", "web")
-	m.opt.Host = "local" // its engine is in the user's hands: what brings it back is said
-	shows(t, m, "the engine is gone; 'berth ps' in another terminal starts it")
+	shows(t, m, "the engine is gone; 'berth ps' in another terminal starts it", "dial: refused", "web")
+	m.opt.Host = "ssh://far" // nothing typed here starts that one
+	shows(t, m, "the engine is gone; trying again", "dial: refused")
+	m.opt.Host = "local"
 	send(m, feed.Images{Answer: true, Err: errors.New("late")}, feed.Row{ID: "x", Err: errors.New("late")})
 	send(m, feed.Version{Name: "Docker Engine - Community", Version: "28.5.2"})
 	shows(t, m, "Docker Engine - Community 28.5.2")
