@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"time"
 
@@ -48,6 +49,8 @@ func (cs *Containers) Inspect(ctx context.Context, ref string, size bool) (conta
 	}
 	if rec.HostConfig.LogConfig.Type == "none" {
 		resp.LogPath = ""
+	} else if resp.State.Error == "" {
+		resp.State.Error = c.logLoss()
 	}
 	if ep != nil {
 		resp.NetworkSettings.SandboxID = ep.ID
@@ -67,6 +70,23 @@ func apiState(s state, removing bool) *container.State {
 		OOMKilled: s.OOMKilled, Pid: s.Pid, ExitCode: s.ExitCode, Error: s.Error,
 		StartedAt: apiTime(s.StartedAt), FinishedAt: apiTime(s.FinishedAt),
 	}
+}
+
+// logLoss says what the log of a running container lacks, which happens when the
+// disk is full; "" when nothing. The container itself is not stopped by that.
+func (c *ctr) logLoss() string {
+	r, _, err := c.running()
+	if err != nil {
+		return ""
+	}
+	info, err := r.Info()
+	if err != nil || info.LogDropped == 0 {
+		return ""
+	}
+	if info.LogError == "" {
+		return fmt.Sprintf("the log lacks %d lines that could not be written; it is written again", info.LogDropped)
+	}
+	return fmt.Sprintf("the log lacks %d lines that cannot be written: %s", info.LogDropped, info.LogError)
 }
 
 // mountPoints are never null in JSON: clients range over them in languages that mind.

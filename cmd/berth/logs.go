@@ -25,6 +25,9 @@ func newLogs(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if st := res.Container.State; st != nil && st.Running && st.Error != "" {
+				fmt.Fprintf(a.err, "warning: %s\n", advise(st.Error))
+			}
 			logs, err := cl.ContainerLogs(ctx, res.Container.ID, o)
 			if err != nil {
 				return err
