@@ -126,7 +126,7 @@ func (m *Manager) ensureReady(n *Network) (int, error) {
 	if i, ok := m.ready[n.ID]; ok {
 		return i, nil
 	}
-	i, err := ensureBridge(n)
+	i, err := m.claim(n)
 	if err != nil {
 		return 0, err
 	}
@@ -136,6 +136,43 @@ func (m *Manager) ensureReady(n *Network) (int, error) {
 		return 0, err
 	}
 	return i, nil
+}
+
+// claim makes n's bridge, on another subnet if somebody has taken n's while no
+// container of ours was on it. From the choice until the bridge has its address
+// and so shows that the subnet is taken, other engines wait.
+func (m *Manager) claim(n *Network) (_ int, err error) {
+	lock, err := os.Open("/run")
+	if err != nil {
+		return 0, fmt.Errorf("lock the choice of a subnet: %w", err)
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		return 0, fmt.Errorf("lock the choice of a subnet by /run: %w", err)
+	}
+	if !m.occupied(n) {
+		subnet, err := freeSubnet(n.Device, []netip.Prefix{n.Subnet})
+		if err != nil {
+			return 0, err
+		}
+		if subnet != n.Subnet {
+			m.log.Info("the subnet of a network has been taken by somebody else", "network", n.Name, "subnet", n.Subnet, "new", subnet)
+			n.Subnet, n.Gateway = subnet, subnet.Addr().Next()
+			if err := m.networks.Put(n.ID, n); err != nil {
+				return 0, fmt.Errorf("record network %s: %w", n.Name, err)
+			}
+		}
+	}
+	return ensureBridge(n)
+}
+
+func (m *Manager) occupied(n *Network) bool {
+	for _, e := range m.ends {
+		if e.NetworkID == n.ID {
+			return true
+		}
+	}
+	return false
 }
 
 // connect makes the veth pair, its peer already inside the sandbox, and

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/containerd/errdefs"
 	"github.com/vishvananda/netlink"
@@ -24,41 +25,55 @@ func pools(yield func(netip.Prefix) bool) {
 	}
 }
 
-// freeSubnet returns the first pool subnet that overlaps neither a network of
-// ours nor a route or an address of the host.
-func freeSubnet(nets map[string]*Network) (netip.Prefix, error) {
-	var taken []netip.Prefix
-	for _, n := range nets {
-		taken = append(taken, n.Subnet)
+// freeSubnet returns prefer, if it overlaps neither a route nor an address of
+// the host, else the first pool subnet that does not. What belongs to the device
+// except does not count. Networks of ours whose bridge is not up hold nothing.
+func freeSubnet(except string, prefer []netip.Prefix) (netip.Prefix, error) {
+	taken, err := takenPrefixes(except)
+	if err != nil {
+		return netip.Prefix{}, err
 	}
+	free := func(p netip.Prefix) bool {
+		return !slices.ContainsFunc(taken, p.Overlaps)
+	}
+	if i := slices.IndexFunc(prefer, free); i >= 0 {
+		return prefer[i], nil
+	}
+	for p := range pools {
+		if free(p) {
+			return p, nil
+		}
+	}
+	return netip.Prefix{}, fmt.Errorf("choose a subnet: every default address pool overlaps a route of this host: %w", errdefs.ErrResourceExhausted)
+}
+
+// takenPrefixes are the subnets that the host's routes and addresses use,
+// without the default route and without those of the device except.
+func takenPrefixes(except string) ([]netip.Prefix, error) {
+	own := -1
+	if link, err := netlink.LinkByName(except); err == nil {
+		own = link.Attrs().Index
+	}
+	var taken []netip.Prefix
 	routes, err := dump(func() ([]netlink.Route, error) { return netlink.RouteList(nil, netlink.FAMILY_V4) })
 	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("list the host's routes: %w", err)
+		return nil, fmt.Errorf("list the host's routes: %w", err)
 	}
 	for _, r := range routes {
-		if p, ok := prefixOf(r.Dst); ok && p.Bits() > 0 {
+		if p, ok := prefixOf(r.Dst); ok && p.Bits() > 0 && r.LinkIndex != own {
 			taken = append(taken, p)
 		}
 	}
 	addrs, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_V4) })
 	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("list the host's addresses: %w", err)
+		return nil, fmt.Errorf("list the host's addresses: %w", err)
 	}
 	for _, a := range addrs {
-		if p, ok := prefixOf(a.IPNet); ok {
+		if p, ok := prefixOf(a.IPNet); ok && a.LinkIndex != own {
 			taken = append(taken, p)
 		}
 	}
-next:
-	for p := range pools {
-		for _, t := range taken {
-			if p.Overlaps(t) {
-				continue next
-			}
-		}
-		return p, nil
-	}
-	return netip.Prefix{}, fmt.Errorf("choose a subnet: every default address pool overlaps a route of this host: %w", errdefs.ErrResourceExhausted)
+	return taken, nil
 }
 
 func prefixOf(n *net.IPNet) (netip.Prefix, bool) {

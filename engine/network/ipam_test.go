@@ -52,18 +52,20 @@ func TestLastAddr(t *testing.T) {
 	}
 }
 
-func TestFreeSubnetAvoidsOurOwn(t *testing.T) {
-	nets := map[string]*Network{}
-	for _, name := range []string{"a", "b", "c"} {
-		p, err := freeSubnet(nets)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, n := range nets {
-			if n.Subnet.Overlaps(p) {
-				t.Fatalf("freeSubnet gave %s beside %s", p, n.Subnet)
-			}
-		}
-		nets[name] = &Network{Subnet: p}
+func TestFreeSubnetKeepsWhatIsFree(t *testing.T) {
+	first, err := freeSubnet("", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := netip.MustParsePrefix("10.213.0.0/24")
+	if got, err := freeSubnet("", []netip.Prefix{mine}); err != nil || got != mine {
+		t.Errorf("freeSubnet with a free preference = %s, %v", got, err)
+	}
+	loopback := netip.MustParsePrefix("127.0.0.0/24")
+	if got, err := freeSubnet("", []netip.Prefix{loopback}); err != nil || got != first {
+		t.Errorf("freeSubnet with a taken preference = %s, %v; want %s", got, err, first)
+	}
+	if got, err := freeSubnet("lo", []netip.Prefix{loopback}); err != nil || got != loopback {
+		t.Errorf("freeSubnet with what its own device has = %s, %v", got, err)
 	}
 }

@@ -107,9 +107,10 @@ func Open(cfg Config) (*Manager, error) {
 	return m, nil
 }
 
-// addDefault records the network "bridge" on a subnet that is free now.
+// addDefault records the network "bridge" on a subnet that is free now; the
+// first Attach looks again.
 func (m *Manager) addDefault() error {
-	subnet, err := freeSubnet(m.nets)
+	subnet, err := freeSubnet("", nil)
 	if err != nil {
 		return err
 	}

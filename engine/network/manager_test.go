@@ -314,6 +314,22 @@ func TestEndpointsSurviveTheEngine(t *testing.T) {
 	}
 }
 
+// Engines that are opened at the same time choose the same subnet, since none
+// has a bridge yet; the one that comes second with its bridge chooses again.
+func TestEnginesDoNotShareASubnet(t *testing.T) {
+	f, g := newFixture(t), newFixture(t)
+	f.nets[Bridge].Subnet, f.nets[Bridge].Gateway = g.nets[Bridge].Subnet, g.nets[Bridge].Gateway
+	a := attach(t, f, "a", sandbox(t))
+	b := attach(t, g, "b", sandbox(t))
+	if a.Gateway == b.Gateway {
+		t.Errorf("both engines use %s", f.nets[Bridge].Subnet)
+	}
+	n, _, err := g.Inspect(Bridge)
+	if err != nil || n.Gateway != b.Gateway || !n.Subnet.Contains(b.IP) {
+		t.Errorf("after choosing again the network is %+v, %v and the endpoint %+v", n, err, b)
+	}
+}
+
 func TestAttachTwiceAndDetachTwice(t *testing.T) {
 	f := newFixture(t)
 	ns := sandbox(t)
