@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -183,26 +182,6 @@ func (cs *Containers) emit(rec record, action events.Action, extra ...string) {
 		attrs[extra[i]] = extra[i+1]
 	}
 	cs.e.Events.Publish(events.ContainerEventType, action, rec.ID, attrs)
-}
-
-// Using returns the IDs of the containers made from an image, by its ID.
-func (cs *Containers) Using(imageID string) []string {
-	var ids []string
-	for _, c := range cs.all() {
-		if c.snapshot().ImageID == imageID {
-			ids = append(ids, c.id)
-		}
-	}
-	return ids
-}
-
-// ResolveID returns the full ID of a container.
-func (cs *Containers) ResolveID(_ context.Context, ref string) (string, error) {
-	c, err := cs.get(ref)
-	if err != nil {
-		return "", err
-	}
-	return c.id, nil
 }
 
 // worded is an error whose text is docker's, and whose kind is not a part of it.

@@ -152,20 +152,21 @@ func (s *shim) superviseExec(x *process) {
 // then.
 func (s *shim) waitExec(p *peer, id string) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	x := s.execs[id]
-	if x == nil {
+	switch {
+	case x == nil:
+		s.mu.Unlock()
 		return fmt.Errorf("wait for exec %s: %w", id, errdefs.ErrNotFound)
-	}
-	if x.ready {
+	case x.ready:
 		delete(s.execs, id)
 		s.idle.again()
+		s.mu.Unlock()
 		p.send(wire.TypeExit, x.exit.Encode())
 		return nil
-	}
-	if x.waiters == nil {
+	case x.waiters == nil:
 		x.waiters = map[*peer]struct{}{}
 	}
 	x.waiters[p] = struct{}{}
+	s.mu.Unlock()
 	return nil
 }

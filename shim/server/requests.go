@@ -130,15 +130,31 @@ func (s *shim) root() (*os.File, error) {
 	return f, nil
 }
 
+// netNS duplicates the descriptor of the container's network namespace.
+func (s *shim) netNS() (*os.File, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.netns == nil {
+		return nil, fmt.Errorf("get network namespace of %s: %w", s.cfg.ID, errdefs.ErrFailedPrecondition)
+	}
+	fd, err := unix.FcntlInt(s.netns.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("get network namespace of %s: %w", s.cfg.ID, err)
+	}
+	return os.NewFile(uintptr(fd), "netns"), nil
+}
+
 // waitExit answers p when the container's end is on record.
 func (s *shim) waitExit(p *peer) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.waiters != nil {
+	pending, exit := s.waiters != nil, s.init.exit
+	if pending {
 		s.waiters[p] = struct{}{}
-		return
 	}
-	p.send(wire.TypeExit, s.init.exit.Encode())
+	s.mu.Unlock()
+	if !pending {
+		p.send(wire.TypeExit, exit.Encode())
+	}
 }
 
 // attach hands the connection that came with m to the container's first process.

@@ -123,6 +123,16 @@ func (p *peer) reply(err error) {
 	p.send(wire.TypeOK, nil)
 }
 
+// give answers a request for a descriptor, which is closed here.
+func (p *peer) give(f *os.File, err error) {
+	if err != nil {
+		p.reply(err)
+		return
+	}
+	defer f.Close()
+	p.send(wire.TypeOK, nil, int(f.Fd()))
+}
+
 // serve answers the requests of one connection until it ends or breaks the protocol.
 func (s *shim) serve(p *peer) {
 	defer p.conn.Close()
@@ -238,21 +248,9 @@ func (s *shim) handle(p *peer, m *wire.Message) {
 	case wire.TypeWait:
 		s.waitExit(p)
 	case wire.TypeRoot:
-		root, err := s.root()
-		if err != nil {
-			p.reply(err)
-			return
-		}
-		defer root.Close()
-		p.send(wire.TypeOK, nil, int(root.Fd()))
+		p.give(s.root())
 	case wire.TypeNetNS:
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.netns == nil {
-			p.reply(fmt.Errorf("get network namespace of %s: %w", s.cfg.ID, errdefs.ErrFailedPrecondition))
-			return
-		}
-		p.send(wire.TypeOK, nil, int(s.netns.Fd()))
+		p.give(s.netNS())
 	default:
 		p.reply(fmt.Errorf("message type %d: %w", m.Type, errdefs.ErrNotImplemented))
 	}
