@@ -128,8 +128,8 @@ func (b *bench) measure(ctx context.Context, all []*engine, setup, argv []string
 					out[i] = e.image
 				}
 				if e.name == "podman" && out[0] == "run" {
-					// It asks for more open files than some machines allow.
-					out = slices.Insert(out, 1, "--ulimit", "nofile=1024:1024")
+					// It asks for more open files and processes than some machines allow.
+					out = slices.Insert(out, 1, "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096")
 				}
 				return out
 			}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -169,9 +170,9 @@ func TestRelativeSourceBecomesAbsolute(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := mustParse(t, "-v", "./x:/x", "image")
-	if want := filepath.Join(dir, "x") + ":/x"; r.HostConfig.Binds[0] != want {
-		t.Errorf("bind %s, want %s", r.HostConfig.Binds[0], want)
+	r := mustParse(t, "-v", "./x:/x", "-v", "a/b:/x", "image")
+	if want := []string{filepath.Join(dir, "x") + ":/x", "a/b:/x"}; !slices.Equal(r.HostConfig.Binds, want) {
+		t.Errorf("binds %s, want %s", r.HostConfig.Binds, want)
 	}
 }
 

@@ -74,14 +74,9 @@ func parseVolume(s string) (bind, anonymous string, err error) {
 	if parts[0] == "" {
 		return "", "", fmt.Errorf("--volume %s: the source is empty", s)
 	}
-	if strings.HasPrefix(parts[0], ".") || strings.HasPrefix(parts[0], "~/") || strings.Contains(parts[0], "/") {
-		if rest, ok := strings.CutPrefix(parts[0], "~/"); ok {
-			home, err := os.UserHomeDir()
-			if err != nil {
-				return "", "", fmt.Errorf("--volume %s: %w", s, err)
-			}
-			parts[0] = filepath.Join(home, rest)
-		}
+	// As docker's client: only what begins with a dot is relative to here. The
+	// engine refuses any other name with a slash, since it is no volume's.
+	if strings.HasPrefix(parts[0], ".") {
 		if parts[0], err = filepath.Abs(parts[0]); err != nil {
 			return "", "", fmt.Errorf("--volume %s: %w", s, err)
 		}
