@@ -24,7 +24,8 @@
 //	prerouting  nat     local destination: dnat through the port maps
 //	output      nat     the same for connections the host itself makes
 //	postrouting nat     masquerade what leaves a bridge's subnet, loopback
-//	                    sources and hairpins
+//	                    sources and hairpins; leave neighbours their own
+//	                    addresses, whatever foreign rules say
 //	guard       filter  drop what a bridge sends to 127.0.0.0/8, which
 //	                    route_localnet would otherwise let in
 //	forward     filter  drop what comes from another device for a port that is

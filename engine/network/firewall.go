@@ -69,7 +69,7 @@ func (f *firewall) setup(nets map[string]*Network, ends map[string]*Endpoint) er
 	}
 	pre := c.AddChain(chain(t, "prerouting", nftables.ChainTypeNAT, nftables.ChainHookPrerouting, *nftables.ChainPriorityNATDest))
 	out := c.AddChain(chain(t, "output", nftables.ChainTypeNAT, nftables.ChainHookOutput, *nftables.ChainPriorityNATDest))
-	post := c.AddChain(chain(t, "postrouting", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource))
+	post := c.AddChain(chain(t, "postrouting", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource-1))
 	guard := c.AddChain(chain(t, "guard", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityRaw))
 	forward := c.AddChain(chain(t, "forward", nftables.ChainTypeFilter, nftables.ChainHookForward, *nftables.ChainPriorityFilter))
 	for _, ch := range []*nftables.Chain{pre, out} {
@@ -80,6 +80,7 @@ func (f *firewall) setup(nets map[string]*Network, ends map[string]*Endpoint) er
 		c.AddRule(&nftables.Rule{Table: t, Chain: post, Exprs: masqueradeLeaving(n)})
 		c.AddRule(&nftables.Rule{Table: t, Chain: post, Exprs: masqueradeInto(n, netip.MustParsePrefix("127.0.0.0/8"))})
 		c.AddRule(&nftables.Rule{Table: t, Chain: post, Exprs: masqueradeHairpin(n)})
+		c.AddRule(&nftables.Rule{Table: t, Chain: post, Exprs: keepSource(n)})
 		c.AddRule(&nftables.Rule{Table: t, Chain: guard, Exprs: dropLoopback(n)})
 		c.AddRule(&nftables.Rule{Table: t, Chain: forward, Exprs: dropUnpublished(n)})
 	}

@@ -62,6 +62,18 @@ func masqueradeHairpin(n *Network) []expr.Any {
 	return append(append(e, conntrack(expr.CtKeySTATUS, expr.CmpOpNeq, dnatStatus)...), &expr.Masq{})
 }
 
+// keepSource: who talks to a neighbour is seen by its own address, even where a
+// rule of somebody else would masquerade the subnet, such as dockerd's that stays
+// when its bridge is gone. The first chain that translates an address decides
+// (net/netfilter/nf_nat_core.c, nf_nat_inet_fn), so it is translated to itself.
+// ip saddr SUBNET oifname DEVICE snat to ip saddr
+func keepSource(n *Network) []expr.Any {
+	e := append(match(srcOffset, n.Subnet), device(expr.MetaKeyOIFNAME, expr.CmpOpEq, n.Device)...)
+	return append(e,
+		&expr.Payload{DestRegister: reg1, Base: expr.PayloadBaseNetworkHeader, Offset: srcOffset, Len: 4},
+		&expr.NAT{Type: expr.NATTypeSourceNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: reg1})
+}
+
 // dnatStatus is IPS_DST_NAT of nf_conntrack_common.h.
 const dnatStatus = 1 << 5
 
