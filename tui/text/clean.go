@@ -43,7 +43,9 @@ func clean(s string, keep bool) string {
 		case n <= 0:
 			n = 1
 		case width > 0:
-			seq, width = oneWidth(seq, width)
+			// A byte that is no UTF-8 may hide behind a letter, in its cluster;
+			// to a terminal it may be an 8-bit control.
+			seq, width = oneWidth(strings.ToValidUTF8(seq, ""), width)
 			b.WriteString(seq)
 			col += width
 		case seq == "\t":
