@@ -219,7 +219,6 @@ func TestIdleWritesNothing(t *testing.T) {
 
 func tail(s string, n int) string { return s[max(len(s)-n, 0):] }
 
-
 // However it ends, the terminal is as it was.
 func TestTheTerminalIsRestored(t *testing.T) {
 	for _, c := range []struct {
