@@ -20,27 +20,7 @@ func newImage(a *app) *cobra.Command {
 	list.Use, list.Aliases = "ls [flags] [REPOSITORY[:TAG]]", []string{"list"}
 	remove := newRemoveImage(a)
 	remove.Use, remove.Aliases = "rm [flags] IMAGE...", []string{"remove"}
-	c.AddCommand(list, remove, newImageInspect(a), newImageLayers(a), newImageStarter(a), newTag(a), newLoad(a), newSave(a), newImport(a), newHistory(a))
-	return c
-}
-
-func newImageInspect(a *app) *cobra.Command {
-	var format string
-	c := &cobra.Command{
-		Use:   "inspect [flags] IMAGE...",
-		Short: "Show everything about images",
-		Args:  args(1, -1, "image inspect needs an image"),
-		RunE: func(c *cobra.Command, refs []string) error {
-			cl, err := a.client(c.Context())
-			if err != nil {
-				return err
-			}
-			return a.inspect(refs, format, func(ref string) (json.RawMessage, error) {
-				return inspectAny(c.Context(), cl, ref, "image", false)
-			})
-		},
-	}
-	c.Flags().StringVarP(&format, "format", "f", "", "json or a Go template")
+	c.AddCommand(list, remove, newKindInspect(a, "an", "image"), newImageLayers(a), newImageStarter(a), newTag(a), newLoad(a), newSave(a), newImport(a), newHistory(a))
 	return c
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
@@ -129,4 +130,26 @@ func (a *app) inspect(refs []string, format string, get func(ref string) (json.R
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// newKindInspect is the inspect of one kind of object: "image", "network" or
+// "volume".
+func newKindInspect(a *app, article, kind string) *cobra.Command {
+	var format string
+	c := &cobra.Command{
+		Use:   "inspect [flags] " + strings.ToUpper(kind) + "...",
+		Short: "Show everything about " + kind + "s",
+		Args:  args(1, -1, kind+" inspect needs "+article+" "+kind),
+		RunE: func(c *cobra.Command, refs []string) error {
+			cl, err := a.client(c.Context())
+			if err != nil {
+				return err
+			}
+			return a.inspect(refs, format, func(ref string) (json.RawMessage, error) {
+				return inspectAny(c.Context(), cl, ref, kind, false)
+			})
+		},
+	}
+	c.Flags().StringVarP(&format, "format", "f", "", "json or a Go template")
+	return c
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 
@@ -28,7 +27,7 @@ var networkHeaders = output.Headers{
 
 func newNetwork(a *app) *cobra.Command {
 	c := &cobra.Command{Use: "network", Short: "Look at networks", Args: cobra.NoArgs, RunE: showHelp}
-	c.AddCommand(newNetworkList(a), newNetworkInspect(a))
+	c.AddCommand(newNetworkList(a), newKindInspect(a, "a", "network"))
 	return c
 }
 
@@ -80,25 +79,5 @@ func newNetworkList(a *app) *cobra.Command {
 	c.Flags().BoolVar(&noTrunc, "no-trunc", false, "do not shorten")
 	c.Flags().StringVar(&format, "format", "", "table, json or a Go template")
 	c.Flags().StringArrayVarP(&filters, "filter", "f", nil, "filter (KEY=VALUE)")
-	return c
-}
-
-func newNetworkInspect(a *app) *cobra.Command {
-	var format string
-	c := &cobra.Command{
-		Use:   "inspect [flags] NETWORK...",
-		Short: "Show everything about networks",
-		Args:  args(1, -1, "network inspect needs a network"),
-		RunE: func(c *cobra.Command, refs []string) error {
-			cl, err := a.client(c.Context())
-			if err != nil {
-				return err
-			}
-			return a.inspect(refs, format, func(ref string) (json.RawMessage, error) {
-				return inspectAny(c.Context(), cl, ref, "network", false)
-			})
-		},
-	}
-	c.Flags().StringVarP(&format, "format", "f", "", "json or a Go template")
 	return c
 }

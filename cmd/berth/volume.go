@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -27,7 +26,7 @@ var volumeHeaders = output.Headers{
 
 func newVolume(a *app) *cobra.Command {
 	c := &cobra.Command{Use: "volume", Short: "Make, look at and remove volumes", Args: cobra.NoArgs, RunE: showHelp}
-	c.AddCommand(newVolumeCreate(a), newVolumeList(a), newVolumeInspect(a), newVolumeRemove(a), newVolumePrune(a))
+	c.AddCommand(newVolumeCreate(a), newVolumeList(a), newKindInspect(a, "a", "volume"), newVolumeRemove(a), newVolumePrune(a))
 	return c
 }
 
@@ -106,26 +105,6 @@ func newVolumeList(a *app) *cobra.Command {
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "print names only")
 	c.Flags().StringVar(&format, "format", "", "table, json or a Go template")
 	c.Flags().StringArrayVarP(&filters, "filter", "f", nil, "filter (KEY=VALUE)")
-	return c
-}
-
-func newVolumeInspect(a *app) *cobra.Command {
-	var format string
-	c := &cobra.Command{
-		Use:   "inspect [flags] VOLUME...",
-		Short: "Show everything about volumes",
-		Args:  args(1, -1, "volume inspect needs a volume"),
-		RunE: func(c *cobra.Command, refs []string) error {
-			cl, err := a.client(c.Context())
-			if err != nil {
-				return err
-			}
-			return a.inspect(refs, format, func(ref string) (json.RawMessage, error) {
-				return inspectAny(c.Context(), cl, ref, "volume", false)
-			})
-		},
-	}
-	c.Flags().StringVarP(&format, "format", "f", "", "json or a Go template")
 	return c
 }
 

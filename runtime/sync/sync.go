@@ -93,7 +93,7 @@ func Receive(conn int, fds []int) (Message, error) {
 		Step:  int32(binary.NativeEndian.Uint32(buf[4:])),
 		Errno: unix.Errno(binary.NativeEndian.Uint32(buf[8:])),
 	}
-	got, err := rights(oob[:oobn])
+	got, err := Rights(oob[:oobn])
 	if err != nil {
 		return m, fmt.Errorf("receive from init: %w", err)
 	}
@@ -107,19 +107,28 @@ func Receive(conn int, fds []int) (Message, error) {
 	return m, nil
 }
 
-func rights(oob []byte) ([]int, error) {
+// Rights returns the descriptors in the control messages of a Unix socket
+// (SCM_RIGHTS, unix(7)). On an error none stays open.
+func Rights(oob []byte) (fds []int, err error) {
 	if len(oob) == 0 {
 		return nil, nil
 	}
+	defer func() {
+		if err != nil {
+			for _, fd := range fds {
+				unix.Close(fd)
+			}
+			fds = nil
+		}
+	}()
 	msgs, err := unix.ParseSocketControlMessage(oob)
 	if err != nil {
 		return nil, err
 	}
-	var fds []int
 	for i := range msgs {
 		got, err := unix.ParseUnixRights(&msgs[i])
 		if err != nil {
-			return nil, err
+			return fds, err
 		}
 		fds = append(fds, got...)
 	}

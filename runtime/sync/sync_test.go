@@ -79,7 +79,7 @@ func TestBuiltBringsTheTerminal(t *testing.T) {
 		if err != nil || n != 1 || (oobn > 0) != (len(terminal) > 0) {
 			t.Errorf("descriptors %d: %d bytes, %d of control, %v", terminal, n, oobn, err)
 		}
-		fds, err := rights(oob[:oobn])
+		fds, err := Rights(oob[:oobn])
 		if err != nil || len(fds) != len(terminal) {
 			t.Errorf("descriptors %v, %v", fds, err)
 		}

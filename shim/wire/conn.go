@@ -8,6 +8,8 @@ import (
 	"os"
 	"time"
 
+	"berth/runtime/sync"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -235,9 +237,7 @@ func (c *Conn) recvmsg(p []byte) (n int, fds []int, err error) {
 	if err = errors.Join(cerr, err); err != nil {
 		return 0, nil, err
 	}
-	if oobn > 0 {
-		fds, err = parseRights(oob[:oobn])
-	}
+	fds, err = sync.Rights(oob[:oobn])
 	if err == nil && flags&unix.MSG_CTRUNC != 0 {
 		err = errors.New("more descriptors than allowed")
 	}
@@ -248,21 +248,4 @@ func (c *Conn) recvmsg(p []byte) (n int, fds []int, err error) {
 		return 0, nil, err
 	}
 	return n, fds, nil
-}
-
-// parseRights returns the descriptors of a control message.
-func parseRights(oob []byte) ([]int, error) {
-	msgs, err := unix.ParseSocketControlMessage(oob)
-	if err != nil {
-		return nil, err
-	}
-	var fds []int
-	for i := range msgs {
-		got, err := unix.ParseUnixRights(&msgs[i])
-		if err != nil {
-			return fds, err
-		}
-		fds = append(fds, got...)
-	}
-	return fds, nil
 }
