@@ -108,49 +108,38 @@ func podmanRuntime() string {
 	return "crun"
 }
 
-// rounds is how often the engines take turns: what else the machine does hits
-// all of them.
-const rounds = 4
-
 // measure runs a verb on every engine, after what it needs, and returns how
 // long each run took. An engine other than berth that fails is left out.
 func (b *bench) measure(ctx context.Context, all []*engine, setup, argv []string) (map[*engine][]time.Duration, error) {
+	var scripts []script
+	for _, e := range all {
+		named := func(words []string) step {
+			out := slices.Clone(words)
+			if i := slices.Index(out, "IMAGE"); i >= 0 {
+				out[i] = e.image
+			}
+			if e.name == "podman" && out[0] == "run" {
+				// It asks for more open files and processes than some machines allow.
+				out = slices.Insert(out, 1, "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096")
+			}
+			return append(slices.Clone(e.cmd), out...)
+		}
+		s := script{Name: e.name, Timed: []step{named(argv)}}
+		if setup != nil {
+			s.Setup = []step{named(setup)}
+		}
+		scripts = append(scripts, s)
+	}
+	found, err := loop(ctx, b.runs, nil, scripts...)
+	if err != nil {
+		return nil, err
+	}
 	took := map[*engine][]time.Duration{}
-	failed := map[*engine]bool{}
-	for round := range rounds {
-		for _, e := range all {
-			if failed[e] {
-				continue
-			}
-			named := func(words []string) []string {
-				out := slices.Clone(words)
-				if i := slices.Index(out, "IMAGE"); i >= 0 {
-					out[i] = e.image
-				}
-				if e.name == "podman" && out[0] == "run" {
-					// It asks for more open files and processes than some machines allow.
-					out = slices.Insert(out, 1, "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096")
-				}
-				return out
-			}
-			err := error(nil)
-			if setup != nil && round == 0 {
-				_, err = e.do(ctx, named(setup)...)
-			}
-			var d []time.Duration
-			if err == nil {
-				d, err = loop(ctx, max(b.runs/rounds, 1), nil, append(slices.Clone(e.cmd), named(argv)...))
-			}
-			switch {
-			case err != nil && e.name == "berth":
-				return nil, err
-			case err != nil:
-				fmt.Fprintf(os.Stderr, "%s is left out: %v\n", e.name, err)
-				failed[e] = true
-				delete(took, e)
-			default:
-				took[e] = append(took[e], d...)
-			}
+	for i, t := range found {
+		if t.Error == "" {
+			took[all[i]] = t.Times
+		} else if err := left(all[i].name, t); err != nil {
+			return nil, err
 		}
 	}
 	return took, nil

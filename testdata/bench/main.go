@@ -48,20 +48,21 @@ func main() {
 		return
 	}
 	runs := flag.Int("runs", 20, "times that each thing is done")
+	only := flag.String("only", "", "a part to measure alone: runtimes or engines")
 	flag.Parse()
 	if flag.NArg() != 1 {
-		fmt.Fprintln(os.Stderr, "usage: bench [-runs N] BERTH")
+		fmt.Fprintln(os.Stderr, "usage: bench [-runs N] [-only PART] BERTH")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, flag.Arg(0), *runs); err != nil {
+	if err := run(ctx, flag.Arg(0), *runs, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, berth string, runs int) error {
+func run(ctx context.Context, berth string, runs int, only string) error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("containers need root: type  sudo make bench")
 	}
@@ -82,10 +83,13 @@ func run(ctx context.Context, berth string, runs int) error {
 	for _, part := range []struct {
 		name string
 		do   func(context.Context) error
-	}{{"the runtimes", b.runtimes}, {"the engines", b.engines}} {
-		fmt.Fprintln(os.Stderr, "measuring", part.name)
+	}{{"runtimes", b.runtimes}, {"engines", b.engines}} {
+		if only != "" && only != part.name {
+			continue
+		}
+		fmt.Fprintln(os.Stderr, "measuring the", part.name)
 		if err := part.do(ctx); err != nil {
-			return fmt.Errorf("measuring %s: %w", part.name, err)
+			return fmt.Errorf("measuring the %s: %w", part.name, err)
 		}
 	}
 	b.print()
