@@ -27,7 +27,7 @@ func (cs *Containers) LiveDiff(ctx context.Context, ref string) ([]diff.Change, 
 	if err != nil {
 		return nil, fmt.Errorf("find the writable layer of container %s: %w", c.id, err)
 	}
-	list, err := diff.Changes(ctx, dirs.Upper, dirs.Lower)
+	list, err := cs.compare.Changes(ctx, dirs.Upper, dirs.Lower)
 	if err != nil {
 		return nil, fmt.Errorf("look for changes of container %s: %w", c.id, err)
 	}

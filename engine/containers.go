@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"berth/shim"
+	"berth/store/diff"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/events"
@@ -31,7 +32,8 @@ import (
 // Volumes.mu comes after ctr.op and before the others; execution.mu is a leaf:
 // nothing else is locked under it.
 type Containers struct {
-	e *Engine
+	e       *Engine
+	compare diff.Comparer // remembers which files of writable layers differ
 
 	mu    sync.RWMutex
 	byID  map[string]*ctr

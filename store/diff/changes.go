@@ -1,11 +1,9 @@
 package diff
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"slices"
 	"time"
@@ -39,11 +37,6 @@ type Change struct {
 	Link     string // target of a symbolic link
 }
 
-// compareLimit is the largest file whose bytes are compared to tell whether a
-// newer time means newer content. Above it the time decides, so that looking
-// at a running database costs nothing.
-const compareLimit = 1 << 20
-
 // Changes lists how an upper directory differs from the layers below it
 // (topmost first), in the order of ComparePaths. It reads the upper directory
 // and what has the same names below, nothing else. A deleted directory is one
@@ -52,6 +45,11 @@ const compareLimit = 1 << 20
 // The upper directory may be in use: what vanishes during the walk is left
 // out, and no link in it is followed.
 func Changes(ctx context.Context, upper string, lower []string) ([]Change, error) {
+	return new(Comparer).Changes(ctx, upper, lower)
+}
+
+// Changes is the function of that name for who asks again and again.
+func (c *Comparer) Changes(ctx context.Context, upper string, lower []string) ([]Change, error) {
 	l, err := openLower(lower)
 	if err != nil {
 		return nil, fmt.Errorf("list changes: %w", err)
@@ -62,7 +60,7 @@ func Changes(ctx context.Context, upper string, lower []string) ([]Change, error
 		return nil, fmt.Errorf("list changes in %s: %w", upper, err)
 	}
 	defer unix.Close(fd)
-	w := &changeWalk{ctx: ctx}
+	w := &changeWalk{ctx: ctx, files: c}
 	if err := w.root(fd, l); err != nil {
 		return nil, fmt.Errorf("list changes in %s: %w", upper, err)
 	}
@@ -70,8 +68,9 @@ func Changes(ctx context.Context, upper string, lower []string) ([]Change, error
 }
 
 type changeWalk struct {
-	ctx  context.Context
-	list []Change
+	ctx   context.Context
+	files *Comparer
+	list  []Change
 }
 
 func (w *changeWalk) add(path string, kind Kind, st *unix.Stat_t, link string) {
@@ -217,7 +216,7 @@ func (w *changeWalk) entry(path, name string, fd int, lower *lowerDir) error {
 		w.add(path, Added, &st, link)
 		return nil
 	}
-	kind, err := compareFiles(fd, name, &st, from, &old)
+	kind, err := w.files.compare(w.ctx, fd, name, &st, from, &old)
 	if err == nil && kind != Unchanged {
 		w.add(path, kind, &st, link)
 	}
@@ -286,67 +285,4 @@ func sameAttributes(fd int, name string, st *unix.Stat_t, from int, base string,
 		}
 	}
 	return true, nil
-}
-
-// compareFiles compares two files of the same name that are no directories,
-// or of which only the lower is.
-func compareFiles(fd int, name string, st *unix.Stat_t, from int, old *unix.Stat_t) (Kind, error) {
-	format := st.Mode & unix.S_IFMT
-	if format != old.Mode&unix.S_IFMT {
-		return Modified, nil
-	}
-	// Overlay copies a file up with its time, so another time means that it
-	// was written to or touched, and the same one that it was not: somebody
-	// who sets the time back on purpose is believed.
-	sameTime := st.Mtim == old.Mtim
-	switch format {
-	case unix.S_IFREG:
-		if st.Size != old.Size {
-			return Modified, nil
-		}
-		if !sameTime {
-			same, err := sameContent(fd, name, from, st.Size)
-			if err != nil || !same {
-				return Modified, err
-			}
-		}
-	case unix.S_IFLNK:
-		if linkOf(fd, name, st) != linkOf(from, name, old) {
-			return Modified, nil
-		}
-	}
-	same, err := sameAttributes(fd, name, st, from, name, old)
-	if err != nil || same && sameTime {
-		return Unchanged, err
-	}
-	return Metadata, nil
-}
-
-// sameContent compares the bytes of two regular files of one size. Files over
-// compareLimit count as different.
-func sameContent(fd int, name string, from int, size int64) (bool, error) {
-	if size > compareLimit {
-		return false, nil
-	}
-	a, err := readFile(fd, name, size)
-	if err != nil {
-		return false, err
-	}
-	b, err := readFile(from, name, size)
-	return err == nil && bytes.Equal(a, b), err
-}
-
-// readFile reads a regular file of about size bytes from a directory.
-func readFile(dir int, name string, size int64) ([]byte, error) {
-	fd, err := unix.Openat(dir, name, openFile, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer unix.Close(fd)
-	b := make([]byte, size+1)
-	n, err := fill(fdReader(fd), b)
-	if err != nil && err != io.EOF {
-		return nil, err
-	}
-	return b[:n], nil
 }

@@ -65,7 +65,7 @@ func baseLayers(t *testing.T) []string {
 	t.Helper()
 	needRoot(t)
 	bottom := mustApply(t, archive(t,
-		file("etc/hosts", "hosts"), file("etc/passwd", "root"), file("etc/time", "t"), file("etc/big", strings.Repeat("x", compareLimit+1)),
+		file("etc/hosts", "hosts"), file("etc/passwd", "root"), file("etc/time", "t"), file("etc/big", strings.Repeat("x", compareChunk*3+1)),
 		dir("data"), file("data/a", "a"), file("data/b", "b"), dir("data/sub"), file("data/sub/c", "c"),
 		symlink("link", "etc/hosts"), file("gone", "g"), file("hidden", "below"), dir("tree"), file("tree/deep/leaf", "l"),
 	))
@@ -87,8 +87,17 @@ func TestChangesOnARealOverlay(t *testing.T) {
 			[]string{"modified /etc", "modified /etc/hosts"}},
 		"modify to the same bytes": {func(m string) error { return os.WriteFile(m+"/etc/hosts", []byte("hosts"), 0o600) },
 			[]string{"modified /etc", "metadata /etc/hosts"}},
-		"touch of a large file counts as modified": {func(m string) error { return os.Chtimes(m+"/etc/big", old, old) },
+		"touch of a large file": {func(m string) error { return os.Chtimes(m+"/etc/big", old, old) },
+			[]string{"modified /etc", "metadata /etc/big"}},
+		"mode of a large file": {func(m string) error { return os.Chmod(m+"/etc/big", 0o600) },
+			[]string{"modified /etc", "metadata /etc/big"}},
+		"owner of a large file": {func(m string) error { return os.Chown(m+"/etc/big", 1, 1) },
+			[]string{"modified /etc", "metadata /etc/big"}},
+		"one byte of a large file": {func(m string) error { return writeAt(m+"/etc/big", "y", compareChunk*3) },
 			[]string{"modified /etc", "modified /etc/big"}},
+		"a file of the same size and time in the place of another": {func(m string) error { return replaceKeepingTime(m+"/etc/hosts", "HOSTS") },
+			[]string{"modified /etc", "modified /etc/hosts"}},
+		"the same file again in the place of itself": {func(m string) error { return replaceKeepingTime(m+"/etc/hosts", "hosts") }, nil},
 		"mode": {func(m string) error { return os.Chmod(m+"/etc/hosts", 0o600) },
 			[]string{"modified /etc", "metadata /etc/hosts"}},
 		"owner of a directory": {func(m string) error { return os.Chown(m+"/etc", 1, 1) },
@@ -240,5 +249,75 @@ func TestChangesWithoutLayersBelow(t *testing.T) {
 	}
 	if _, err := Changes(t.Context(), filepath.Join(d, "missing"), nil); err == nil {
 		t.Error("changes of a missing directory")
+	}
+}
+
+// writeAt overwrites part of a file.
+func writeAt(path, s string, at int64) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	if _, err := f.WriteAt([]byte(s), at); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// replaceKeepingTime renames a new file over one, as package managers do.
+func replaceKeepingTime(path, content string) error {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".new", []byte(content), fi.Mode()); err != nil {
+		return err
+	}
+	if err := os.Chtimes(path+".new", fi.ModTime(), fi.ModTime()); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// TestComparerReadsOnce pins that a large file is not read again: neither one
+// that stays as it is, nor one that goes on differing where it did.
+func TestComparerReadsOnce(t *testing.T) {
+	lower := baseLayers(t)
+	m, upper := overlayOn(t, lower...)
+	must(t, writeAt(m+"/etc/big", "1", compareChunk*3))
+	var c Comparer
+	look := func(want string) {
+		t.Helper()
+		changes, err := c.Changes(t.Context(), upper, lower)
+		must(t, err)
+		if got := lines(changes); !slices.Equal(got, []string{"modified /etc", want + " /etc/big"}) {
+			t.Errorf("%v", got)
+		}
+	}
+	look("modified")
+	if len(c.known) != 1 {
+		t.Fatalf("%d files are remembered", len(c.known))
+	}
+	for id, v := range c.known {
+		if v.at != compareChunk*3 || v.same {
+			t.Errorf("remembered %+v", v)
+		}
+		// An answer that only memory can give.
+		v.same = true
+		c.known[id] = v
+	}
+	look("metadata")
+	// A later change is looked for where the last one was, and found there.
+	must(t, writeAt(m+"/etc/big", "2", compareChunk*3))
+	look("modified")
+	// And it is noticed when the file is as it was.
+	must(t, writeAt(m+"/etc/big", "x", compareChunk*3))
+	look("metadata")
+	// A cheap look reads nothing: another time is another content.
+	shallow := Comparer{Shallow: true}
+	changes, err := shallow.Changes(t.Context(), upper, lower)
+	must(t, err)
+	if got := lines(changes); !slices.Equal(got, []string{"modified /etc", "modified /etc/big"}) {
+		t.Errorf("shallow: %v", got)
 	}
 }
