@@ -189,7 +189,7 @@ func (s *Store) unpackNew(ctx context.Context, parent record, blob ocispec.Descr
 	if err != nil {
 		return "", err
 	}
-	key, res, err := s.unpackBlob(ctx, below, blob, false)
+	key, res, err := s.unpackBlob(ctx, below, s.stored(ctx, blob), false)
 	if err != nil {
 		return "", err
 	}

@@ -32,7 +32,7 @@ func (s *Store) Unpack(ctx context.Context, id digest.Digest) (string, error) {
 func (s *Store) unpackAll(ctx context.Context, r *record) (string, error) {
 	parent := ""
 	for i, chainID := range r.chain() {
-		if err := s.unpackLayer(ctx, parent, chainID, r.DiffIDs[i], r.Layers[i]); err != nil {
+		if err := s.unpackLayer(ctx, parent, chainID, r.DiffIDs[i], s.stored(ctx, r.Layers[i])); err != nil {
 			return "", fmt.Errorf("layer %d of %d (%s): %w", i+1, len(r.Layers), r.DiffIDs[i], err)
 		}
 		parent = chainID.String()
@@ -40,18 +40,33 @@ func (s *Store) unpackAll(ctx context.Context, r *record) (string, error) {
 	return parent, nil
 }
 
+// source opens the blob of a layer; it is asked once, and only if the layer
+// has to be unpacked.
+type source func() (io.ReadCloser, error)
+
+// stored is a layer whose blob is in the content store.
+func (s *Store) stored(ctx context.Context, blob ocispec.Descriptor) source {
+	return func() (io.ReadCloser, error) {
+		ra, err := s.content.ReaderAt(ctx, blob)
+		if err != nil {
+			return nil, fmt.Errorf("open the layer's blob: %w", err)
+		}
+		return struct {
+			io.Reader
+			io.Closer
+		}{io.NewSectionReader(ra, 0, ra.Size()), ra}, nil
+	}
+}
+
 // unpackLayer makes the snapshot of one layer if it is not there. Whoever
 // else wants the same layer meanwhile waits and finds it.
-func (s *Store) unpackLayer(ctx context.Context, parent string, chainID, diffID digest.Digest, blob ocispec.Descriptor) error {
+func (s *Store) unpackLayer(ctx context.Context, parent string, chainID, diffID digest.Digest, blob source) error {
 	unlock, err := s.unpacking.lock(ctx, chainID.String())
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	// First held, then looked for: in the other order it could be collected
-	// in between.
-	s.gc.HoldSnapshot(chainID.String())
-	if _, err := s.snapshots.Stat(ctx, chainID.String()); err == nil {
+	if s.HasLayer(ctx, chainID) {
 		return nil
 	}
 	key, res, err := s.unpackBlob(ctx, parent, blob, true)
@@ -67,12 +82,12 @@ func (s *Store) unpackLayer(ctx context.Context, parent string, chainID, diffID 
 
 // unpackBlob unpacks a layer into a snapshot that is still active. A layer
 // that has no diff ID to be held to must at least end as a tar does.
-func (s *Store) unpackBlob(ctx context.Context, parent string, blob ocispec.Descriptor, known bool) (key string, res diff.Result, err error) {
-	ra, err := s.content.ReaderAt(ctx, blob)
+func (s *Store) unpackBlob(ctx context.Context, parent string, blob source, known bool) (key string, res diff.Result, err error) {
+	r, err := blob()
 	if err != nil {
-		return "", res, fmt.Errorf("open the layer's blob: %w", err)
+		return "", res, err
 	}
-	defer ra.Close()
+	defer r.Close()
 	// The layer's directory is filled as it is, without mounting anything.
 	key = gc.UnpackPrefix + rand.Text()
 	if _, err := s.snapshots.Prepare(ctx, key, parent); err != nil {
@@ -80,8 +95,7 @@ func (s *Store) unpackBlob(ctx context.Context, parent string, blob ocispec.Desc
 	}
 	dirs, err := s.snapshots.Dirs(ctx, key)
 	if err == nil {
-		blob := io.NewSectionReader(ra, 0, ra.Size())
-		res, err = diff.Apply(ctx, dirs.Upper, blob, diff.ApplyOptions{Lower: dirs.Lower, Index: dirs.Index, Complete: !known})
+		res, err = diff.Apply(ctx, dirs.Upper, r, diff.ApplyOptions{Lower: dirs.Lower, Index: dirs.Index, Complete: !known})
 	}
 	if err != nil {
 		return "", res, s.dropSnapshot(ctx, key, err)
