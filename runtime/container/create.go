@@ -76,7 +76,7 @@ type build struct {
 	prog *initproc.Program
 
 	conn, peer, listener int // -1 when closed
-	null, stub           *os.File
+	null, stub, hostProc *os.File
 	joins                map[string]*os.File
 	cgroupDir            *os.File
 
@@ -121,6 +121,7 @@ func newBuild(o Options) (b *build, err error) {
 		Annotations: b.spec.Annotations, Cgroups: cg.Paths, SharedPID: !b.ns.New(specs.PIDNamespace),
 		Command: b.spec.Process.Args[0], Keyring: b.proc.Keyring, FilterFlags: b.proc.Seccomp.Flags,
 		Capabilities: b.spec.Process.Capabilities, Rlimits: b.spec.Process.Rlimits, Hooks: b.spec.Hooks,
+		Settings: b.proc.Settings, Affinity: b.spec.Process.ExecCPUAffinity,
 	}}
 	return b, nil
 }
@@ -143,9 +144,13 @@ func (b *build) process() error {
 		}
 		filter = &compiled
 	}
-	b.proc = initproc.Process{Spec: b.spec.Process, ChangeRoot: b.o.NoPivot, Caps: sets, Seccomp: *filter, CgroupNS: b.ns.New(specs.CgroupNamespace)}
+	b.proc = initproc.Process{Spec: b.spec.Process, ChangeRoot: b.o.NoPivot, Caps: sets, Seccomp: *filter, CgroupNS: b.ns.New(specs.CgroupNamespace),
+		Settings: settings(b.spec)}
 	if !b.o.NoNewKeyring {
 		b.proc.Keyring = "_ses." + b.o.ID
+	}
+	if b.hostProc, err = label(&b.proc, 3+len(b.o.ExtraFiles)); err != nil {
+		return err
 	}
 	if b.proc.Proc, err = rootfs.ProcMounts(b.spec); err != nil {
 		return err
@@ -309,7 +314,7 @@ func (b *build) close() {
 	if b.cgroupDir != nil {
 		b.cgroupDir.Close()
 	}
-	for _, f := range []*os.File{b.null, b.stub} {
+	for _, f := range []*os.File{b.null, b.stub, b.hostProc} {
 		if f != nil {
 			f.Close()
 		}

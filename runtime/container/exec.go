@@ -97,7 +97,10 @@ func (c *Container) newExec(o ExecOptions) (e *execution, err error) {
 	if e.spec.Rlimits == nil {
 		e.spec.Rlimits = c.rec.Rlimits
 	}
-	e.proc = initproc.Process{Spec: &e.spec, Listen: -1, Keyring: c.rec.Keyring, Await: e.spec.OOMScoreAdj != nil}
+	if e.spec.ExecCPUAffinity == nil {
+		e.spec.ExecCPUAffinity = c.rec.Affinity
+	}
+	e.proc = initproc.Process{Spec: &e.spec, Listen: -1, Keyring: c.rec.Keyring, Await: e.spec.OOMScoreAdj != nil, Settings: c.rec.Settings}
 	var warnings []string
 	if e.proc.Caps, warnings, err = caps.Parse(e.spec.Capabilities); err != nil {
 		return nil, err
@@ -151,6 +154,13 @@ func (e *execution) open(c *Container) (err error) {
 		return err
 	}
 	e.proc.Sync = e.peer
+	hostProc, err := label(&e.proc, 3+len(e.o.ExtraFiles))
+	if err != nil {
+		return err
+	}
+	if hostProc != nil {
+		e.closers = append(e.closers, hostProc)
+	}
 	if e.prog, err = initproc.New(initproc.Size(&e.spec, len(e.proc.Seccomp.Code))); err != nil {
 		return err
 	}
@@ -182,6 +192,9 @@ func (e *execution) fork() error {
 		if e.proc.Terminal, err = above(int(slave.Fd()), 3+len(e.o.ExtraFiles)); err != nil {
 			return err
 		}
+	}
+	if err := affinity(e.spec.ExecCPUAffinity); err != nil {
+		return err
 	}
 	e.prog.Enter(&e.proc)
 	e.prog.Become(&e.proc)

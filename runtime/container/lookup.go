@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,6 +25,9 @@ func resolve(p *specs.Process) (paths, env []string, err error) {
 	}
 	return paths, env, nil
 }
+
+// maxCandidates bounds the places that init tries, whatever PATH an image has.
+const maxCandidates = 64
 
 // candidates lists the files that the command may be, most wanted first. At
 // least the first is there and executable by somebody; which one can really be
@@ -50,6 +54,9 @@ func candidates(p *specs.Process) ([]string, error) {
 			dir = path.Join(p.Cwd, dir)
 		}
 		at := path.Join(dir, name)
+		if slices.Contains(list, at) || len(list) == maxCandidates {
+			continue
+		}
 		switch err := executable(at); {
 		case err == nil:
 			list = append(list, at)

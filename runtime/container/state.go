@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"berth/runtime/initproc"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -38,9 +39,11 @@ type record struct {
 	Keyring     string            `json:"keyring,omitempty"`
 	FilterFlags uint              `json:"filterFlags,omitempty"`
 	Command     string            `json:"command"` // process.args[0], for errors of Start
-	// Capabilities and Rlimits are what an exec gets that asks for none.
+	// Capabilities, Rlimits and Affinity are what an exec gets that asks for none.
 	Capabilities *specs.LinuxCapabilities `json:"capabilities,omitempty"`
 	Rlimits      []specs.POSIXRlimit      `json:"rlimits,omitempty"`
+	Affinity     *specs.CPUAffinity       `json:"execCPUAffinity,omitempty"`
+	Settings     initproc.Settings        `json:"settings"`
 	Hooks        *specs.Hooks             `json:"hooks,omitempty"`
 }
 

@@ -73,6 +73,9 @@ func validate(spec *specs.Spec) (nsenter.Namespaces, error) {
 	if err := validateHooks(spec.Hooks); err != nil {
 		return ns, err
 	}
+	if err := settings(spec).Check(); err != nil {
+		return ns, err
+	}
 	if err := unsupported(spec); err != nil {
 		return ns, err
 	}
@@ -102,16 +105,8 @@ func validateProcess(p *specs.Process) error {
 			return fmt.Errorf("process.env: %q is not of the form NAME=value: %w", e, errdefs.ErrInvalidArgument)
 		}
 	}
-	for field, set := range map[string]bool{
-		"process.apparmorProfile": p.ApparmorProfile != "",
-		"process.selinuxLabel":    p.SelinuxLabel != "",
-		"process.scheduler":       p.Scheduler != nil,
-		"process.ioPriority":      p.IOPriority != nil,
-		"process.execCPUAffinity": p.ExecCPUAffinity != nil,
-	} {
-		if set {
-			return fmt.Errorf("%s: %w", field, errdefs.ErrNotImplemented)
-		}
+	if err := initproc.CheckSchedule(p); err != nil {
+		return err
 	}
 	return initproc.CheckLimits(p)
 }
@@ -124,9 +119,7 @@ func unsupported(spec *specs.Spec) error {
 		"linux.gidMappings":       len(l.GIDMappings) > 0,
 		"linux.timeOffsets":       len(l.TimeOffsets) > 0,
 		"linux.intelRdt":          l.IntelRdt != nil,
-		"linux.personality":       l.Personality != nil,
 		"linux.netDevices":        len(l.NetDevices) > 0,
-		"linux.memoryPolicy":      l.MemoryPolicy != nil,
 		"linux.mountLabel":        l.MountLabel != "",
 		"solaris, windows, vm, …": spec.Solaris != nil || spec.Windows != nil || spec.VM != nil,
 	} {

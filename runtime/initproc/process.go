@@ -30,11 +30,15 @@ type Process struct {
 	Caps       caps.Sets
 	Seccomp    seccomp.Filter
 	ChangeRoot bool // it was not pivoted to, and comes with Built
+	Settings   Settings
+	Labels     []Label
+	HostProc   int // the host's /proc, for Labels
 	// Known once the root file system stands:
 	Paths []string // where the command may be, in the order to try
 	Env   []string
 
 	terminal any // its descriptor, or the register that holds it
+	labels   []Reg
 }
 
 // Joinable is a cgroup's tasks or cgroup.procs file, open for writing.
@@ -55,7 +59,7 @@ func (c *Process) lowest() int { return 3 + len(c.Extra) }
 
 // Size is the room that the arguments of this process's program need.
 func Size(s *specs.Process, filter int) int {
-	n := 1<<18 + filter
+	n := 1<<18 + filter + 4*len(s.User.AdditionalGids)
 	for _, v := range [][]string{s.Args, s.Env} {
 		for _, a := range v {
 			n += 2*len(a) + 32
@@ -83,6 +87,7 @@ func (p *Program) Enter(c *Process) {
 		p.Call("make the cgroup namespace", unix.SYS_UNSHARE, unix.CLONE_NEWCGROUP)
 	}
 	p.closeOthers(c)
+	p.openLabels(c)
 	c.terminal = c.Terminal
 	if c.Listen < 0 { // an exec has nothing to make
 		if c.Await {
@@ -123,6 +128,9 @@ func (c *Process) lasting() []int {
 		keep = append(keep, c.Stdio[:]...)
 	} else if c.Listen < 0 {
 		keep = append(keep, c.Terminal)
+	}
+	if len(c.Labels) > 0 {
+		keep = append(keep, c.HostProc) // closed once the labels' files are open
 	}
 	return keep
 }
@@ -195,6 +203,9 @@ func (p *Program) Become(c *Process) {
 		p.Call("join the session keyring "+c.Keyring, unix.SYS_KEYCTL, unix.KEYCTL_JOIN_SESSION_KEYRING, p.String(c.Keyring))
 	}
 	p.limits(s)
+	p.schedule(c)
+	p.settings(c.Settings)
+	p.writeLabels(c)
 	if s.NoNewPrivileges {
 		p.Call("set no_new_privs", unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 	} else {
@@ -288,7 +299,7 @@ func (p *Program) identity(c *Process) {
 	for _, g := range s.User.AdditionalGids {
 		groups = binary.NativeEndian.AppendUint32(groups, g)
 	}
-	p.Call("set the additional groups", unix.SYS_SETGROUPS, len(s.User.AdditionalGids), p.Bytes(groups))
+	p.Call("process.user.additionalGids: set the additional groups", unix.SYS_SETGROUPS, len(s.User.AdditionalGids), p.Bytes(groups))
 	gid, uid := int(s.User.GID), int(s.User.UID)
 	p.Call(fmt.Sprintf("become group %d", gid), unix.SYS_SETRESGID, gid, gid, gid)
 	p.Call(fmt.Sprintf("become user %d", uid), unix.SYS_SETRESUID, uid, uid, uid)
