@@ -152,7 +152,7 @@ func (r *Rootfs) links(dev *os.File) error {
 // Console makes a pseudo-terminal in the container's devpts and shows its slave
 // as /dev/console. The master is for the user's side. fds is as for OpenPTY.
 func (r *Rootfs) Console(p *specs.Process, fds *os.File) (master, slave *os.File, err error) {
-	ptmx, err := open(r.root, "/dev/pts/ptmx", unix.O_PATH)
+	ptmx, err := open(r.root, "/dev/pts/ptmx")
 	if err != nil {
 		return nil, nil, fmt.Errorf("process.terminal: no devpts in the container: %w", err)
 	}
@@ -172,15 +172,30 @@ func (r *Rootfs) Console(p *specs.Process, fds *os.File) (master, slave *os.File
 		return nil, nil, fmt.Errorf("bind the terminal: %w", err)
 	}
 	defer tree.Close()
-	target, err := makeFile(r.root, "/dev/console")
+	target, err := r.console()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("/dev/console: %w", err)
 	}
 	defer target.Close()
 	if err = mount.Attach(tree, target); err != nil {
 		return nil, nil, fmt.Errorf("bind the terminal to /dev/console: %w", err)
 	}
 	return master, slave, nil
+}
+
+// console opens the file that the terminal is bound to. It is no link: that would
+// lead the mount to a file which is masked or made read-only later
+// (CVE-2025-52565).
+func (r *Rootfs) console() (*os.File, error) {
+	dev, err := makeDir(r.root, "/dev", 0o755)
+	if err != nil {
+		return nil, err
+	}
+	defer dev.Close()
+	if err := emptyFile(dev, "console"); err != nil && err != unix.EEXIST && err != unix.EROFS {
+		return nil, err
+	}
+	return openHere(dev, "console")
 }
 
 // OpenPTY makes a pseudo-terminal from ptmx (O_PATH), which must be the ptmx of

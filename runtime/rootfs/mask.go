@@ -27,7 +27,7 @@ func (r *Rootfs) Protect() error {
 }
 
 func (r *Rootfs) protect(name string, f func(*os.File) error) error {
-	at, err := open(r.root, name, unix.O_PATH)
+	at, err := open(r.root, name)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package rootfs
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -134,19 +135,17 @@ func (r *Rootfs) target(dest string, tree *os.File, m specs.Mount, o mount.Optio
 	if dest == "/" {
 		return nil, fmt.Errorf("the root itself cannot be mounted over: %w", errdefs.ErrInvalidArgument)
 	}
-	if m.Type == "proc" || m.Type == "sysfs" {
-		if err := r.ordinary(dest); err != nil {
-			return nil, err
-		}
-	}
 	dir, err := isType(tree, unix.S_IFDIR)
 	if err != nil {
 		return nil, err
 	}
 	var target *os.File
-	if dir {
+	switch {
+	case m.Type == "proc" || m.Type == "sysfs":
+		target, err = r.ordinary(dest)
+	case dir:
 		target, err = makeDir(r.root, dest, 0o755)
-	} else {
+	default:
 		target, err = makeFile(r.root, dest)
 	}
 	if err != nil {
@@ -159,21 +158,30 @@ func (r *Rootfs) target(dest string, tree *os.File, m specs.Mount, o mount.Optio
 	return target, nil
 }
 
-// ordinary refuses to mount proc and sysfs onto anything but a directory at
-// that very place: with a link, the masked paths would end up elsewhere
-// (CVE-2019-16884).
-func (r *Rootfs) ordinary(dest string) error {
-	parent, err := open(r.root, path.Dir(dest), unix.O_PATH)
+// ordinary makes the place of a proc or a sysfs, which must be a directory at
+// that very place: with a link, also one put there at the last moment, the masked
+// paths would end up elsewhere (CVE-2019-16884, CVE-2019-19921).
+func (r *Rootfs) ordinary(dest string) (*os.File, error) {
+	parent, err := makeDir(r.root, path.Dir(dest), 0o755)
 	if err != nil {
-		return nil // missing, so it will be made
+		return nil, err
 	}
 	defer parent.Close()
-	var st unix.Stat_t
-	err = unix.Fstatat(int(parent.Fd()), path.Base(dest), &st, unix.AT_SYMLINK_NOFOLLOW)
-	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFDIR {
-		return fmt.Errorf("must be an ordinary directory: %w", errdefs.ErrInvalidArgument)
+	if err := unix.Mkdirat(int(parent.Fd()), path.Base(dest), 0o755); err != nil && err != unix.EEXIST && err != unix.EROFS {
+		return nil, err
 	}
-	return nil
+	target, err := openHere(parent, path.Base(dest))
+	if errors.Is(err, unix.ELOOP) {
+		return nil, fmt.Errorf("must be an ordinary directory: %w", errdefs.ErrInvalidArgument)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if dir, err := isType(target, unix.S_IFDIR); err != nil || !dir {
+		target.Close()
+		return nil, errors.Join(err, fmt.Errorf("must be an ordinary directory: %w", errdefs.ErrInvalidArgument))
+	}
+	return target, nil
 }
 
 // procFiles may be covered: lxcfs and the like show the container's own numbers
@@ -206,7 +214,7 @@ func checkProc(dest string, target, tree *os.File, m specs.Mount, o mount.Option
 
 // remount changes the attributes of what is mounted at dest.
 func (r *Rootfs) remount(dest string, o mount.Options) error {
-	f, err := open(r.root, dest, unix.O_PATH)
+	f, err := open(r.root, dest)
 	if err != nil {
 		return err
 	}

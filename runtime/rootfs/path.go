@@ -13,20 +13,24 @@ import (
 // maxLinks bounds the dangling symbolic links followed while making a path.
 const maxLinks = 40
 
-// open opens name as the container will see it: absolute paths and symbolic
-// links, wherever they lead, stay below root. openat2 does it in one step, so
-// nobody can exchange a component in between (CVE-2021-30465).
-func open(root *os.File, name string, flags int) (*os.File, error) {
+// open opens (O_PATH) name as the container will see it: absolute paths and
+// symbolic links, wherever they lead, stay below root. openat2 does it in one
+// step, so nobody can exchange a component in between (CVE-2021-30465); walk does
+// where there is none, or a seccomp filter that does not know it.
+func open(root *os.File, name string) (*os.File, error) {
 	how := unix.OpenHow{
-		Flags:   uint64(flags | unix.O_CLOEXEC),
+		Flags:   unix.O_PATH | unix.O_CLOEXEC,
 		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
 	}
 	for range 128 {
-		fd, err := unix.Openat2(int(root.Fd()), name, &how)
+		fd, err := openat2(int(root.Fd()), name, &how)
 		// EAGAIN: something was renamed meanwhile and the kernel cannot tell
 		// whether the walk stayed inside.
 		if err == unix.EAGAIN || err == unix.EINTR {
 			continue
+		}
+		if err == unix.ENOSYS || err == unix.EPERM {
+			fd, err = walk(root, name)
 		}
 		if err != nil {
 			return nil, &os.PathError{Op: "open", Path: name, Err: err}
@@ -43,7 +47,7 @@ func OpenIn(root, name string) (*os.File, error) {
 		return nil, err
 	}
 	defer dir.Close()
-	return open(dir, name, unix.O_PATH)
+	return open(dir, name)
 }
 
 // makeDir opens the directory name below root and makes what is missing of it.
@@ -56,18 +60,20 @@ func makeDir(root *os.File, name string, mode uint32) (*os.File, error) {
 // makeFile opens (O_PATH) the file name below root; if it is missing, an empty
 // one is made, with its directories.
 func makeFile(root *os.File, name string) (*os.File, error) {
-	return make_(root, name, maxLinks, func(parent *os.File, base string) error {
-		fd, err := unix.Openat(int(parent.Fd()), base, unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_WRONLY, 0o644)
-		if err != nil {
-			return err
-		}
-		return unix.Close(fd)
-	}, 0o755)
+	return make_(root, name, maxLinks, emptyFile, 0o755)
+}
+
+func emptyFile(dir *os.File, base string) error {
+	fd, err := unix.Openat(int(dir.Fd()), base, unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	return unix.Close(fd)
 }
 
 func make_(root *os.File, name string, links int, create func(*os.File, string) error, mode uint32) (*os.File, error) {
 	name = path.Clean("/" + name)
-	f, err := open(root, name, unix.O_PATH)
+	f, err := open(root, name)
 	if !errors.Is(err, unix.ENOENT) {
 		return f, err
 	}
@@ -95,12 +101,25 @@ func make_(root *os.File, name string, links int, create func(*os.File, string) 
 	} else if err != nil {
 		return nil, &os.PathError{Op: "make", Path: name, Err: err}
 	}
-	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS}
-	fd, err := unix.Openat2(int(parent.Fd()), base, &how)
+	return openHere(parent, base)
+}
+
+// openHere opens (O_PATH) the one name in dir, which must not be a link.
+func openHere(dir *os.File, base string) (*os.File, error) {
+	fd, err := unix.Openat(int(dir.Fd()), base, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: name, Err: err}
+		return nil, &os.PathError{Op: "open", Path: base, Err: err}
 	}
-	return os.NewFile(uintptr(fd), name), nil
+	f := os.NewFile(uintptr(fd), base)
+	link, err := isType(f, unix.S_IFLNK)
+	if err == nil && link {
+		err = &os.PathError{Op: "open", Path: base, Err: unix.ELOOP}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 func readlink(dir *os.File, base string) (string, error) {

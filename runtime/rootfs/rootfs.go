@@ -230,7 +230,7 @@ func (r *Rootfs) propagate() error {
 // attributes.
 func (r *Rootfs) Finish() error {
 	for _, name := range r.readOnly {
-		f, err := open(r.root, name, unix.O_PATH)
+		f, err := open(r.root, name)
 		if err != nil {
 			return fmt.Errorf("make %s read-only: %w", name, err)
 		}
