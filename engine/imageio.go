@@ -9,6 +9,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/distribution/reference"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"github.com/moby/moby/api/types/events"
 )
 
@@ -60,6 +61,9 @@ func (is *Images) Import(ctx context.Context, r io.Reader, o ImportOptions) (str
 		if name, err = nameOf(o.Repo, o.Tag); err != nil {
 			return "", err
 		}
+	}
+	if err := image.ApplyChanges(new(dockerspec.DockerOCIImageConfig), o.Changes); err != nil {
+		return "", err
 	}
 	n := image.NewImage{Name: name, Changes: o.Changes, Comment: o.Message}
 	if n.Comment == "" {

@@ -42,6 +42,8 @@ var verbs = []verb{
 	{"attach", groupContainers, newAttach},
 	{"wait", groupContainers, newWait},
 	{"diff", groupContainers, newDiff},
+	{"commit", groupContainers, newCommit},
+	{"export", groupContainers, newExport},
 	{"top", groupContainers, newTop},
 	{"stats", groupContainers, newStats},
 	{"port", groupContainers, newPort},

@@ -45,7 +45,6 @@ func absentRoutes(rt *router) {
 	rt.on("POST /containers/{id}/update", missing("this engine does not change the limits of a container yet; create it anew with other limits"))
 	rt.on("GET /containers/{id}/checkpoints", missing("this engine does not checkpoint containers"))
 	rt.on("POST /containers/{id}/checkpoints", missing("this engine does not checkpoint containers"))
-	rt.on("POST /commit", missing("this engine does not make images of containers yet; use 'export' and 'import'"))
 
 	noBuild := missing("this engine does not build images yet; build elsewhere and bring the image in with 'load'")
 	rt.on("POST /build", noBuild)

@@ -14,6 +14,7 @@ type parts struct {
 	images     imageHandlers
 	volumes    volumeHandlers
 	networks   networkHandlers
+	commit     commitHandlers
 	events     eventHandlers
 	system     systemHandlers
 	berth      berthHandlers
@@ -27,6 +28,7 @@ func New(e *engine.Engine, log *slog.Logger) http.Handler {
 		images:     imageHandlers{e.Images, e.Images},
 		volumes:    volumeHandlers{e.Volumes},
 		networks:   networkHandlers{e.Networks},
+		commit:     commitHandlers{e.Containers},
 		events:     eventHandlers{e.Events},
 		system:     systemHandlers{e},
 		berth:      berthHandlers{e.Images, e.Containers},
@@ -40,6 +42,7 @@ func newHandler(p parts, log *slog.Logger) http.Handler {
 	p.images.routes(rt)
 	p.volumes.routes(rt)
 	p.networks.routes(rt)
+	p.commit.routes(rt)
 	p.events.routes(rt)
 	p.system.routes(rt)
 	p.berth.routes(rt)

@@ -144,6 +144,10 @@ func (c *containers) Export(_ context.Context, ref string, w io.Writer) error {
 	return errors.New("the disk is gone")
 }
 
+func (c *containers) Commit(_ context.Context, ref string, o engine.CommitOptions) (string, error) {
+	return "sha256:c", c.ask(ref, o)
+}
+
 // images is one image, and an import that reads its body.
 type images struct{ asked []any }
 
@@ -215,6 +219,7 @@ func serveParts(t *testing.T, more func(*parts)) *fixture {
 	p := parts{
 		containers: containerHandlers{f.containers, f.containers, f.containers},
 		images:     imageHandlers{f.images, f.images},
+		commit:     commitHandlers{f.containers},
 		events:     eventHandlers{f.bus},
 	}
 	more(&p)

@@ -161,6 +161,22 @@ $ rmi busybox
 $ rmi nosuch
 [1]
 Error response from daemon: No such image: nosuch:latest
+$ commit -m 'of c1' -a ada -c 'ENV COMMITTED=yes' c1 committed:1
+~sha256:[0-9a-f]{64}
+$ history --format '{{.CreatedBy}}|{{.Comment}}|{{.Size}}' committed:1
+sh -c echo ran; exit 4|of c1|0B
+~\|Imported from -\|.*
+$ run --rm $N committed:1 sh -c 'echo $COMMITTED'
+yes
+$ commit -c 'RUN x' c1
+[1]
+Error response from daemon: RUN is not a valid change command
+$ commit nosuch
+[1]
+Error response from daemon: No such container: nosuch
+$ rmi committed:1
+Untagged: committed:1
+~Deleted: sha256:[0-9a-f]{64}
 $ export -o $T/c1.tar c1
 $ rm c1
 c1

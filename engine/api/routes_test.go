@@ -171,12 +171,26 @@ func TestLoadAndImport(t *testing.T) {
 	}
 }
 
+func TestCommitRoute(t *testing.T) {
+	f := serve(t)
+	f.expect("POST", "/commit?container=web&repo=r&tag=t&author=a&comment=c&changes=CMD+a&changes=ENV+b&pause=0", "null", 201, `{"Id":"sha256:c"}`)
+	f.expect("POST", "/v1.41/commit?container=web", `{"User":"u"}`, 201, `{"Id":"sha256:c"}`)
+	want := []any{
+		engine.CommitOptions{Repo: "r", Tag: "t", Author: "a", Comment: "c", Changes: []string{"CMD a", "ENV b"}},
+		engine.CommitOptions{Pause: true, Config: &container.Config{User: "u"}},
+	}
+	if !reflect.DeepEqual(f.containers.asked, want) {
+		t.Errorf("asked %+v", f.containers.asked)
+	}
+	f.expect("POST", "/commit?container=nope", "", 404, "message: No such container: nope")
+}
+
 func TestWhatIsNotHereSaysSo(t *testing.T) {
 	f := serve(t)
 	for path, status := range map[string]int{
 		"GET /swarm": 503, "GET /nodes": 503, "GET /services/x/logs": 503, "POST /secrets/create": 503, "POST /swarm/init": 501,
 		"POST /build": 501, "POST /auth": 501, "GET /images/search?term=x": 501, "POST /images/a/b/push": 501,
-		"GET /containers/x/archive": 501, "PUT /containers/x/archive": 501, "HEAD /containers/x/archive": 501, "POST /commit": 501,
+		"GET /containers/x/archive": 501, "PUT /containers/x/archive": 501, "HEAD /containers/x/archive": 501,
 		"GET /plugins/x/json": 404, "POST /plugins/a/b/enable": 404, "POST /networks/create": 501, "GET /distribution/a/b/json": 501,
 	} {
 		method, path, _ := strings.Cut(path, " ")

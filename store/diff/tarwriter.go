@@ -24,6 +24,9 @@ type TarOptions struct {
 	Layer bool
 	// Root also writes the root itself, as "./".
 	Root bool
+	// Omit, if set, tells which paths ("/dev/console") are left out, with all
+	// that is below them.
+	Omit func(path string) bool
 }
 
 // WriteTar writes the directory dir as a tar stream. The same tree always
@@ -97,6 +100,9 @@ func (t *tarWalk) dir(path string, fd int) error {
 	for _, name := range names {
 		if err := t.ctx.Err(); err != nil {
 			return err
+		}
+		if t.opts.Omit != nil && t.opts.Omit("/"+path+name) {
+			continue
 		}
 		if err := t.entry(path, fd, name); err != nil && !errors.Is(err, errVanished) {
 			return fmt.Errorf("/%s%s: %w", path, name, err)

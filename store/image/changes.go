@@ -36,11 +36,17 @@ func ApplyChanges(config *dockerspec.DockerOCIImageConfig, changes []string) err
 			word, rest = line[:i], strings.TrimSpace(line[i:])
 		}
 		if err := applyChange(config, strings.ToUpper(word), rest); err != nil {
-			return fmt.Errorf("change %q: %w: %w", change, err, errdefs.ErrInvalidArgument)
+			return &changeError{err}
 		}
 	}
 	return nil
 }
+
+// changeError is an error of kind InvalidArgument that has only the words of the
+// instruction's own, which are docker's.
+type changeError struct{ error }
+
+func (e *changeError) Unwrap() error { return errdefs.ErrInvalidArgument }
 
 // applyChange applies one instruction to a config.
 func applyChange(c *dockerspec.DockerOCIImageConfig, word, rest string) (err error) {
@@ -95,7 +101,7 @@ func applyChange(c *dockerspec.DockerOCIImageConfig, word, rest string) (err err
 	case "HEALTHCHECK":
 		c.Healthcheck, err = healthcheck(rest)
 	default:
-		return fmt.Errorf("%s is not a change that can be made", word)
+		return fmt.Errorf("%s is not a valid change command", word)
 	}
 	return err
 }

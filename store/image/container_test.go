@@ -96,7 +96,7 @@ func TestCommittedContainerLooksTheSame(t *testing.T) {
 		}
 	}
 	before := treeOf(t, root)
-	img, err := st.Images.CommitSnapshot(t.Context(), "one", image.NewImage{Parent: "starter", Name: "committed"})
+	img, err := st.Images.CommitSnapshot(t.Context(), "one", image.CommitOptions{}, image.NewImage{Parent: "starter", Name: "committed"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +232,7 @@ func TestWhatFailsLeavesNothing(t *testing.T) {
 			return err
 		},
 		"commit of a missing snapshot": func() error {
-			_, err := st.Images.CommitSnapshot(t.Context(), "nosuch", image.NewImage{})
+			_, err := st.Images.CommitSnapshot(t.Context(), "nosuch", image.CommitOptions{}, image.NewImage{})
 			return err
 		},
 		"parts that are missing": func() error {

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -36,7 +38,12 @@ type NewImage struct {
 	Created   time.Time // now, if zero
 
 	Architecture string // of an image without parent: this machine's, if ""
+
+	dropEmpty bool // a layer without entries is a step of the history only
 }
+
+// emptyLayer is the digest of a tar without entries.
+const emptyLayer = digest.Digest("sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef")
 
 // Import makes an image of the tar stream of a root file system, which may be
 // compressed.
@@ -48,14 +55,24 @@ func (s *Store) Import(ctx context.Context, r io.Reader, n NewImage) (Image, err
 	return img, nil
 }
 
+// CommitOptions tune CommitSnapshot.
+type CommitOptions struct {
+	// Omit tells which paths of the snapshot are no part of the image; may be nil.
+	Omit func(path string) bool
+	// Read is called when the snapshot has been read, long before the image
+	// is there: what was paused for it may go on. May be nil.
+	Read func()
+}
+
 // CommitSnapshot makes an image of a snapshot, say the writable layer of a
-// container, on top of the image it was prepared from.
-func (s *Store) CommitSnapshot(ctx context.Context, key string, n NewImage) (Image, error) {
+// container, on top of the image it was prepared from. If nothing was changed
+// there the image has no more layers than its parent, as docker has it.
+func (s *Store) CommitSnapshot(ctx context.Context, key string, o CommitOptions, n NewImage) (Image, error) {
 	dirs, err := s.snapshots.Dirs(ctx, key)
 	if err != nil {
 		return Image{}, fmt.Errorf("commit: %w", err)
 	}
-	opts := diff.TarOptions{Layer: true}
+	opts := diff.TarOptions{Layer: true, Omit: o.Omit}
 	if len(dirs.Lower) > 0 {
 		if opts.Root, err = rootDiffers(dirs.Upper, dirs.Lower[0]); err != nil {
 			return Image{}, fmt.Errorf("commit: %w", err)
@@ -64,8 +81,24 @@ func (s *Store) CommitSnapshot(ctx context.Context, key string, n NewImage) (Ima
 	// The layer goes into the content store as it is written; an error of
 	// the writer arrives as an error of the reader.
 	pr, pw := io.Pipe()
-	go func() { pw.CloseWithError(diff.WriteTar(ctx, pw, dirs.Upper, opts)) }()
-	defer pr.Close()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w := bufio.NewWriterSize(pw, 1<<20)
+		err := diff.WriteTar(ctx, w, dirs.Upper, opts)
+		if err == nil {
+			err = w.Flush()
+		}
+		pw.CloseWithError(err)
+		if o.Read != nil {
+			o.Read()
+		}
+	}()
+	defer func() {
+		pr.Close()
+		<-done
+	}()
+	n.dropEmpty = true
 	img, err := s.Append(ctx, pr, n)
 	if err != nil {
 		return Image{}, fmt.Errorf("commit: %w", err)
@@ -119,11 +152,14 @@ func (s *Store) Append(ctx context.Context, layer io.Reader, n NewImage) (_ Imag
 	if err != nil {
 		return Image{}, err
 	}
-	// The blob is unpacked from the store, not on the way in: so it is whole
-	// and on disk before anything is made of it.
-	diffID, err := s.unpackNew(ctx, parent, blob)
-	if err != nil {
-		return Image{}, err
+	layers, diffID := slices.Clone(parent.Layers), digest.Digest("")
+	if !n.dropEmpty || blob.Digest != emptyLayer {
+		// The blob is unpacked from the store, not on the way in: so it is whole
+		// and on disk before anything is made of it.
+		if diffID, err = s.unpackNew(ctx, parent, blob); err != nil {
+			return Image{}, err
+		}
+		layers = append(layers, blob)
 	}
 	n.describe(config, diffID)
 	data, err := json.Marshal(config)
@@ -136,7 +172,7 @@ func (s *Store) Append(ctx context.Context, layer io.Reader, n NewImage) (_ Imag
 	}
 	desc.MediaType = ocispec.MediaTypeImageConfig
 	return s.Register(ctx, Parts{
-		Config: desc, Layers: append(append([]ocispec.Descriptor(nil), parent.Layers...), blob), Parent: parent.Config.Digest,
+		Config: desc, Layers: layers, Parent: parent.Config.Digest,
 	}, names...)
 }
 
@@ -166,7 +202,7 @@ func (s *Store) parentOf(ctx context.Context, n NewImage) (record, *dockerspec.D
 	return r, config, err
 }
 
-// describe adds the new layer to a config.
+// describe adds a step to a config, and the layer it made unless diffID is "".
 func (n *NewImage) describe(config *dockerspec.DockerOCIImage, diffID digest.Digest) {
 	created := n.Created.UTC()
 	if n.Created.IsZero() {
@@ -177,9 +213,11 @@ func (n *NewImage) describe(config *dockerspec.DockerOCIImage, diffID digest.Dig
 		config.Author = n.Author
 	}
 	config.RootFS.Type = "layers"
-	config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, diffID)
+	if diffID != "" {
+		config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, diffID)
+	}
 	config.History = append(config.History, ocispec.History{
-		Created: &created, CreatedBy: n.CreatedBy, Author: n.Author, Comment: n.Comment,
+		Created: &created, CreatedBy: n.CreatedBy, Author: n.Author, Comment: n.Comment, EmptyLayer: diffID == "",
 	})
 }
 

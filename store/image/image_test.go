@@ -305,11 +305,11 @@ func TestCommitSnapshotIsReproducible(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := image.NewImage{Parent: img.ID.String(), Name: "c:1", Created: time.Unix(5, 0), Changes: []string{"USER me"}}
-	one, err := st.Images.CommitSnapshot(ctx, "c", n)
+	one, err := st.Images.CommitSnapshot(ctx, "c", image.CommitOptions{}, n)
 	if err != nil {
 		t.Fatal(err)
 	}
-	two, err := st.Images.CommitSnapshot(ctx, "c", n)
+	two, err := st.Images.CommitSnapshot(ctx, "c", image.CommitOptions{}, n)
 	if err != nil || one.ID != two.ID {
 		t.Errorf("committed again: %s and %s, %v", one.ID, two.ID, err)
 	}

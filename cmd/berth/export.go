@@ -1,0 +1,39 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/moby/moby/client"
+	"github.com/spf13/cobra"
+)
+
+func newExport(a *app) *cobra.Command {
+	var name string
+	c := &cobra.Command{
+		Use:   "export [flags] CONTAINER",
+		Short: "Write a container's file system to a tar archive",
+		Args:  args(1, 1, "export needs a container"),
+		RunE: func(c *cobra.Command, args []string) error {
+			cl, err := a.client(c.Context())
+			if err != nil {
+				return err
+			}
+			w, done, err := a.outputFile(name)
+			if err != nil {
+				return err
+			}
+			res, err := cl.ContainerExport(c.Context(), args[0], client.ContainerExportOptions{})
+			if err != nil {
+				return done(err)
+			}
+			defer res.Close()
+			if _, err = io.Copy(w, res); err != nil {
+				err = fmt.Errorf("writing the archive: %w", err)
+			}
+			return done(err)
+		},
+	}
+	c.Flags().StringVarP(&name, "output", "o", "", "write to this file instead of stdout")
+	return c
+}
