@@ -25,7 +25,7 @@ func TestCommitOfARunningContainer(t *testing.T) {
 		if strings.Contains(r.logSoFar(id), "ready") {
 			return ""
 		}
-		return r.logSoFar(id)
+		return "it is not ready"
 	})
 	sub := r.Events.Subscribe(events.Options{})
 	defer sub.Close()
