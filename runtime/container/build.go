@@ -178,6 +178,11 @@ func (b *build) park(root *rootfs.Rootfs, terminal *os.File) error {
 	if err := sync.SendBuilt(b.conn, fds...); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
+	if b.proc.Seccomp.Notifies() {
+		if err := b.c.passListener(b.conn, b.c.init, specs.StateCreating, b.describe); err != nil {
+			return err
+		}
+	}
 	return receive(b.conn, sync.Ready, nil, b.describe)
 }
 

@@ -120,6 +120,7 @@ func newBuild(o Options) (b *build, err error) {
 		Version: specs.Version, ID: o.ID, Bundle: o.Bundle, Rootfs: root, Created: time.Now().UTC(), Owner: os.Geteuid(),
 		Annotations: b.spec.Annotations, Cgroups: cg.Paths, SharedPID: !b.ns.New(specs.PIDNamespace),
 		Command: b.spec.Process.Args[0], Keyring: b.proc.Keyring, FilterFlags: b.proc.Seccomp.Flags,
+		ListenerPath: b.proc.Seccomp.ListenerPath, ListenerMetadata: b.proc.Seccomp.ListenerMetadata,
 		Capabilities: b.spec.Process.Capabilities, Rlimits: b.spec.Process.Rlimits, Hooks: b.spec.Hooks,
 		Settings: b.proc.Settings, Affinity: b.spec.Process.ExecCPUAffinity,
 	}}
@@ -336,15 +337,20 @@ func describe(prog *initproc.Program, command string, m sync.Message) error {
 
 // receive waits for the message want of init, with descriptors.
 func receive(conn int, want int32, fds []int, describe func(sync.Message) error) error {
+	_, err := receiveMessage(conn, want, fds, describe)
+	return err
+}
+
+func receiveMessage(conn int, want int32, fds []int, describe func(sync.Message) error) (sync.Message, error) {
 	m, err := sync.Receive(conn, fds)
 	if err != nil {
-		return fmt.Errorf("init: %w", err)
+		return m, fmt.Errorf("init: %w", err)
 	}
 	if m.Kind == sync.Failed || m.Kind == sync.Refused {
-		return describe(m)
+		return m, describe(m)
 	}
 	if m.Kind != want {
-		return fmt.Errorf("init: message %d instead of %d", m.Kind, want)
+		return m, fmt.Errorf("init: message %d instead of %d", m.Kind, want)
 	}
-	return nil
+	return m, nil
 }

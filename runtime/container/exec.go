@@ -62,6 +62,8 @@ func (c *Container) Exec(ctx context.Context, o ExecOptions) (*Process, error) {
 
 // execution is one Exec under way.
 type execution struct {
+	c          *Container
+	status     specs.ContainerState // when it began
 	o          ExecOptions
 	spec       specs.Process
 	proc       initproc.Process
@@ -80,12 +82,11 @@ func (c *Container) newExec(o ExecOptions) (e *execution, err error) {
 	if o.Process.Terminal && o.ConsoleSocket == nil {
 		return nil, fmt.Errorf("process.terminal: a console socket is needed to send the terminal to: %w", errdefs.ErrInvalidArgument)
 	}
-	switch s := c.status(); s {
-	case specs.StateRunning, specs.StateCreated:
-	default:
-		return nil, fmt.Errorf("exec in container %s: it is %s: %w", c.rec.ID, s, errdefs.ErrFailedPrecondition)
+	status := c.status()
+	if status != specs.StateRunning && status != specs.StateCreated {
+		return nil, fmt.Errorf("exec in container %s: it is %s: %w", c.rec.ID, status, errdefs.ErrFailedPrecondition)
 	}
-	e = &execution{o: o, spec: *o.Process, conn: -1, peer: -1}
+	e = &execution{c: c, status: status, o: o, spec: *o.Process, conn: -1, peer: -1}
 	defer func() {
 		if err != nil {
 			e.close()
@@ -114,7 +115,7 @@ func (c *Container) newExec(o ExecOptions) (e *execution, err error) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("read the seccomp filter: %w", err)
 	}
-	e.proc.Seccomp = seccomp.Filter{Code: code, Flags: c.rec.FilterFlags}
+	e.proc.Seccomp = seccomp.Filter{Code: code, Flags: c.rec.FilterFlags, ListenerPath: c.rec.ListenerPath}
 	return e, e.open(c)
 }
 
@@ -244,6 +245,11 @@ func (e *execution) follow() error {
 		}
 		if err := sync.SendBuilt(e.conn); err != nil && !errors.Is(err, io.EOF) {
 			return err // end of file: the child has left a message
+		}
+	}
+	if e.proc.Seccomp.Notifies() {
+		if err := e.c.passListener(e.conn, e.child, e.status, describe); err != nil {
+			return err
 		}
 	}
 	if err := receive(e.conn, sync.Ready, nil, describe); err != nil {

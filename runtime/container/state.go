@@ -38,7 +38,11 @@ type record struct {
 	SharedPID   bool              `json:"sharedPID,omitempty"`
 	Keyring     string            `json:"keyring,omitempty"`
 	FilterFlags uint              `json:"filterFlags,omitempty"`
-	Command     string            `json:"command"` // process.args[0], for errors of Start
+	// The agent of a filter that notifies.
+	ListenerPath     string `json:"listenerPath,omitempty"`
+	ListenerMetadata string `json:"listenerMetadata,omitempty"`
+
+	Command string `json:"command"` // process.args[0], for errors of Start
 	// Capabilities, Rlimits and Affinity are what an exec gets that asks for none.
 	Capabilities *specs.LinuxCapabilities `json:"capabilities,omitempty"`
 	Rlimits      []specs.POSIXRlimit      `json:"rlimits,omitempty"`

@@ -210,10 +210,13 @@ func (p *Program) Become(c *Process) {
 		p.Call("set no_new_privs", unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 	} else {
 		// Without no_new_privs a filter needs the rights that are dropped next.
-		p.filter(c.Seccomp)
+		p.filter(c)
 	}
 	p.identity(c)
 	p.workingDirectory(s.Cwd)
+	if s.NoNewPrivileges && c.Seccomp.Notifies() {
+		p.filter(c) // while there is a parent who passes the listener on
+	}
 	p.Call("outlive the parent", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, 0, 0, 0, 0)
 	ready := p.Bytes(sync.Message{Kind: sync.Ready}.Encode())
 	p.Call("tell the parent that all is ready", unix.SYS_WRITE, c.Sync, ready, sync.Size)
@@ -222,9 +225,9 @@ func (p *Program) Become(c *Process) {
 		p.Store("wait to be started", conn, unix.SYS_ACCEPT4, c.Listen, 0, 0, unix.SOCK_CLOEXEC)
 		p.Report(conn)
 	}
-	if s.NoNewPrivileges {
+	if s.NoNewPrivileges && !c.Seccomp.Notifies() {
 		// As late as can be: the profile need not allow what init itself calls.
-		p.filter(c.Seccomp)
+		p.filter(c)
 	}
 	p.Exec(c.Paths, s.Args, c.Env)
 }
@@ -273,15 +276,6 @@ func (p *Program) stdio(c *Process) {
 		}
 	}
 	p.Call("close the other descriptors at exec", unix.SYS_CLOSE_RANGE, low, int(^uint32(0)), unix.CLOSE_RANGE_CLOEXEC)
-}
-
-func (p *Program) filter(f seccomp.Filter) {
-	if len(f.Code) == 0 {
-		return
-	}
-	// struct sock_fprog: a 16-bit count, padded, and a pointer.
-	prog := p.Words(uint64(len(f.Code)/8), uint64(p.Bytes(f.Code)))
-	p.Call("install the seccomp filter", unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, int(f.Flags), prog)
 }
 
 // identity makes init the user of the spec with its capabilities and no others.

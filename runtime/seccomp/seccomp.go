@@ -31,7 +31,13 @@ import (
 type Filter struct {
 	Code  []byte
 	Flags uint
+	// Of a filter that notifies (SCMP_ACT_NOTIFY): the unix socket of the agent that
+	// gets the listener, and what the agent is told with it.
+	ListenerPath, ListenerMetadata string
 }
+
+// Notifies tells whether installing the filter gives a listener.
+func (f Filter) Notifies() bool { return f.Flags&unix.SECCOMP_FILTER_FLAG_NEW_LISTENER != 0 }
 
 // maxInsns is what the kernel takes (BPF_MAXINSNS).
 const maxInsns = 4096
@@ -45,7 +51,11 @@ func Compile(s *specs.LinuxSeccomp) (Filter, error) {
 	if err != nil {
 		return Filter{}, fmt.Errorf("linux.seccomp: %w", err)
 	}
-	flags, err := parseFlags(s)
+	notifies, err := checkNotify(s)
+	if err != nil {
+		return Filter{}, fmt.Errorf("linux.seccomp: %w", err)
+	}
+	flags, err := parseFlags(s, notifies)
 	if err != nil {
 		return Filter{}, fmt.Errorf("linux.seccomp: %w", err)
 	}
@@ -55,19 +65,44 @@ func Compile(s *specs.LinuxSeccomp) (Filter, error) {
 		code = append(code, i.Jt, i.Jf)
 		code = binary.NativeEndian.AppendUint32(code, i.K)
 	}
-	return Filter{Code: code, Flags: flags}, nil
+	filter := Filter{Code: code, Flags: flags}
+	if notifies {
+		filter.ListenerPath, filter.ListenerMetadata = s.ListenerPath, s.ListenerMetadata
+	}
+	return filter, nil
 }
 
-func parseFlags(s *specs.LinuxSeccomp) (uint, error) {
-	if s.ListenerPath != "" || s.ListenerMetadata != "" {
-		return 0, fmt.Errorf("listenerPath: %w", errdefs.ErrNotImplemented)
+// checkNotify tells whether the profile leaves calls to an agent. It may not do so
+// with the call by which init hands over the listener.
+func checkNotify(s *specs.LinuxSeccomp) (notifies bool, err error) {
+	if s.DefaultAction == specs.ActNotify {
+		return false, fmt.Errorf("defaultAction: %s cannot be the default, as init itself would wait for the agent: %w", s.DefaultAction, errdefs.ErrInvalidArgument)
+	}
+	for i, r := range s.Syscalls {
+		if r.Action != specs.ActNotify {
+			continue
+		}
+		if slices.Contains(r.Names, "write") {
+			return false, fmt.Errorf("syscalls[%d]: %s is not for write, by which init says that the agent is needed: %w", i, r.Action, errdefs.ErrInvalidArgument)
+		}
+		notifies = true
+	}
+	if notifies && s.ListenerPath == "" {
+		return false, fmt.Errorf("listenerPath: %s needs the unix socket of an agent: %w", specs.ActNotify, errdefs.ErrInvalidArgument)
+	}
+	return notifies, nil
+}
+
+func parseFlags(s *specs.LinuxSeccomp, notifies bool) (uint, error) {
+	var flags uint
+	if notifies {
+		flags = unix.SECCOMP_FILTER_FLAG_NEW_LISTENER
 	}
 	if s.Flags == nil {
 		// The mitigation for speculative store bypass would slow down everything
 		// for what a container's processes can do to themselves only.
-		return unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW, nil
+		return flags | unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW, nil
 	}
-	var flags uint
 	for _, f := range s.Flags {
 		switch f {
 		case specs.LinuxSeccompFlagLog:
@@ -77,7 +112,10 @@ func parseFlags(s *specs.LinuxSeccomp) (uint, error) {
 		case "SECCOMP_FILTER_FLAG_TSYNC":
 			// There is one thread.
 		case specs.LinuxSeccompFlagWaitKillableRecv:
-			return 0, fmt.Errorf("flags: %s: %w", f, errdefs.ErrNotImplemented)
+			// The kernel takes it with a listener only, without which it says nothing.
+			if notifies {
+				flags |= unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+			}
 		default:
 			return 0, fmt.Errorf("flags: unknown flag %q: %w", f, errdefs.ErrInvalidArgument)
 		}
@@ -115,7 +153,7 @@ func verdict(a specs.LinuxSeccompAction, errno *uint) (uint32, error) {
 	case specs.ActLog:
 		return unix.SECCOMP_RET_LOG, nil
 	case specs.ActNotify:
-		return 0, fmt.Errorf("action %s: %w", a, errdefs.ErrNotImplemented)
+		return unix.SECCOMP_RET_USER_NOTIF, nil
 	}
 	return 0, fmt.Errorf("unknown action %q: %w", a, errdefs.ErrInvalidArgument)
 }

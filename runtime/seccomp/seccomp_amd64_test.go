@@ -226,8 +226,32 @@ func TestBadProfiles(t *testing.T) {
 			t.Errorf("error %v, want an invalid argument with %q", err, text)
 		}
 	}
-	if _, err := Compile(&specs.LinuxSeccomp{DefaultAction: specs.ActNotify}); !errdefs.IsNotImplemented(err) {
-		t.Errorf("notify: %v", err)
+}
+
+func TestNotify(t *testing.T) {
+	notify := func(name string) specs.LinuxSyscall {
+		return specs.LinuxSyscall{Names: []string{"read", name}, Action: specs.ActNotify}
+	}
+	for text, s := range map[string]*specs.LinuxSeccomp{
+		"defaultAction: SCMP_ACT_NOTIFY cannot": {DefaultAction: specs.ActNotify, ListenerPath: "/x"},
+		"syscalls[0]: SCMP_ACT_NOTIFY is not":   {DefaultAction: specs.ActAllow, ListenerPath: "/x", Syscalls: []specs.LinuxSyscall{notify("write")}},
+		"listenerPath: SCMP_ACT_NOTIFY needs":   {DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{notify("mount")}},
+	} {
+		if _, err := Compile(s); !errdefs.IsInvalidArgument(err) || !strings.Contains(err.Error(), text) {
+			t.Errorf("error %v, want %q", err, text)
+		}
+	}
+	s := &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, ListenerPath: "/x", ListenerMetadata: "m",
+		Flags: []specs.LinuxSeccompFlag{specs.LinuxSeccompFlagWaitKillableRecv, specs.LinuxSeccompFlagLog, "SECCOMP_FILTER_FLAG_TSYNC"}}
+	f, err := Compile(s)
+	if err != nil || f.Notifies() || f.ListenerPath != "" || f.Flags != unix.SECCOMP_FILTER_FLAG_LOG {
+		t.Errorf("without a rule that notifies: %+v, %v", f, err)
+	}
+	s.Syscalls = []specs.LinuxSyscall{notify("mount")}
+	f, err = Compile(s)
+	const flags = unix.SECCOMP_FILTER_FLAG_LOG | unix.SECCOMP_FILTER_FLAG_NEW_LISTENER | unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+	if err != nil || !f.Notifies() || f.ListenerPath != "/x" || f.ListenerMetadata != "m" || f.Flags != flags {
+		t.Errorf("flags %#x, want %#x; %v", f.Flags, flags, err)
 	}
 }
 

@@ -13,6 +13,9 @@
 //	          ── Built, [root], [terminal] ──►
 //	                                     session, terminal, stdio, limits, user,
 //	                                     capabilities
+//	          ◄── Listening ──           only if the seccomp filter notifies an agent
+//	hands the listener over
+//	          ── one byte ──►
 //	          ◄── Ready ──
 //
 // An exec joins what exists and so begins at Built. The start connection goes
@@ -44,6 +47,11 @@ const (
 	Ready   = 2
 	Failed  = 3 // a system call failed
 	Refused = 4 // it was the execve of the command
+	// Listening says that init has a seccomp listener, whose descriptor is in Step,
+	// and waits for one byte before it goes on. It is a plain write(2), as this is
+	// the one call that a profile cannot leave to the agent behind the listener; so
+	// the parent fetches the descriptor (pidfd_getfd(2)).
+	Listening = 5
 )
 
 // Size is the length of a message of init: Kind, Step and Errno as 32-bit

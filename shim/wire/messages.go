@@ -44,6 +44,8 @@ func (c *Config) Encode() []byte {
 	e.str(c.RuntimeRoot)
 	e.bytes(c.Seccomp.Code)
 	e.u32(uint32(c.Seccomp.Flags))
+	e.str(c.Seccomp.ListenerPath)
+	e.str(c.Seccomp.ListenerMetadata)
 	e.u32(uint32(len(c.Rootfs)))
 	for _, m := range c.Rootfs {
 		e.str(m.Type)
@@ -73,7 +75,7 @@ func (c *Config) Encode() []byte {
 func DecodeConfig(body []byte) (Config, error) {
 	d := decoder{rest: body}
 	c := Config{ID: d.str(), Dir: d.str(), RuntimeRoot: d.str()}
-	c.Seccomp = seccomp.Filter{Code: d.bytes(), Flags: uint(d.u32())}
+	c.Seccomp = seccomp.Filter{Code: d.bytes(), Flags: uint(d.u32()), ListenerPath: d.str(), ListenerMetadata: d.str()}
 	for range d.count(12) {
 		c.Rootfs = append(c.Rootfs, mount.Mount{Type: d.str(), Source: d.str(), Options: d.strs()})
 	}

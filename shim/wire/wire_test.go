@@ -20,7 +20,7 @@ import (
 var (
 	at     = time.Unix(1700000000, 123456789).UTC()
 	config = Config{
-		ID: "c1", Dir: "/d", RuntimeRoot: "/r", Seccomp: seccomp.Filter{Code: []byte("insns"), Flags: 4}, Rootfs: []mount.Mount{{Type: "overlay", Source: "overlay", Options: []string{"a", "b=c"}}, {Type: "bind"}},
+		ID: "c1", Dir: "/d", RuntimeRoot: "/r", Seccomp: seccomp.Filter{Code: []byte("insns"), Flags: 12, ListenerPath: "/l", ListenerMetadata: "m"}, Rootfs: []mount.Mount{{Type: "overlay", Source: "overlay", Options: []string{"a", "b=c"}}, {Type: "bind"}},
 		MountPoint: "/m", Log: LogConfig{Driver: "json-file", Path: "/l", MaxSize: 1 << 40, MaxFiles: 3, Attrs: map[string]string{"k": "v"}},
 		ExitPath: "/e", Tty: true, OpenStdin: true, StdinOnce: true, ConsoleSize: [2]uint{24, 80},
 	}
