@@ -43,6 +43,7 @@ func (s *Store) Writer(ctx context.Context, opts ...content.WriterOpt) (content.
 	}
 
 	w := &writer{store: s, dir: s.ingestDir(o.Ref), hash: sha256.New()}
+	w.more = sync.NewCond(&w.mu)
 	s.mu.Lock()
 	if s.writers[o.Ref] != nil {
 		s.mu.Unlock()
@@ -72,11 +73,13 @@ type writer struct {
 	store *Store
 	dir   string
 
-	mu     sync.Mutex // guards the rest
-	state  state
-	file   *os.File // nil when closed
-	hash   hash.Hash
-	offset int64
+	mu       sync.Mutex // guards the rest
+	more     *sync.Cond // broadcast for followers when anything below changes
+	state    state
+	file     *os.File // nil when closed
+	hash     hash.Hash
+	offset   int64
+	verified bool // Commit found size and digest right
 }
 
 // open creates the ingest or reads back what is there to go on hashing.
@@ -141,6 +144,7 @@ func (w *writer) Write(p []byte) (int, error) {
 	w.hash.Write(p[:n])
 	w.offset += int64(n)
 	w.state.UpdatedAt = time.Now().UTC()
+	w.more.Broadcast()
 	return n, err
 }
 
@@ -177,6 +181,7 @@ func (w *writer) Truncate(size int64) error {
 		return err
 	}
 	w.offset = size
+	w.more.Broadcast()
 	_, err := w.file.Seek(size, io.SeekStart)
 	return err
 }
@@ -200,6 +205,7 @@ func (w *writer) Close() error {
 	}
 	err := w.file.Close()
 	w.file = nil
+	w.more.Broadcast()
 	if serr := writeState(w.dir, w.state); err == nil {
 		err = serr
 	}
@@ -226,6 +232,7 @@ func (w *writer) Commit(_ context.Context, size int64, expected digest.Digest, o
 	defer func() {
 		w.file.Close()
 		w.file = nil
+		w.more.Broadcast()
 		if keep {
 			writeState(w.dir, w.state) // the reason of the failure is what counts
 		} else {
@@ -241,6 +248,9 @@ func (w *writer) Commit(_ context.Context, size int64, expected digest.Digest, o
 	if expected != "" && expected != dgst {
 		return fmt.Errorf("commit %q: digest is %s, expected %s: %w", w.state.Ref, dgst, expected, errdefs.ErrFailedPrecondition)
 	}
+	// What follows makes it durable; who follows need not wait for that.
+	w.verified = true
+	w.more.Broadcast()
 	// Held before it is looked for, so that it cannot be collected between.
 	w.store.hold(dgst)
 	if err := w.file.Chmod(0o400); err != nil {
