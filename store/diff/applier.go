@@ -2,9 +2,11 @@ package diff
 
 import (
 	"archive/tar"
+	"context"
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,38 +23,45 @@ import (
 // asked for another one.
 type applier struct {
 	tree    *tree
-	lower   *lowerDir
+	below   func() (*lowerDir, error) // the union of the layers below, once
+	closers []func()
 	list    []Entry
 	byPath  map[string]int
 	size    int64
 	holes   int64
 	hideAll bool // the root was marked opaque
+	rootSet bool // an entry described the root
 }
 
-func newApplier(dir string, lower []string) (*applier, error) {
-	l, err := openLower(lower)
-	if err != nil {
-		return nil, err
-	}
+func newApplier(ctx context.Context, dir string, opts ApplyOptions) (*applier, error) {
 	t, err := openTree(dir)
 	if err != nil {
-		l.close()
 		return nil, err
 	}
-	a := &applier{tree: t, lower: l, byPath: make(map[string]int)}
-	var st unix.Stat_t
-	if err := unix.Fstat(t.root, &st); err != nil {
-		a.close()
-		return nil, err
-	}
-	a.set(statEntry("/", TypeDir, &st))
+	a := &applier{tree: t, byPath: make(map[string]int), closers: []func(){t.close}}
+	a.below = sync.OnceValues(func() (*lowerDir, error) {
+		dirs := opts.Lower
+		if opts.Below != nil {
+			if dirs, err = opts.Below(ctx); err != nil {
+				return nil, fmt.Errorf("the layers below: %w", err)
+			}
+		}
+		l, err := openLower(dirs)
+		if err == nil {
+			a.closers = append(a.closers, l.close)
+		}
+		return l, err
+	})
+	// Nobody has described the root yet; finish does it if no entry has.
+	a.set(Entry{Path: "/", Type: TypeDir})
 	return a, nil
 }
 
 // close lets go of the directories; what was unpacked stays.
 func (a *applier) close() {
-	a.tree.close()
-	a.lower.close()
+	for _, c := range a.closers {
+		c()
+	}
 }
 
 // empty removes everything unpacked, after an error. The attributes that the
@@ -333,7 +342,11 @@ func (a *applier) file(parent int, path, name string, hdr *tar.Header, content i
 // hideRoot hides all that the layers below have. Overlay takes no notice of
 // an opaque root, so each name is hidden by itself.
 func (a *applier) hideRoot() error {
-	names, err := a.lower.names()
+	l, err := a.below()
+	if err != nil {
+		return err
+	}
+	names, err := l.names()
 	if err != nil {
 		return err
 	}
@@ -345,11 +358,41 @@ func (a *applier) hideRoot() error {
 	return nil
 }
 
+// inheritRoot describes a root that no entry did: as it is below, or as it
+// was made if nothing is. The root of a mounted overlay is that of its
+// topmost layer.
+func (a *applier) inheritRoot() error {
+	l, err := a.below()
+	if err != nil {
+		return err
+	}
+	fd := a.tree.root
+	if len(l.fds) > 0 {
+		fd = l.fds[0]
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return err
+	}
+	if fd != a.tree.root {
+		if err := copyAttributes(a.tree.root, ".", fd, ".", &st); err != nil {
+			return fmt.Errorf("attributes of the root: %w", err)
+		}
+	}
+	a.set(statEntry("/", TypeDir, &st))
+	return nil
+}
+
 // finish does what later entries would have undone: it sets the times of
 // directories.
 func (a *applier) finish() error {
 	if a.hideAll {
 		if err := a.hideRoot(); err != nil {
+			return err
+		}
+	}
+	if !a.rootSet {
+		if err := a.inheritRoot(); err != nil {
 			return err
 		}
 	}

@@ -31,6 +31,9 @@ type ApplyOptions struct {
 	// through one of their symbolic links goes where the link goes, and a
 	// hard link to one of their files is made by copying it up.
 	Lower []string
+	// Below, if set, is asked for Lower once, when the first entry needs it or
+	// at the end. So a layer can be unpacked while those below still are.
+	Below func(context.Context) ([]string, error)
 	// Index is where to write the index of the layer; "" for none.
 	Index string
 	// Complete refuses a stream that ends without tar's end marker. Where a
@@ -60,7 +63,7 @@ func Apply(ctx context.Context, dir string, r io.Reader, opts ApplyOptions) (_ R
 	if err != nil {
 		return Result{}, fmt.Errorf("unpack layer into %s: %w", dir, err)
 	}
-	a, err := newApplier(dir, opts.Lower)
+	a, err := newApplier(ctx, dir, opts)
 	if err != nil {
 		return Result{}, fmt.Errorf("unpack layer: %w", err)
 	}
@@ -214,6 +217,7 @@ func (a *applier) entry(hdr *tar.Header, content io.Reader) error {
 			return refuse("the root must be a directory")
 		}
 		a.set(entryOf("/", TypeDir, hdr))
+		a.rootSet = true
 		return a.attributes(a.tree.root, ".", hdr, TypeDir)
 	}
 	dir, name := split(path)

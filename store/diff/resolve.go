@@ -214,7 +214,11 @@ func (a *applier) step(path, name string, ofLink bool) (target string, err error
 // layers below: a directory there is copied up without its content, a link is
 // followed. It reports whether the layers below decided.
 func (a *applier) stepLower(path string) (target string, done bool, err error) {
-	from, base, st, closeDir, err := a.lower.walk(path)
+	l, err := a.below()
+	if err != nil {
+		return "", false, err
+	}
+	from, base, st, closeDir, err := l.walk(path)
 	defer closeDir()
 	if err != nil || from < 0 {
 		return "", false, err
@@ -244,7 +248,11 @@ func (a *applier) stepLower(path string) (target string, done bool, err error) {
 // copyUp copies a regular file from the layers below into this one, so that
 // it can be linked to. It reports whether there is one.
 func (a *applier) copyUp(path string) (bool, error) {
-	from, base, st, closeDir, err := a.lower.walk(path)
+	l, err := a.below()
+	if err != nil {
+		return false, err
+	}
+	from, base, st, closeDir, err := l.walk(path)
 	defer closeDir()
 	if err != nil || from < 0 || st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return false, err
