@@ -12,7 +12,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/containerd/errdefs"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/identity"
@@ -227,19 +226,21 @@ func (s *Store) unpackNew(ctx context.Context, parent record, blob ocispec.Descr
 	if err != nil {
 		return "", err
 	}
-	key, res, err := s.unpackBlob(ctx, below, s.stored(ctx, blob), false)
+	ra, err := s.content.ReaderAt(ctx, blob)
+	if err != nil {
+		return "", fmt.Errorf("open the layer's blob: %w", err)
+	}
+	// A layer that has no diff ID to be held to must at least end as a tar does.
+	g, err := s.stage(ctx, blobReader(ra), true, func() {}, func() {})
 	if err != nil {
 		return "", err
+	}
+	g.on(func(ctx context.Context) ([]string, error) { return s.dirsOf(ctx, digest.Digest(below)) })
+	res, err := g.result(ctx)
+	if err != nil {
+		return "", g.drop(ctx, err)
 	}
 	// Only now the chain ID is known, and whether the layer is there already.
 	chainID := identity.ChainID(append(append([]digest.Digest(nil), parent.DiffIDs...), res.DiffID))
-	unlock, err := s.unpacking.lock(ctx, chainID.String())
-	if err != nil {
-		return "", s.dropSnapshot(ctx, key, err)
-	}
-	defer unlock()
-	if err := s.commitLayer(ctx, chainID, key, res); err != nil && !errdefs.IsAlreadyExists(err) {
-		return "", err
-	}
-	return res.DiffID, nil
+	return res.DiffID, s.commitLayer(ctx, digest.Digest(below), chainID, g.key, res)
 }

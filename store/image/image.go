@@ -37,6 +37,7 @@ import (
 	"github.com/opencontainers/image-spec/identity"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	blobs "berth/store/content"
 	"berth/store/diff"
 	"berth/store/gc"
 	"berth/store/meta"
@@ -49,7 +50,7 @@ const maxJSON = 8 << 20
 
 // Store keeps images. Make one with Open; it is safe for concurrent use.
 type Store struct {
-	content   content.Store
+	content   *blobs.Store
 	snapshots snapshot.Snapshotter
 	gc        *gc.Collector
 	db        *meta.DB
@@ -59,14 +60,16 @@ type Store struct {
 	tags   meta.Bucket[digest.Digest]
 	layers meta.Bucket[layerRecord]
 
-	unpacking keyedLock
-	configs   sync.Map // decoded configs by ID: they never change
+	flights   flights
+	fetching  keyedLock // by the digest of a blob
+	unpacking keyedLock // by chain ID: the record of a layer
+	configs   sync.Map  // decoded configs by ID: they never change
 }
 
 // Options are what a Store is made of; all are required.
 type Options struct {
 	DB        *meta.DB
-	Content   content.Store
+	Content   *blobs.Store
 	Snapshots snapshot.Snapshotter
 	Collector *gc.Collector
 	Log       *slog.Logger

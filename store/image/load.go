@@ -71,7 +71,7 @@ func (s *Store) load(ctx context.Context, r io.Reader) ([]Loaded, error) {
 			}
 			names = appendNew(names, familiar(c))
 		}
-		r, err := s.build(ctx, p.parts)
+		r, err := s.build(ctx, Incoming{Parts: p.parts})
 		if errdefs.IsNotFound(err) {
 			err = fmt.Errorf("the archive lacks a part: %w: %w", err, errdefs.ErrInvalidArgument)
 		}

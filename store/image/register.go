@@ -2,7 +2,6 @@ package image
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -25,45 +24,6 @@ type Parts struct {
 // Lease protects blobs and snapshots that are not yet part of an image. Hold
 // one from before the first is written until Register returns.
 func (s *Store) Lease() *gc.Lease { return s.gc.Lease() }
-
-// Register makes an image of blobs: it checks them, unpacks the layers, and
-// stores the record and the tags.
-func (s *Store) Register(ctx context.Context, parts Parts, names ...string) (Image, error) {
-	lease := s.gc.Lease()
-	defer lease.Release()
-	r, err := s.build(ctx, parts)
-	if err != nil {
-		return Image{}, err
-	}
-	if err := s.put([]named{{r, names}}); err != nil {
-		return Image{}, err
-	}
-	img, err := s.Get(ctx, r.Config.Digest)
-	if errdefs.IsNotFound(err) { // removed at once by somebody else
-		return s.image(ctx, r.Config.Digest, r, nil)
-	}
-	return img, err
-}
-
-// build checks the parts of an image and unpacks its layers.
-func (s *Store) build(ctx context.Context, p Parts) (record, error) {
-	config, err := s.config(ctx, p.Config)
-	if err != nil {
-		return record{}, err
-	}
-	if len(config.RootFS.DiffIDs) != len(p.Layers) {
-		return record{}, fmt.Errorf("image %s: its config tells of %d layers, there are %d: %w",
-			p.Config.Digest, len(config.RootFS.DiffIDs), len(p.Layers), errdefs.ErrInvalidArgument)
-	}
-	r := record{
-		Config: p.Config, Manifest: p.Manifest, Layers: p.Layers, DiffIDs: config.RootFS.DiffIDs,
-		RepoDigests: p.RepoDigests, Parent: p.Parent,
-	}
-	if _, err := s.unpackAll(ctx, &r); err != nil {
-		return record{}, fmt.Errorf("image %s: %w", p.Config.Digest, err)
-	}
-	return r, nil
-}
 
 // named is an image to be stored and the names to give it.
 type named struct {
