@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 
+	"berth/runtime/netdev"
 	"berth/runtime/nsenter"
 	"berth/runtime/rootfs"
 	"berth/runtime/sync"
@@ -66,6 +67,9 @@ func (b *build) identify() error {
 		if err := nsenter.LoopbackUp(); err != nil {
 			return err
 		}
+	}
+	if err := netdev.Move(b.spec.Linux.NetDevices); err != nil {
+		return err
 	}
 	return applySysctl(b.spec.Linux.Sysctl)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"berth/runtime/initproc"
+	"berth/runtime/netdev"
 	"berth/runtime/nsenter"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -59,6 +60,8 @@ func validate(spec *specs.Spec) (nsenter.Namespaces, error) {
 		return ns, invalid("domainname: unable to set it without a private UTS namespace")
 	case len(spec.Hostname) > 64:
 		return ns, invalid("hostname: %q has more than 64 bytes", spec.Hostname)
+	case len(spec.Linux.NetDevices) > 0 && !ns.Own(specs.NetworkNamespace):
+		return ns, invalid("linux.netDevices: unable to move network devices without a private NET namespace")
 	case len(spec.Linux.MaskedPaths)+len(spec.Linux.ReadonlyPaths) > 0 && !ns.New(specs.MountNamespace):
 		return ns, invalid("linux.maskedPaths: unable to restrict sys entries without a private MNT namespace")
 	}
@@ -66,6 +69,9 @@ func validate(spec *specs.Spec) (nsenter.Namespaces, error) {
 		if m.Destination == "" {
 			return ns, invalid("mounts[%d]: destination is empty", i)
 		}
+	}
+	if err := netdev.Check(spec.Linux.NetDevices); err != nil {
+		return ns, err
 	}
 	if err := validateSysctl(spec, ns); err != nil {
 		return ns, err
@@ -119,7 +125,6 @@ func unsupported(spec *specs.Spec) error {
 		"linux.gidMappings":       len(l.GIDMappings) > 0,
 		"linux.timeOffsets":       len(l.TimeOffsets) > 0,
 		"linux.intelRdt":          l.IntelRdt != nil,
-		"linux.netDevices":        len(l.NetDevices) > 0,
 		"linux.mountLabel":        l.MountLabel != "",
 		"solaris, windows, vm, …": spec.Solaris != nil || spec.Windows != nil || spec.VM != nil,
 	} {
