@@ -6,6 +6,7 @@ import (
 
 	"berth/runtime/netdev"
 	"berth/runtime/nsenter"
+	"berth/runtime/procfs"
 	"berth/runtime/rootfs"
 	"berth/runtime/sync"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -14,10 +15,16 @@ import (
 
 // build runs on the builder thread.
 func (b *build) build() error {
+	// While it is the host's: a mount namespace that is joined has its own.
+	proc, err := procfs.Root()
+	if err != nil {
+		return err
+	}
+	defer proc.Close()
 	if err := b.ns.Enter(); err != nil {
 		return err
 	}
-	if err := b.identify(); err != nil {
+	if err := b.identify(proc); err != nil {
 		return err
 	}
 	if err := <-b.cgroups; err != nil {
@@ -32,27 +39,21 @@ func (b *build) build() error {
 		return err
 	}
 	defer root.Close()
-	// Opened while /proc is the host's.
-	fds, err := os.Open("/proc/thread-self/fd")
-	if err != nil {
-		return err
-	}
-	defer fds.Close()
-	terminal, err := b.mount(root, fds)
+	terminal, err := b.mount(root, proc)
 	if err != nil {
 		return err
 	}
 	if terminal != nil {
 		defer terminal.Close()
 	}
-	if b.proc.Paths, b.proc.Env, err = resolve(b.spec.Process); err != nil {
+	if b.proc.Paths, b.proc.Env, err = resolve(b.spec.Process, proc); err != nil {
 		return err
 	}
 	return b.park(root, terminal)
 }
 
 // identify gives the new namespaces their names and numbers.
-func (b *build) identify() error {
+func (b *build) identify(proc *os.File) error {
 	if b.spec.Hostname != "" {
 		if err := unix.Sethostname([]byte(b.spec.Hostname)); err != nil {
 			return fmt.Errorf("hostname: set it to %s: %w", b.spec.Hostname, err)
@@ -71,7 +72,7 @@ func (b *build) identify() error {
 	if err := netdev.Move(b.spec.Linux.NetDevices); err != nil {
 		return err
 	}
-	return applySysctl(b.spec.Linux.Sysctl)
+	return applySysctl(proc, b.spec.Linux.Sysctl)
 }
 
 func (b *build) fork() error {
@@ -108,7 +109,7 @@ func (b *build) cgroupMounts() rootfs.Cgroups {
 
 // mount builds the file system and ends up in it. It returns the slave of the
 // terminal, if there is one.
-func (b *build) mount(root *rootfs.Rootfs, fds *os.File) (terminal *os.File, err error) {
+func (b *build) mount(root *rootfs.Rootfs, hostProc *os.File) (terminal *os.File, err error) {
 	proc, err := b.made()
 	if err != nil {
 		return nil, err
@@ -129,7 +130,7 @@ func (b *build) mount(root *rootfs.Rootfs, fds *os.File) (terminal *os.File, err
 	}
 	if b.spec.Process.Terminal {
 		var master *os.File
-		if master, terminal, err = root.Console(b.spec.Process, fds); err != nil {
+		if master, terminal, err = root.Console(b.spec.Process, hostProc); err != nil {
 			return nil, err
 		}
 		err = sendTerminal(b.o.ConsoleSocket, master)

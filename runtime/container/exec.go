@@ -10,6 +10,7 @@ import (
 	"berth/runtime/caps"
 	"berth/runtime/initproc"
 	"berth/runtime/nsenter"
+	"berth/runtime/procfs"
 	"berth/runtime/rootfs"
 	"berth/runtime/seccomp"
 	"berth/runtime/sync"
@@ -173,26 +174,27 @@ func (e *execution) open(c *Container) (err error) {
 
 // fork runs on a builder thread: it goes into the container and forks there.
 func (e *execution) fork() error {
-	fds, err := os.Open("/proc/thread-self/fd")
+	proc, err := procfs.Root()
 	if err != nil {
 		return err
 	}
-	defer fds.Close()
+	defer proc.Close()
 	if err := nsenter.EnterProcess(e.pidfd); err != nil {
 		return err
 	}
-	if e.proc.Paths, e.proc.Env, err = resolve(&e.spec); err != nil {
+	if e.proc.Paths, e.proc.Env, err = resolve(&e.spec, proc); err != nil {
 		return err
 	}
 	if e.spec.Terminal {
-		slave, err := e.terminal(fds)
+		slave, err := e.terminal(proc)
 		if err != nil {
 			return err
 		}
 		defer slave.Close()
-		if e.proc.Terminal, err = above(int(slave.Fd()), 3+len(e.o.ExtraFiles)); err != nil {
-			return err
+		if e.proc.Terminal, err = unix.FcntlInt(slave.Fd(), unix.F_DUPFD_CLOEXEC, 3+len(e.o.ExtraFiles)); err != nil {
+			return fmt.Errorf("move a descriptor: %w", err)
 		}
+		defer unix.Close(e.proc.Terminal)
 	}
 	if err := affinity(e.spec.ExecCPUAffinity); err != nil {
 		return err
@@ -215,13 +217,13 @@ func (e *execution) fork() error {
 
 // terminal makes a pseudo-terminal in the container's devpts and sends its
 // master away.
-func (e *execution) terminal(fds *os.File) (slave *os.File, err error) {
+func (e *execution) terminal(proc *os.File) (slave *os.File, err error) {
 	ptmx, err := rootfs.OpenIn("/", "/dev/pts/ptmx")
 	if err != nil {
 		return nil, fmt.Errorf("process.terminal: no devpts in the container: %w", err)
 	}
 	defer ptmx.Close()
-	master, slave, err := rootfs.OpenPTY(ptmx, fds, &e.spec)
+	master, slave, err := rootfs.OpenPTY(ptmx, proc, &e.spec)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"berth/runtime/initproc"
+	"berth/runtime/procfs"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -57,22 +58,22 @@ func label(p *initproc.Process, low int) (*os.File, error) {
 			return nil, fmt.Errorf("%s: %d bytes are more than the kernel takes: %w", l.Field, len(l.Value), errdefs.ErrInvalidArgument)
 		}
 	}
-	var fs unix.Statfs_t
-	fd, err := unix.Open("/proc", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err == nil {
-		if fd, err = above(fd, low); err != nil {
-			return nil, err
-		}
-		err = unix.Fstatfs(fd, &fs)
-	}
-	if err == nil && fs.Type != unix.PROC_SUPER_MAGIC {
-		err = fmt.Errorf("it is no proc file system: %w", errdefs.ErrFailedPrecondition)
-	}
+	proc, err := procfs.Root()
 	if err != nil {
-		if fd >= 0 {
-			unix.Close(fd)
+		return nil, fmt.Errorf("%s: %w", p.Labels[0].Field, err)
+	}
+	defer proc.Close()
+	for _, l := range p.Labels {
+		// Nothing lies over the file that init opens by this name.
+		f, err := procfs.Open(proc, "thread-self/"+l.Path, unix.O_PATH)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", l.Field, err)
 		}
-		return nil, fmt.Errorf("%s: open /proc: %w", p.Labels[0].Field, err)
+		f.Close()
+	}
+	fd, err := unix.FcntlInt(proc.Fd(), unix.F_DUPFD_CLOEXEC, low)
+	if err != nil {
+		return nil, fmt.Errorf("move a descriptor: %w", err)
 	}
 	p.HostProc = fd
 	return os.NewFile(uintptr(fd), "/proc"), nil

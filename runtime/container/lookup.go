@@ -1,6 +1,7 @@
 package container
 
 import (
+	"bufio"
 	"errors"
 	"io/fs"
 	"os"
@@ -9,19 +10,21 @@ import (
 	"strconv"
 	"strings"
 
+	"berth/runtime/procfs"
+	"berth/runtime/rootfs"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
 // resolve completes what depends on the container's files: where the command is,
-// and HOME. It runs on a thread whose root is the container's.
-func resolve(p *specs.Process) (paths, env []string, err error) {
+// and HOME. It runs on a thread whose root is the container's; proc is the host's.
+func resolve(p *specs.Process, proc *os.File) (paths, env []string, err error) {
 	if paths, err = candidates(p); err != nil {
 		return nil, nil, err
 	}
 	env = p.Env
 	if lookupEnv(env, "HOME") == "" {
-		env = append(env[:len(env):len(env)], "HOME="+home(p.User.UID))
+		env = append(env[:len(env):len(env)], "HOME="+home(p.User.UID, proc))
 	}
 	return paths, env, nil
 }
@@ -113,15 +116,26 @@ func lookupEnv(env []string, name string) string {
 	return value
 }
 
-// home finds the home directory of a user in the container's /etc/passwd.
-func home(uid uint32) string {
-	b, err := os.ReadFile("/etc/passwd")
+// home finds the home directory of a user in the container's /etc/passwd. What is
+// no ordinary file there is not opened: a fifo would never be read to its end, nor
+// would some devices, and opening others does something.
+func home(uid uint32, proc *os.File) string {
+	at, err := rootfs.OpenIn("/", "/etc/passwd")
 	if err != nil {
 		return "/"
 	}
+	defer at.Close()
+	if st, err := at.Stat(); err != nil || !st.Mode().IsRegular() {
+		return "/"
+	}
+	f, err := procfs.Reopen(proc, at, unix.O_RDONLY, "/etc/passwd")
+	if err != nil {
+		return "/"
+	}
+	defer f.Close()
 	want := strconv.FormatUint(uint64(uid), 10)
-	for line := range strings.Lines(string(b)) {
-		f := strings.Split(strings.TrimSpace(line), ":")
+	for lines := bufio.NewScanner(f); lines.Scan(); { // ends at an absurdly long one
+		f := strings.Split(strings.TrimSpace(lines.Text()), ":")
 		if len(f) >= 6 && f[2] == want && f[5] != "" {
 			return f[5]
 		}

@@ -6,9 +6,9 @@ import (
 	"strings"
 
 	"berth/runtime/nsenter"
+	"berth/runtime/procfs"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 )
 
 var ipcSysctls = map[string]bool{
@@ -44,21 +44,15 @@ func validateSysctl(spec *specs.Spec, ns nsenter.Namespaces) error {
 	return nil
 }
 
-// applySysctl writes the sysctls from a thread in the container's namespaces
-// that still sees the host's /proc.
-func applySysctl(sysctl map[string]string) error {
+// applySysctl writes the sysctls from a thread in the container's namespaces to
+// proc, which was opened before it was there.
+func applySysctl(proc *os.File, sysctl map[string]string) error {
 	for name, value := range sysctl {
-		p := "/proc/sys/" + name
+		at := name
 		if !strings.Contains(name, "/") {
-			p = "/proc/sys/" + strings.ReplaceAll(name, ".", "/")
+			at = strings.ReplaceAll(name, ".", "/")
 		}
-		f, err := os.OpenFile(p, os.O_WRONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
-		if err != nil {
-			return fmt.Errorf("linux.sysctl: %s: %w", name, err)
-		}
-		_, err = f.WriteString(value)
-		f.Close()
-		if err != nil {
+		if err := procfs.Write(proc, "sys/"+at, value); err != nil {
 			return fmt.Errorf("linux.sysctl: set %s to %q: %w", name, value, err)
 		}
 	}

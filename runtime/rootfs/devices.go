@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"strconv"
 
 	"berth/runtime/mount"
+	"berth/runtime/procfs"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -150,14 +150,14 @@ func (r *Rootfs) links(dev *os.File) error {
 }
 
 // Console makes a pseudo-terminal in the container's devpts and shows its slave
-// as /dev/console. The master is for the user's side. fds is as for OpenPTY.
-func (r *Rootfs) Console(p *specs.Process, fds *os.File) (master, slave *os.File, err error) {
+// as /dev/console. The master is for the user's side. proc is as for OpenPTY.
+func (r *Rootfs) Console(p *specs.Process, proc *os.File) (master, slave *os.File, err error) {
 	ptmx, err := open(r.root, "/dev/pts/ptmx")
 	if err != nil {
 		return nil, nil, fmt.Errorf("process.terminal: no devpts in the container: %w", err)
 	}
 	defer ptmx.Close()
-	master, slave, err = OpenPTY(ptmx, fds, p)
+	master, slave, err = OpenPTY(ptmx, proc, p)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -201,9 +201,8 @@ func (r *Rootfs) console() (*os.File, error) {
 // OpenPTY makes a pseudo-terminal from ptmx (O_PATH), which must be the ptmx of
 // a devpts and not a file of the image that claims to be. The slave is opened
 // through the master (TIOCGPTPEER, Linux 4.13), never by its path, and belongs
-// to the process's user. fds is the thread's /proc/thread-self/fd, opened where
-// /proc is the host's.
-func OpenPTY(ptmx, fds *os.File, p *specs.Process) (master, slave *os.File, err error) {
+// to the process's user. proc is the host's (procfs.Root).
+func OpenPTY(ptmx, proc *os.File, p *specs.Process) (master, slave *os.File, err error) {
 	devpts, err := onFS(ptmx, unix.DEVPTS_SUPER_MAGIC)
 	if err != nil {
 		return nil, nil, err
@@ -211,11 +210,10 @@ func OpenPTY(ptmx, fds *os.File, p *specs.Process) (master, slave *os.File, err 
 	if !devpts {
 		return nil, nil, fmt.Errorf("/dev/pts/ptmx is not on a devpts: %w", errdefs.ErrInvalidArgument)
 	}
-	fd, err := unix.Openat(int(fds.Fd()), strconv.Itoa(int(ptmx.Fd())), unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
-	if err != nil {
+	if master, err = procfs.Reopen(proc, ptmx, unix.O_RDWR|unix.O_NOCTTY, "/dev/ptmx"); err != nil {
 		return nil, nil, fmt.Errorf("open a terminal: %w", err)
 	}
-	master = os.NewFile(uintptr(fd), "/dev/ptmx")
+	fd := int(master.Fd())
 	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
 		master.Close()
 		return nil, nil, fmt.Errorf("unlock the terminal: %w", err)
