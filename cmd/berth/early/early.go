@@ -11,24 +11,25 @@
 // the file that all shims share.
 //
 // That holds as long as this package imports little. early_test.go lists what it may.
+// Package ahead leaves out what would come first all the same.
 package early
 
 import (
 	"os"
-	"path"
 
+	"berth/cmd/berth/early/ahead"
 	"berth/runtime/cli"
 	"berth/shim/server"
 )
 
 func init() {
-	switch {
-	case len(os.Args) == 0:
-	case os.Args[0] == "berth-shim":
+	// None of these may return: package ahead has left out what main needs.
+	switch ahead.Of(os.Args) {
+	case ahead.Shim:
 		os.Exit(server.Main())
-	case path.Base(os.Args[0]) == "berth-runtime":
+	case ahead.Runtime:
 		os.Exit(cli.Main(os.Args))
-	case len(os.Args) > 1 && os.Args[1] == "runtime":
+	case ahead.RuntimeCommand:
 		os.Exit(cli.Main(os.Args[1:]))
 	}
 }
