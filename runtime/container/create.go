@@ -12,6 +12,7 @@ import (
 	"berth/runtime/cgroup"
 	"berth/runtime/initproc"
 	"berth/runtime/nsenter"
+	"berth/runtime/resctrl"
 	"berth/runtime/rootfs"
 	"berth/runtime/seccomp"
 	"berth/runtime/sync"
@@ -116,13 +117,19 @@ func newBuild(o Options) (b *build, err error) {
 	if err := b.process(); err != nil {
 		return nil, err
 	}
+	var class *resctrl.Group
+	if b.spec.Linux.IntelRdt != nil {
+		if class, err = classOf(o.ID, b.spec.Linux.IntelRdt); err != nil {
+			return nil, err
+		}
+	}
 	b.c = &Container{cg: cg, warn: o.Warn, rec: record{
 		Version: specs.Version, ID: o.ID, Bundle: o.Bundle, Rootfs: root, Created: time.Now().UTC(), Owner: os.Geteuid(),
 		Annotations: b.spec.Annotations, Cgroups: cg.Paths, SharedPID: !b.ns.New(specs.PIDNamespace),
 		Command: b.spec.Process.Args[0], Keyring: b.proc.Keyring, FilterFlags: b.proc.Seccomp.Flags,
 		ListenerPath: b.proc.Seccomp.ListenerPath, ListenerMetadata: b.proc.Seccomp.ListenerMetadata,
 		Capabilities: b.spec.Process.Capabilities, Rlimits: b.spec.Process.Rlimits, Hooks: b.spec.Hooks,
-		Settings: b.proc.Settings, Affinity: b.spec.Process.ExecCPUAffinity,
+		Settings: b.proc.Settings, Affinity: b.spec.Process.ExecCPUAffinity, Class: class,
 	}}
 	return b, nil
 }
@@ -277,6 +284,14 @@ func (b *build) adopt() error {
 	rec.Started = started
 	if err := b.c.dir.update(rec); err != nil {
 		return err
+	}
+	if rec.Class != nil {
+		if err := rec.Class.Create(); err != nil {
+			return err
+		}
+		if err := rec.Class.Add(rec.PID); err != nil {
+			return err
+		}
 	}
 	return setOOMScore(rec.PID, b.spec.Process.OOMScoreAdj)
 }

@@ -102,7 +102,7 @@ func (c *Container) newExec(o ExecOptions) (e *execution, err error) {
 	if e.spec.ExecCPUAffinity == nil {
 		e.spec.ExecCPUAffinity = c.rec.Affinity
 	}
-	e.proc = initproc.Process{Spec: &e.spec, Listen: -1, Keyring: c.rec.Keyring, Await: e.spec.OOMScoreAdj != nil, Settings: c.rec.Settings}
+	e.proc = initproc.Process{Spec: &e.spec, Listen: -1, Keyring: c.rec.Keyring, Await: e.spec.OOMScoreAdj != nil || c.rec.Class != nil, Settings: c.rec.Settings}
 	var warnings []string
 	if e.proc.Caps, warnings, err = caps.Parse(e.spec.Capabilities); err != nil {
 		return nil, err
@@ -241,7 +241,7 @@ func (e *execution) follow() error {
 	if e.proc.Await {
 		// On another thread: the builder's /proc is the container's now.
 		done := make(chan error, 1)
-		go func() { done <- setOOMScore(e.child.pid, e.spec.OOMScoreAdj) }()
+		go func() { done <- e.adopt() }()
 		if err := <-done; err != nil {
 			return err
 		}
@@ -261,6 +261,16 @@ func (e *execution) follow() error {
 		return err
 	}
 	return nil
+}
+
+// adopt gives the child what only its parent can.
+func (e *execution) adopt() error {
+	if class := e.c.rec.Class; class != nil {
+		if err := class.Add(e.child.pid); err != nil {
+			return err
+		}
+	}
+	return setOOMScore(e.child.pid, e.spec.OOMScoreAdj)
 }
 
 func (e *execution) close() {

@@ -141,6 +141,11 @@ func (c *Container) destroy() error {
 			return err
 		}
 	}
+	if c.rec.Class != nil {
+		if err := c.rec.Class.Remove(); err != nil {
+			return err
+		}
+	}
 	if err := os.RemoveAll(string(c.dir)); err != nil {
 		return fmt.Errorf("remove the state of container %s: %w", c.rec.ID, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"berth/runtime/initproc"
+	"berth/runtime/resctrl"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -35,6 +36,7 @@ type record struct {
 	Owner       int               `json:"owner"`
 	Annotations map[string]string `json:"annotations,omitempty"`
 	Cgroups     map[string]string `json:"cgroups"`
+	Class       *resctrl.Group    `json:"class,omitempty"` // linux.intelRdt
 	SharedPID   bool              `json:"sharedPID,omitempty"`
 	Keyring     string            `json:"keyring,omitempty"`
 	FilterFlags uint              `json:"filterFlags,omitempty"`

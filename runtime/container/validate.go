@@ -79,6 +79,11 @@ func validate(spec *specs.Spec) (nsenter.Namespaces, error) {
 	if err := validateHooks(spec.Hooks); err != nil {
 		return ns, err
 	}
+	if spec.Linux.MountLabel != "" {
+		if err := needSELinux("linux.mountLabel"); err != nil {
+			return ns, err
+		}
+	}
 	if err := settings(spec).Check(); err != nil {
 		return ns, err
 	}
@@ -121,12 +126,9 @@ func validateProcess(p *specs.Process) error {
 func unsupported(spec *specs.Spec) error {
 	l := spec.Linux
 	for field, set := range map[string]bool{
-		"linux.uidMappings":       len(l.UIDMappings) > 0,
-		"linux.gidMappings":       len(l.GIDMappings) > 0,
-		"linux.timeOffsets":       len(l.TimeOffsets) > 0,
-		"linux.intelRdt":          l.IntelRdt != nil,
-		"linux.mountLabel":        l.MountLabel != "",
-		"solaris, windows, vm, …": spec.Solaris != nil || spec.Windows != nil || spec.VM != nil,
+		"linux.uidMappings": len(l.UIDMappings) > 0,
+		"linux.gidMappings": len(l.GIDMappings) > 0,
+		"linux.timeOffsets": len(l.TimeOffsets) > 0,
 	} {
 		if set {
 			return fmt.Errorf("%s: %w", field, errdefs.ErrNotImplemented)

@@ -59,7 +59,7 @@ func (r *Rootfs) mask(at *os.File) error {
 	}
 	var tree *os.File
 	if dir {
-		tree, err = mount.New("tmpfs", "tmpfs", mount.Options{Set: unix.MOUNT_ATTR_RDONLY, Data: []string{"nr_blocks=1", "nr_inodes=1"}})
+		tree, err = r.newTree("tmpfs", "tmpfs", mount.Options{Set: unix.MOUNT_ATTR_RDONLY, Data: []string{"nr_blocks=1", "nr_inodes=1"}})
 	} else {
 		tree, err = mount.Clone(int(r.null.Fd()), "", false)
 	}

@@ -85,7 +85,7 @@ func (r *Rootfs) mount(m specs.Mount, o mount.Options, tree *os.File) error {
 	case isBind(m, o):
 		tree, err = r.bind(m, o)
 	default:
-		tree, err = mount.New(m.Type, m.Source, o)
+		tree, err = r.newTree(m.Type, m.Source, o)
 	}
 	if err != nil {
 		return err
@@ -244,7 +244,7 @@ func (r *Rootfs) cgroups(dest string, o mount.Options) error {
 		return mount.Attach(tree, target)
 	}
 	// cgroup v1: a directory for each hierarchy, in a small tmpfs.
-	dir, err := mount.New("tmpfs", "tmpfs", mount.Options{Set: o.Set &^ unix.MOUNT_ATTR_RDONLY, Data: []string{"mode=755"}})
+	dir, err := r.newTree("tmpfs", "tmpfs", mount.Options{Set: o.Set &^ unix.MOUNT_ATTR_RDONLY, Data: []string{"mode=755"}})
 	if err != nil {
 		return err
 	}
