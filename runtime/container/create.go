@@ -129,7 +129,7 @@ func newBuild(o Options) (b *build, err error) {
 		Command: b.spec.Process.Args[0], Keyring: b.proc.Keyring, FilterFlags: b.proc.Seccomp.Flags,
 		ListenerPath: b.proc.Seccomp.ListenerPath, ListenerMetadata: b.proc.Seccomp.ListenerMetadata,
 		Capabilities: b.spec.Process.Capabilities, Rlimits: b.spec.Process.Rlimits, Hooks: b.spec.Hooks,
-		Settings: b.proc.Settings, Affinity: b.spec.Process.ExecCPUAffinity, Class: class,
+		Settings: b.proc.Settings, Affinity: b.spec.Process.ExecCPUAffinity, Class: class, Process: startHookProcess(b.spec),
 	}}
 	return b, nil
 }

@@ -26,6 +26,8 @@ type ExecOptions struct {
 	Stdin, Stdout, Stderr, ConsoleSocket *os.File
 	ExtraFiles                           []*os.File
 	Warn                                 func(message string)
+
+	hook string // the file to run, whatever Args and Env say, of a hook
 }
 
 // Exec runs a further process in a running or created container. It returns
@@ -182,7 +184,9 @@ func (e *execution) fork() error {
 	if err := nsenter.EnterProcess(e.pidfd); err != nil {
 		return err
 	}
-	if e.proc.Paths, e.proc.Env, err = resolve(&e.spec, proc); err != nil {
+	if e.o.hook != "" {
+		e.proc.Paths, e.proc.Env = []string{e.o.hook}, e.spec.Env
+	} else if e.proc.Paths, e.proc.Env, err = resolve(&e.spec, proc); err != nil {
 		return err
 	}
 	if e.spec.Terminal {

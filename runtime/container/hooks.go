@@ -3,18 +3,20 @@
 package container
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
-	"berth/runtime/nsenter"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // Where the hooks run (runtime-spec config.md, "POSIX-platform Hooks"):
@@ -60,12 +62,45 @@ func (c *Container) runHooks(name string, list []specs.Hook, status specs.Contai
 	if err != nil {
 		return err
 	}
+	return eachHook(name, list, state, hostHook)
+}
+
+// eachHook runs hooks one after another, each started by start.
+func eachHook(name string, list []specs.Hook, state []byte, start hookStart) error {
 	for i, h := range list {
-		if err := runHook(h, state); err != nil {
+		if err := runHook(h, state, start); err != nil {
 			return fmt.Errorf("hooks.%s[%d]: %s: %w", name, i, h.Path, err)
 		}
 	}
 	return nil
+}
+
+// hookStart starts a hook with its standard streams.
+type hookStart func(h specs.Hook, args []string, in, out *os.File) (hookProcess, error)
+
+// hookProcess is a hook that runs.
+type hookProcess interface {
+	Kill() error
+	// Wait reaps it. How it failed is the error.
+	Wait() error
+}
+
+// hostHook starts a hook from the calling thread.
+func hostHook(h specs.Hook, args []string, in, out *os.File) (hookProcess, error) {
+	// A nil environment would be ours.
+	env := append([]string{}, h.Env...)
+	p, err := os.StartProcess(h.Path, args, &os.ProcAttr{Env: env, Files: []*os.File{in, out, out}})
+	return hostProcess{p}, err
+}
+
+type hostProcess struct{ *os.Process }
+
+func (p hostProcess) Wait() error {
+	status, err := p.Process.Wait()
+	if err == nil && !status.Success() {
+		err = errors.New(status.String())
+	}
+	return err
 }
 
 func (c *Container) hookPID(status specs.ContainerState) int {
@@ -78,7 +113,7 @@ func (c *Container) hookPID(status specs.ContainerState) int {
 	return c.rec.PID
 }
 
-func runHook(h specs.Hook, state []byte) error {
+func runHook(h specs.Hook, state []byte, start hookStart) error {
 	in, stdin, err := os.Pipe()
 	if err != nil {
 		return err
@@ -94,9 +129,7 @@ func runHook(h specs.Hook, state []byte) error {
 	if len(args) == 0 {
 		args = []string{h.Path}
 	}
-	// A nil environment would be ours.
-	env := append([]string{}, h.Env...)
-	p, err := os.StartProcess(h.Path, args, &os.ProcAttr{Env: env, Files: []*os.File{in, out, out}})
+	p, err := start(h, args, in, out)
 	in.Close()
 	out.Close()
 	if err != nil {
@@ -114,18 +147,17 @@ func runHook(h specs.Hook, state []byte) error {
 		_, _ = stdin.Write(state) // a hook need not read it
 		stdin.Close()
 	}()
-	said, err := io.ReadAll(io.LimitReader(stderr, 4096))
-	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-		return err
+	said, rerr := io.ReadAll(io.LimitReader(stderr, 4096))
+	if rerr == nil {
+		_, rerr = io.Copy(io.Discard, stderr) // what it says beyond that must not block it
 	}
-	status, err := p.Wait()
-	if err != nil {
-		return err
+	if err := p.Wait(); err != nil {
+		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(said)))
 	}
-	if !status.Success() {
-		return fmt.Errorf("%s: %s", status, strings.TrimSpace(string(said)))
+	if errors.Is(rerr, os.ErrDeadlineExceeded) {
+		return nil
 	}
-	return nil
+	return rerr
 }
 
 // createHooks runs the hooks before pivot_root, from the builder.
@@ -148,20 +180,77 @@ func (b *build) createHooks() error {
 	return b.c.runHooks("createContainer", h.CreateContainer, specs.StateCreating)
 }
 
-// startHooks runs the hooks inside the container before its command.
+// startHookProcess is the process of a spec as far as its startContainer hooks share
+// it: who it is and what it may do.
+func startHookProcess(spec *specs.Spec) *specs.Process {
+	if spec.Hooks == nil || len(spec.Hooks.StartContainer) == 0 {
+		return nil
+	}
+	p := *spec.Process
+	p.Args, p.Env, p.Cwd, p.Terminal, p.ConsoleSize = nil, nil, "/", false, nil
+	return &p
+}
+
+// startHooks runs the hooks inside the container before its command. They are
+// files of the container, so they get the user, the rights and the filter of its
+// command, and are in its cgroups.
 func (c *Container) startHooks() error {
 	if c.rec.Hooks == nil || len(c.rec.Hooks.StartContainer) == 0 {
 		return nil
 	}
-	pidfd, err := c.pidfd()
+	pid, err := innerPID(c.rec.PID)
 	if err != nil {
 		return err
 	}
-	defer pidfd.Close()
-	return nsenter.Builder(func() error {
-		if err := nsenter.EnterProcess(pidfd); err != nil {
-			return err
+	state, err := json.Marshal(specs.State{Version: c.rec.Version, ID: c.rec.ID, Status: specs.StateCreated, Pid: pid,
+		Bundle: c.rec.Bundle, Annotations: c.rec.Annotations})
+	if err != nil {
+		return err
+	}
+	return eachHook("startContainer", c.rec.Hooks.StartContainer, state, c.innerHook)
+}
+
+// innerHook starts a hook in the container.
+func (c *Container) innerHook(h specs.Hook, args []string, in, out *os.File) (hookProcess, error) {
+	p := *c.rec.Process
+	p.Args, p.Env = args, h.Env
+	run, err := c.Exec(context.Background(), ExecOptions{Process: &p, Stdin: in, Stdout: out, Stderr: out, Warn: c.warn, hook: h.Path})
+	if err != nil {
+		return nil, err
+	}
+	return innerProcess{run}, nil
+}
+
+type innerProcess struct{ *Process }
+
+func (p innerProcess) Kill() error { return p.Signal(unix.SIGKILL) }
+
+func (p innerProcess) Wait() error {
+	defer p.pidfd.Close()
+	status, err := p.Process.Wait()
+	switch {
+	case err != nil:
+		return err
+	case status.Signaled():
+		return fmt.Errorf("signal: %s", status.Signal())
+	case status.ExitStatus() != 0:
+		return fmt.Errorf("exit status %d", status.ExitStatus())
+	}
+	return nil
+}
+
+// innerPID is the number of a process in its own pid namespace, which hooks in
+// the container are told (runtime-spec runtime.md, "State").
+func innerPID(pid int) (int, error) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(b)) {
+		if list, ok := strings.CutPrefix(line, "NSpid:"); ok {
+			numbers := strings.Fields(list)
+			return strconv.Atoi(numbers[len(numbers)-1])
 		}
-		return c.runHooks("startContainer", c.rec.Hooks.StartContainer, specs.StateCreated)
-	})
+	}
+	return pid, nil // a kernel without pid namespaces
 }

@@ -98,3 +98,36 @@ func TestHooksThatFail(t *testing.T) {
 		t.Errorf("relative path: %v", err)
 	}
 }
+
+// TestStartHooksAreTheContainers has hooks that are files of the container: they
+// may do what its command may, and no more.
+func TestStartHooksAreTheContainers(t *testing.T) {
+	f := newFixture(t, "cat", "/tmp/hook")
+	f.opts.Spec.Process.User = specs.User{UID: 12, GID: 34}
+	f.opts.Spec.Process.Capabilities = nil
+	errno := uint(13)
+	f.opts.Spec.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{{Names: []string{"mkdir"}, Action: specs.ActErrno, ErrnoRet: &errno}}}
+	script := `exec > /tmp/hook 2>&1; id -u; id -g; grep -E 'Cap(Eff|Prm|Bnd)|NoNew' /proc/self/status | tr '\t\n' '  '; echo
+cmp /proc/1/cgroup /proc/self/cgroup; mkdir /tmp/x; sed 's/.*"pid":\([0-9]*\).*/\1/'; echo`
+	f.opts.Spec.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: "/bin/busybox", Args: []string{"sh", "-c", script}, Env: []string{"PATH=/bin"}}}}
+	want := `12
+34
+CapPrm: 0000000000000000 CapEff: 0000000000000000 CapBnd: 0000000000000000 NoNewPrivs: 1 
+mkdir: can't create directory '/tmp/x': Permission denied
+1
+`
+	if err := os.Chmod(filepath.Join(f.opts.Bundle, "rootfs/tmp"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	// Held by Container.innerHook, which is Exec.
+	if out, status := f.run(); out != want {
+		t.Errorf("the hook saw\n%s(status %v), want\n%s", out, status, want)
+	}
+}
+
+// TestHookThatSaysMuch would wait for ever for a reader of its output.
+func TestHookThatSaysMuch(t *testing.T) {
+	f := newFixture(t, "true")
+	f.opts.Spec.Hooks = &specs.Hooks{Prestart: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "head -c 300000 /dev/zero"}}}}
+	f.run()
+}

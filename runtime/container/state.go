@@ -49,8 +49,10 @@ type record struct {
 	Capabilities *specs.LinuxCapabilities `json:"capabilities,omitempty"`
 	Rlimits      []specs.POSIXRlimit      `json:"rlimits,omitempty"`
 	Affinity     *specs.CPUAffinity       `json:"execCPUAffinity,omitempty"`
-	Settings     initproc.Settings        `json:"settings"`
-	Hooks        *specs.Hooks             `json:"hooks,omitempty"`
+	// Process is who the startContainer hooks run as, if there are any.
+	Process  *specs.Process    `json:"process,omitempty"`
+	Settings initproc.Settings `json:"settings"`
+	Hooks    *specs.Hooks      `json:"hooks,omitempty"`
 }
 
 // stateDir is the directory of one container.
