@@ -207,10 +207,6 @@ func (b TxBucket[T]) ForEach(fn func(key string, v T) error) error {
 	})
 }
 
-// NextSequence returns a number that the bucket has not returned before,
-// unless the transaction that took it was rolled back.
-func (b TxBucket[T]) NextSequence() (uint64, error) { return b.bolt.NextSequence() }
-
 func (b TxBucket[T]) decode(key string, data []byte) (v T, err error) {
 	if err := json.Unmarshal(data, &v); err != nil {
 		return v, fmt.Errorf("%s: decode %q: %w: %w", b.name, key, err, errdefs.ErrDataLoss)

@@ -37,7 +37,7 @@ func (o *Overlay) Commit(_ context.Context, name, key string, opts ...snapshots.
 		return err
 	}
 	// Outside of the lock: this may take long.
-	if err := syncFiles(o.upper(r.ID)); err != nil {
+	if err := syncFiles(o.upper(r)); err != nil {
 		return fmt.Errorf("commit snapshot %q: %w", key, err)
 	}
 	o.hold(name)
@@ -58,7 +58,7 @@ func (o *Overlay) Commit(_ context.Context, name, key string, opts ...snapshots.
 	}
 	// Labels are those of the commit; the active snapshot's end with it.
 	now := time.Now().UTC()
-	c := &record{ID: r.ID, Kind: snapshots.KindCommitted, Parent: r.Parent, Labels: maps.Clone(info.Labels), Created: now, Updated: now}
+	c := &record{Dir: r.Dir, Kind: snapshots.KindCommitted, Parent: r.Parent, Labels: maps.Clone(info.Labels), Created: now, Updated: now}
 	// Overlay takes any layers as lower ones, so a layer that was filled
 	// alone can stand on any parent.
 	if info.Parent != "" && info.Parent != r.Parent {
@@ -140,7 +140,7 @@ func (o *Overlay) Forget(_ context.Context, key string, also func(*meta.Tx) erro
 		}
 	}
 	return func() error {
-		if err := os.RemoveAll(o.dir(r.ID)); err != nil {
+		if err := os.RemoveAll(o.dir(r)); err != nil {
 			return fmt.Errorf("remove files of snapshot %q: %w", key, err)
 		}
 		return nil
@@ -255,13 +255,13 @@ func (o *Overlay) Usage(ctx context.Context, key string) (snapshots.Usage, error
 	if r.Usage != nil {
 		return *r.Usage, nil
 	}
-	u, err := diskUsage(ctx, o.upper(r.ID))
+	u, err := diskUsage(ctx, o.upper(r))
 	if err != nil {
 		return snapshots.Usage{}, fmt.Errorf("usage of snapshot %q: %w", key, err)
 	}
 	if r.Kind == snapshots.KindCommitted {
 		_, err = o.replace(key, func(now *record) error {
-			if now.ID == r.ID { // the name may mean another snapshot by now
+			if now.Dir == r.Dir { // the name may mean another snapshot by now
 				now.Usage = &u
 			}
 			return nil

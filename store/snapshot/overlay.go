@@ -2,16 +2,16 @@
 // containers. Overlay implements containerd's snapshots.Snapshotter, whose
 // documentation tells the life of a snapshot (Prepare, Commit, View, Remove).
 //
-// On disk each snapshot has a directory that keeps its number through Commit:
+// On disk each snapshot has a directory that keeps its name through Commit:
 //
-//	snapshots/<n>/fs      the layer, in overlay's terms: whiteouts are
+//	snapshots/<d>/fs      the layer, in overlay's terms: whiteouts are
 //	                      character devices 0:0, opaque directories carry
 //	                      trusted.overlay.opaque
-//	snapshots/<n>/work    overlay's work directory (active snapshots)
-//	snapshots/<n>/index   the index of the layer, if whoever filled fs
+//	snapshots/<d>/work    overlay's work directory (active snapshots)
+//	snapshots/<d>/index   the index of the layer, if whoever filled fs
 //	                      wrote one (package diff)
 //
-// What key or name belongs to which number, parent and kind is in the meta
+// What key or name belongs to which directory, parent and kind is in the meta
 // database, written last; a directory without a record is removed at Open.
 //
 // Dirs tells where the parts of a snapshot are, for those who look into the
@@ -23,6 +23,7 @@ package snapshot
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -30,7 +31,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -80,7 +80,7 @@ var _ Snapshotter = (*Overlay)(nil)
 
 // record is what the database knows of a snapshot.
 type record struct {
-	ID      uint64            `json:"id"`
+	Dir     string            `json:"dir"` // in snapshots/
 	Kind    snapshots.Kind    `json:"kind"`
 	Parent  string            `json:"parent,omitempty"`
 	Labels  map[string]string `json:"labels,omitempty"`
@@ -110,6 +110,7 @@ func Open(root string, db *meta.DB, opts Options) (*Overlay, error) {
 	if err := errors.Join(os.MkdirAll(dir, 0o700), os.Chmod(dir, 0o700)); err != nil {
 		return nil, fmt.Errorf("open snapshots: %w", err)
 	}
+	spread(dir)
 	var err error
 	if o.records, err = meta.NewBucket[record](db, "snapshots"); err != nil {
 		return nil, err
@@ -126,14 +127,14 @@ func Open(root string, db *meta.DB, opts Options) (*Overlay, error) {
 func (o *Overlay) load() error {
 	known := make(map[string]bool)
 	err := o.records.ForEach(func(key string, r record) error {
-		if _, err := os.Lstat(o.upper(r.ID)); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(o.upper(&r)); errors.Is(err, fs.ErrNotExist) {
 			return o.records.Delete(key)
 		}
 		o.all[key] = &r
 		if r.Parent != "" {
 			o.kids[r.Parent]++
 		}
-		known[strconv.FormatUint(r.ID, 10)] = true
+		known[r.Dir] = true
 		return nil
 	})
 	if err != nil {
@@ -156,11 +157,9 @@ func (o *Overlay) load() error {
 // Close does nothing: the database is its opener's.
 func (o *Overlay) Close() error { return nil }
 
-func (o *Overlay) dir(id uint64) string {
-	return filepath.Join(o.root, "snapshots", strconv.FormatUint(id, 10))
-}
+func (o *Overlay) dir(r *record) string { return filepath.Join(o.root, "snapshots", r.Dir) }
 
-func (o *Overlay) upper(id uint64) string { return filepath.Join(o.dir(id), "fs") }
+func (o *Overlay) upper(r *record) string { return filepath.Join(o.dir(r), "fs") }
 
 // get returns the record under key; o.mu is held.
 func (o *Overlay) get(key string) (*record, error) {
@@ -180,7 +179,7 @@ func (o *Overlay) lower(parent string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		dirs = append(dirs, o.upper(r.ID))
+		dirs = append(dirs, o.upper(r))
 		parent = r.Parent
 	}
 	return dirs, nil
@@ -198,7 +197,7 @@ func (o *Overlay) Dirs(_ context.Context, key string) (Dirs, error) {
 	if err != nil {
 		return Dirs{}, err
 	}
-	return Dirs{Upper: o.upper(r.ID), Lower: lower, Index: filepath.Join(o.dir(r.ID), "index")}, nil
+	return Dirs{Upper: o.upper(r), Lower: lower, Index: filepath.Join(o.dir(r), "index")}, nil
 }
 
 // Mounts returns how to mount an active snapshot or a view.
@@ -223,16 +222,16 @@ func (o *Overlay) mounts(key string, r *record) ([]mount.Mount, error) {
 	if r.Kind == snapshots.KindView {
 		switch len(lower) {
 		case 0: // a view of nothing
-			return bind(o.upper(r.ID), "ro"), nil
+			return bind(o.upper(r), "ro"), nil
 		case 1: // overlay wants two layers when there is no upper one
 			return bind(lower[0], "ro"), nil
 		}
 		return overlay(lower), nil
 	}
 	if len(lower) == 0 {
-		return bind(o.upper(r.ID), "rw"), nil
+		return bind(o.upper(r), "rw"), nil
 	}
-	return overlay(lower, "upperdir="+o.upper(r.ID), "workdir="+filepath.Join(o.dir(r.ID), "work")), nil
+	return overlay(lower, "upperdir="+o.upper(r), "workdir="+filepath.Join(o.dir(r), "work")), nil
 }
 
 func bind(dir, mode string) []mount.Mount {
@@ -291,17 +290,14 @@ func (o *Overlay) create(kind snapshots.Kind, key, parent string, also func(*met
 		return nil, fmt.Errorf("create snapshot %q: %w", key, err)
 	}
 	now := time.Now().UTC()
-	r := &record{Kind: kind, Parent: parent, Labels: maps.Clone(info.Labels), Created: now, Updated: now}
+	// A name that was not used before: see spread.
+	r := &record{Dir: rand.Text()[:10], Kind: kind, Parent: parent, Labels: maps.Clone(info.Labels), Created: now, Updated: now}
 	defer func() {
-		if err != nil && r.ID != 0 {
-			os.RemoveAll(o.dir(r.ID))
+		if err != nil {
+			os.RemoveAll(o.dir(r))
 		}
 	}()
 	err = o.db.Update(func(tx *meta.Tx) error {
-		// The number of a rolled back transaction is given out again.
-		if r.ID, err = o.records.In(tx).NextSequence(); err != nil {
-			return err
-		}
 		if err := o.makeDir(r, below); err != nil {
 			return err
 		}
@@ -338,7 +334,7 @@ func (o *Overlay) parent(name string) (*record, error) {
 // merged tree takes its attributes from the upper directory, so that starts
 // with those of the parent.
 func (o *Overlay) makeDir(r, parent *record) error {
-	dir, upper := o.dir(r.ID), o.upper(r.ID)
+	dir, upper := o.dir(r), o.upper(r)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
@@ -348,7 +344,7 @@ func (o *Overlay) makeDir(r, parent *record) error {
 	mode, uid, gid := uint32(0o755), 0, 0
 	if parent != nil {
 		var st unix.Stat_t
-		if err := unix.Stat(o.upper(parent.ID), &st); err != nil {
+		if err := unix.Stat(o.upper(parent), &st); err != nil {
 			return fmt.Errorf("stat layer of the parent: %w", err)
 		}
 		mode, uid, gid = st.Mode&0o7777, int(st.Uid), int(st.Gid)
