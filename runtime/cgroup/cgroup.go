@@ -255,7 +255,9 @@ func processes(dir string) ([]int, error) {
 	}
 	var pids []int
 	for line := range strings.Lines(string(b)) {
-		if pid, err := strconv.Atoi(strings.TrimSpace(line)); err == nil {
+		// A process of another pid namespace has the number 0, which would be all
+		// of our own process group to kill(2).
+		if pid, err := strconv.Atoi(strings.TrimSpace(line)); err == nil && pid > 0 {
 			pids = append(pids, pid)
 		}
 	}

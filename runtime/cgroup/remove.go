@@ -26,17 +26,12 @@ func (m *Manager) Kill() error {
 	// Without cgroup.kill (before Linux 5.14, and v1): again until none is left.
 	// A frozen process dies only when thawed, so it is thawed after the signal.
 	for deadline := time.Now().Add(removeWait); ; {
-		pids, err := m.Pids()
+		left, err := m.Signal(unix.SIGKILL)
 		if err != nil {
 			return err
 		}
-		if len(pids) == 0 {
+		if left == 0 {
 			return nil
-		}
-		for _, pid := range pids {
-			if err := unix.Kill(pid, unix.SIGKILL); err != nil && err != unix.ESRCH {
-				return fmt.Errorf("kill process %d: %w", pid, err)
-			}
 		}
 		if m.Frozen() {
 			if err := m.Freeze(false); err != nil {
@@ -44,7 +39,7 @@ func (m *Manager) Kill() error {
 			}
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("kill the processes of the cgroup: %d are left", len(pids))
+			return fmt.Errorf("kill the processes of the cgroup: %d are left", left)
 		}
 		time.Sleep(time.Millisecond)
 	}

@@ -44,17 +44,12 @@ func (c *Container) killAll(sig unix.Signal, status specs.ContainerState) error 
 	if sig == unix.SIGKILL {
 		return c.cg.Kill()
 	}
-	pids, err := c.cg.Pids()
+	n, err := c.cg.Signal(sig)
 	if err != nil {
-		return err
+		return fmt.Errorf("signal container %s: %w", c.rec.ID, err)
 	}
-	if len(pids) == 0 && status == specs.StateStopped {
+	if n == 0 && status == specs.StateStopped {
 		return fmt.Errorf("signal container %s: container not running: %w", c.rec.ID, errdefs.ErrFailedPrecondition)
-	}
-	for _, pid := range pids {
-		if err := unix.Kill(pid, sig); err != nil && err != unix.ESRCH {
-			return fmt.Errorf("send signal %d to process %d: %w", sig, pid, err)
-		}
 	}
 	return nil
 }
