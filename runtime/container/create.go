@@ -194,6 +194,11 @@ func (b *build) listen() error {
 		return err
 	}
 	defer dir.Close()
+	// Nobody else may start the container, whatever the umask is. The file gets the
+	// mode of the socket.
+	if err := unix.Fchmod(b.listener, 0o600); err != nil {
+		return fmt.Errorf("make the start socket private: %w", err)
+	}
 	if err := unix.Bind(b.listener, address(dir, startSocket+".tmp")); err != nil {
 		return fmt.Errorf("bind the start socket: %w", err)
 	}

@@ -93,25 +93,34 @@ func Receive(conn int, fds []int) (Message, error) {
 	if err != nil {
 		return Message{}, fmt.Errorf("receive from init: %w", err)
 	}
-	if n != Size {
-		return Message{}, fmt.Errorf("receive from init: message of %d bytes, want %d", n, Size)
-	}
-	m := Message{
-		Kind:  int32(binary.NativeEndian.Uint32(buf)),
-		Step:  int32(binary.NativeEndian.Uint32(buf[4:])),
-		Errno: unix.Errno(binary.NativeEndian.Uint32(buf[8:])),
-	}
 	got, err := Rights(oob[:oobn])
 	if err != nil {
-		return m, fmt.Errorf("receive from init: %w", err)
+		return Message{}, fmt.Errorf("receive from init: %w", err)
 	}
-	if m.Kind != Failed && m.Kind != Refused && len(got) != len(fds) {
+	m, err := decode(buf[:n], len(got), len(fds))
+	if err != nil || len(got) != len(fds) {
 		for _, fd := range got {
 			unix.Close(fd)
 		}
-		return m, fmt.Errorf("receive from init: %d descriptors, want %d", len(got), len(fds))
+		return m, err
 	}
 	copy(fds, got)
+	return m, nil
+}
+
+// decode reads a message that came with got descriptors where want were awaited.
+func decode(b []byte, got, want int) (Message, error) {
+	if len(b) != Size {
+		return Message{}, fmt.Errorf("receive from init: message of %d bytes, want %d", len(b), Size)
+	}
+	m := Message{
+		Kind:  int32(binary.NativeEndian.Uint32(b)),
+		Step:  int32(binary.NativeEndian.Uint32(b[4:])),
+		Errno: unix.Errno(binary.NativeEndian.Uint32(b[8:])),
+	}
+	if m.Kind != Failed && m.Kind != Refused && got != want {
+		return m, fmt.Errorf("receive from init: %d descriptors, want %d", got, want)
+	}
 	return m, nil
 }
 

@@ -55,6 +55,11 @@ func TestMessagesAndDescriptors(t *testing.T) {
 	if m, err := Receive(parent, make([]int, 1)); err != nil || m != want {
 		t.Errorf("%+v, %v; want %+v", m, err, want)
 	}
+	before := descriptors(t)
+	send(want, fd)
+	if m, err := Receive(parent, nil); err != nil || m != want {
+		t.Errorf("with a descriptor: %+v, %v; want %+v", m, err, want)
+	}
 	send(Message{Kind: Ready}, fd)
 	if _, err := Receive(parent, nil); err == nil {
 		t.Error("a descriptor that nobody asked for is accepted")
@@ -65,6 +70,24 @@ func TestMessagesAndDescriptors(t *testing.T) {
 	if _, err := Receive(parent, nil); err == nil {
 		t.Error("a short message is accepted")
 	}
+	if err := unix.Sendmsg(init, []byte("short"), unix.UnixRights(fd), nil, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Receive(parent, make([]int, 1)); err == nil {
+		t.Error("a short message with a descriptor is accepted")
+	}
+	if after := descriptors(t); after != before {
+		t.Errorf("%d descriptors are open, %d before what was refused", after, before)
+	}
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
 }
 
 func TestBuiltBringsTheTerminal(t *testing.T) {
