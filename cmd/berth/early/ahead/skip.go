@@ -2,19 +2,18 @@
 
 package ahead
 
-import (
-	"runtime"
-	"unsafe" // also for go:linkname
-)
+import "unsafe" // also for go:linkname
 
 // What follows mirrors structures of the Go runtime, whose layout the build
 // constraint above ties to the version that has it. Built with another, berth works
-// as well; its short roles only start later.
+// as well; its short roles only start later. The runtime's own means (FuncForPC)
+// would bring it, and hundreds of pages of its tables, in.
 
-// task is initTask of runtime/proc.go; first is the first of nfns functions.
+// task is initTask of runtime/proc.go.
 type task struct {
-	state, nfns uint32
-	first       uintptr
+	state uint32
+	_     uint32  // how many functions there are
+	first uintptr // of them
 }
 
 // The states of a task; 1 is the one that runs.
@@ -25,7 +24,13 @@ const (
 
 // module is moduledata of runtime/symtab.go as far as it is needed.
 type module struct {
-	_                     [24]uintptr // pcHeader to etext
+	_                     uintptr // pcHeader
+	names                 []byte
+	_                     [9]uintptr // cutab, filetab, pctab
+	functions             []byte     // begin with the start and the name, as offsets
+	table                 []struct{ start, function uint32 }
+	_                     [3]uintptr // findfunctab, minpc, maxpc
+	text, etext           uintptr
 	noptrdata, enoptrdata uintptr
 	_                     [33]uintptr // data to pkghashes
 	tasks                 []*task
@@ -38,10 +43,12 @@ var lastmoduledatap *module
 func arguments() []string
 
 func init() {
-	if Of(arguments()) == Main {
-		return
+	if Of(arguments()) != Main {
+		lastmoduledatap.skip()
 	}
-	m := lastmoduledatap
+}
+
+func (m *module) skip() {
 	list := uintptr(unsafe.Pointer(unsafe.SliceData(m.tasks)))
 	if list < m.noptrdata || list >= m.enoptrdata || len(m.tasks) != cap(m.tasks) {
 		return // not the layout that was expected after all
@@ -50,28 +57,48 @@ func init() {
 		if t.state != waiting {
 			continue
 		}
-		pkg := packageOf(runtime.FuncForPC(t.first).Name())
-		if pkg == "berth/cmd/berth/early" {
+		pkg := packageOf(m.name(t.first))
+		if string(pkg) == "berth/cmd/berth/early" {
 			return // the others' turn never comes
 		}
-		if Skips(pkg) {
+		if len(pkg) > 0 && Skips(unsafe.String(&pkg[0], len(pkg))) {
 			t.state = done
 		}
 	}
 }
 
+// name gives the name of the function at pc, and what follows it in memory.
+func (m *module) name(pc uintptr) []byte {
+	start := uint32(pc - m.text)
+	low, high := 0, len(m.table)
+	for low+1 < high {
+		if middle := (low + high) / 2; m.table[middle].start <= start {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	f := (*[2]uint32)(unsafe.Pointer(&m.functions[m.table[low].function]))
+	if f[0] != start {
+		return nil
+	}
+	return m.names[f[1]:]
+}
+
 // packageOf gives the path of the package of a function by its name, such as
 // "golang.org/x/sys/unix.init.0".
-func packageOf(name string) string {
+func packageOf(name []byte) []byte {
 	end := 0
-	for i := range len(name) {
-		switch name[i] {
+	for i, c := range name {
+		switch c {
 		case '/':
 			end = 0
 		case '.':
 			if end == 0 {
 				end = i
 			}
+		case 0, '(', '[':
+			return name[:end]
 		}
 	}
 	return name[:end]

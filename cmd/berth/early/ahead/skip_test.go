@@ -13,7 +13,7 @@ func TestPackageOf(t *testing.T) {
 		"example.org/semconv/v1%2e37%2e0.init":  "example.org/semconv/v1%2e37%2e0",
 		"a name that has neither dot nor slash": "",
 	} {
-		if got := packageOf(name); got != want {
+		if got := string(packageOf([]byte(name + "\x00.and what follows"))); got != want {
 			t.Errorf("packageOf(%q) is %q", name, got)
 		}
 	}
