@@ -54,6 +54,11 @@ func Fork(p *initproc.Program, stub *os.File, keep []int, flags uintptr, cgroup 
 		pidfd:      uint64(uintptr(unsafe.Pointer(fd))),
 		exitSignal: uint64(unix.SIGCHLD),
 	}
+	if inTwin() {
+		// The child is to be this process's, and signals its end as the twin does.
+		args.flags |= unix.CLONE_PARENT
+		args.exitSignal = 0
+	}
 	if cgroup >= 0 {
 		args.flags |= unix.CLONE_INTO_CGROUP
 		args.cgroup = uint64(cgroup)
