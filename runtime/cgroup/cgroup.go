@@ -182,11 +182,17 @@ func (m *Manager) Limit() error {
 	return writeDeviceRules(m.Paths["devices"], deviceRules(m.resources))
 }
 
-// Join opens the files to which a process writes "0" to join, by controller.
-// They are for v1; in v2 a process is born in the directory that Dir opens.
+// Join opens the files to which a process writes "0" to join, by controller. In v2
+// that is for those who cannot be born in the directory that Dir opens: in a user
+// namespace nobody has the rights for that, while here the rights are the opener's.
 func (m *Manager) Join() (map[string]*os.File, error) {
 	files := map[string]*os.File{}
 	if m.Unified {
+		f, err := os.OpenFile(path.Join(m.Paths[""], "cgroup.procs"), os.O_WRONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return nil, fmt.Errorf("open the cgroup: %w", err)
+		}
+		files["unified"] = f
 		return files, nil
 	}
 	byDir := map[string]bool{}

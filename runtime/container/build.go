@@ -21,7 +21,12 @@ func (b *build) build() error {
 		return err
 	}
 	defer proc.Close()
-	if err := b.ns.Enter(); err != nil {
+	in, err := b.ns.Enter(nsSettings(b.spec))
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if err := b.entered(in); err != nil {
 		return err
 	}
 	if err := b.identify(proc); err != nil {
@@ -34,7 +39,7 @@ func (b *build) build() error {
 	if err := b.fork(); err != nil {
 		return err
 	}
-	root, err := rootfs.Open(rootfs.Config{Spec: b.spec, Bundle: b.o.Bundle, NoPivot: b.o.NoPivot, Cgroups: b.cgroupMounts()})
+	root, err := rootfs.Open(b.rootfsConfig())
 	if err != nil {
 		return err
 	}
@@ -101,6 +106,9 @@ func (b *build) cgroupMounts() rootfs.Cgroups {
 		Enter: func() error {
 			if !b.ns.New(specs.CgroupNamespace) {
 				return nil // joined by path already
+			}
+			if b.c.rec.UserNS {
+				return nsenter.EnterCgroupOf(b.c.init.pid)
 			}
 			return nsenter.EnterCgroup(b.c.init.pidfd)
 		},

@@ -103,6 +103,9 @@ func newBuild(o Options) (b *build, err error) {
 	if b.ns, err = validate(b.spec); err != nil {
 		return nil, err
 	}
+	if err := validateUser(b.spec, b.ns); err != nil {
+		return nil, err
+	}
 	if b.spec.Process.Terminal && o.ConsoleSocket == nil {
 		return nil, fmt.Errorf("process.terminal: a console socket is needed to send the terminal to: %w", errdefs.ErrInvalidArgument)
 	}
@@ -130,6 +133,7 @@ func newBuild(o Options) (b *build, err error) {
 		ListenerPath: b.proc.Seccomp.ListenerPath, ListenerMetadata: b.proc.Seccomp.ListenerMetadata,
 		Capabilities: b.spec.Process.Capabilities, Rlimits: b.spec.Process.Rlimits, Hooks: b.spec.Hooks,
 		Settings: b.proc.Settings, Affinity: b.spec.Process.ExecCPUAffinity, Class: class, Process: startHookProcess(b.spec),
+		UserNS: b.ns.Own(specs.UserNamespace), TimeNS: b.ns.Own(specs.TimeNamespace),
 	}}
 	return b, nil
 }
@@ -235,7 +239,7 @@ func (b *build) run(ctx context.Context) error {
 	}
 	built := make(chan error, 1)
 	go func() {
-		err := nsenter.Builder(b.build)
+		err := b.ns.Run(b.build)
 		select {
 		case b.forked <- err: // unless it was told before
 		default:
@@ -265,7 +269,7 @@ func (b *build) makeCgroups() (err error) {
 	if err := b.c.cg.Create(); err != nil {
 		return err
 	}
-	if b.c.cg.Unified {
+	if b.c.cg.Unified && !b.c.rec.UserNS {
 		b.cgroupDir, err = b.c.cg.Dir()
 		return err
 	}
@@ -289,6 +293,11 @@ func (b *build) adopt() error {
 	rec.Started = started
 	if err := b.c.dir.update(rec); err != nil {
 		return err
+	}
+	if rec.UserNS {
+		if err := givePipes(&b.proc, rec.PID); err != nil {
+			return err
+		}
 	}
 	if rec.Class != nil {
 		if err := rec.Class.Create(); err != nil {

@@ -75,7 +75,6 @@ func TestCreateRefuses(t *testing.T) {
 		"unknown device type":               {invalid, func(o *Options, s *specs.Spec) { s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/x", Type: "q"}} }},
 		"linux.seccomp: defaultAction":      {invalid, func(o *Options, s *specs.Spec) { s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: "no"} }},
 		"enter the working directory /etc/": {unix.ENOTDIR, func(o *Options, s *specs.Spec) { s.Process.Cwd = "/etc/passwd" }},
-		"linux.namespaces: user":            {errdefs.ErrNotImplemented, func(o *Options, s *specs.Spec) { s.Linux.Namespaces = ns("mount", "uts", "user") }},
 	} {
 		t.Run(strings.Map(letters, text), func(t *testing.T) {
 			f := newFixture(t, "true")

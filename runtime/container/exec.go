@@ -47,7 +47,7 @@ func (c *Container) Exec(ctx context.Context, o ExecOptions) (*Process, error) {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("become undumpable: %w", err)
 	}
-	err = nsenter.Builder(func() error {
+	err = c.inside(func() error {
 		if err := e.fork(); err != nil {
 			return err
 		}
@@ -128,19 +128,14 @@ func (e *execution) open(c *Container) (err error) {
 		return err
 	}
 	e.closers = append(e.closers, e.pidfd)
-	if c.cg.Unified {
+	if c.cg.Unified && !c.rec.UserNS {
 		if e.cgroupDir, err = c.cg.Dir(); err != nil {
 			return err
 		}
 		e.closers = append(e.closers, e.cgroupDir)
 	}
-	joins, err := c.cg.Join()
-	if err != nil {
+	if err := e.joins(c); err != nil {
 		return err
-	}
-	for name, f := range joins {
-		e.closers = append(e.closers, f)
-		e.proc.Cgroups = append(e.proc.Cgroups, initproc.Joinable{Controller: name, FD: int(f.Fd())})
 	}
 	null, err := e.proc.SetFiles(e.o.Stdin, e.o.Stdout, e.o.Stderr, e.o.ExtraFiles)
 	if err != nil {
@@ -148,6 +143,11 @@ func (e *execution) open(c *Container) (err error) {
 	}
 	if null != nil {
 		e.closers = append(e.closers, null)
+	}
+	if c.rec.UserNS {
+		if err := givePipes(&e.proc, c.rec.PID); err != nil {
+			return err
+		}
 	}
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -181,7 +181,12 @@ func (e *execution) fork() error {
 		return err
 	}
 	defer proc.Close()
-	if err := nsenter.EnterProcess(e.pidfd); err != nil {
+	in, err := e.c.enter(e.pidfd)
+	if err != nil {
+		return err
+	}
+	e.proc.NoGroups = in.NoGroups
+	if err := checkGroups(&e.spec, in); err != nil {
 		return err
 	}
 	if e.o.hook != "" {

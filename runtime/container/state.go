@@ -38,6 +38,8 @@ type record struct {
 	Cgroups     map[string]string `json:"cgroups"`
 	Class       *resctrl.Group    `json:"class,omitempty"` // linux.intelRdt
 	SharedPID   bool              `json:"sharedPID,omitempty"`
+	UserNS      bool              `json:"userNS,omitempty"` // it has one other than the runtime's
+	TimeNS      bool              `json:"timeNS,omitempty"` // likewise
 	Keyring     string            `json:"keyring,omitempty"`
 	FilterFlags uint              `json:"filterFlags,omitempty"`
 	// The agent of a filter that notifies.

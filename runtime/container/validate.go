@@ -87,9 +87,6 @@ func validate(spec *specs.Spec) (nsenter.Namespaces, error) {
 	if err := settings(spec).Check(); err != nil {
 		return ns, err
 	}
-	if err := unsupported(spec); err != nil {
-		return ns, err
-	}
 	return ns, validateProcess(spec.Process)
 }
 
@@ -120,19 +117,4 @@ func validateProcess(p *specs.Process) error {
 		return err
 	}
 	return initproc.CheckLimits(p)
-}
-
-// unsupported names the fields that would have to be honoured and are not.
-func unsupported(spec *specs.Spec) error {
-	l := spec.Linux
-	for field, set := range map[string]bool{
-		"linux.uidMappings": len(l.UIDMappings) > 0,
-		"linux.gidMappings": len(l.GIDMappings) > 0,
-		"linux.timeOffsets": len(l.TimeOffsets) > 0,
-	} {
-		if set {
-			return fmt.Errorf("%s: %w", field, errdefs.ErrNotImplemented)
-		}
-	}
-	return nil
 }

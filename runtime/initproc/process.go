@@ -25,6 +25,8 @@ type Process struct {
 	Listen     int        // where a start is awaited; negative: run at once
 	Cgroups    []Joinable // hierarchies to join by writing to a file
 	CgroupNS   bool       // make a cgroup namespace once joined
+	TimeNS     int        // descriptor of the time namespace to join; 0 is none
+	NoGroups   bool       // the user namespace does not let groups be set
 	Proc       []ProcMount
 	Keyring    string // name of the new session keyring, "" for none
 	Caps       caps.Sets
@@ -82,6 +84,10 @@ func (p *Program) Enter(c *Process) {
 	zero := p.Bytes([]byte("0"))
 	for _, j := range c.Cgroups {
 		p.Call("join the "+j.Controller+" cgroup", unix.SYS_WRITE, j.FD, zero, 1)
+	}
+	if c.TimeNS != 0 {
+		// Only a process of one thread and memory of its own may.
+		p.Call("join the time namespace", unix.SYS_SETNS, c.TimeNS, unix.CLONE_NEWTIME)
 	}
 	if c.CgroupNS {
 		p.Call("make the cgroup namespace", unix.SYS_UNSHARE, unix.CLONE_NEWCGROUP)
@@ -141,6 +147,9 @@ func (c *Process) Descriptors() []int {
 	for _, j := range c.Cgroups {
 		keep = append(keep, j.FD)
 	}
+	if c.TimeNS != 0 {
+		keep = append(keep, c.TimeNS)
+	}
 	return keep
 }
 
@@ -172,6 +181,7 @@ func (p *Program) closeOthers(c *Process) {
 func (p *Program) mountProc(m ProcMount, out Reg) {
 	fs := p.Reg(-1)
 	p.Store("mount proc", fs, unix.SYS_FSOPEN, p.String("proc"), unix.FSOPEN_CLOEXEC)
+	p.Try("", unix.SYS_FSCONFIG, fs, unix.FSCONFIG_SET_STRING, p.String("source"), p.String("proc"), 0)
 	for _, o := range m.Data {
 		key, value, has := cut(o)
 		if has {
@@ -289,11 +299,13 @@ func (p *Program) identity(c *Process) {
 	p.Call("keep capabilities over the change of user", unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 1, 0, 0, 0)
 	// Only the old user may be able to enter it; the new one tries again below.
 	p.Try("", unix.SYS_CHDIR, p.String(s.Cwd))
-	var groups []byte
-	for _, g := range s.User.AdditionalGids {
-		groups = binary.NativeEndian.AppendUint32(groups, g)
+	if !c.NoGroups {
+		var groups []byte
+		for _, g := range s.User.AdditionalGids {
+			groups = binary.NativeEndian.AppendUint32(groups, g)
+		}
+		p.Call("process.user.additionalGids: set the additional groups", unix.SYS_SETGROUPS, len(s.User.AdditionalGids), p.Bytes(groups))
 	}
-	p.Call("process.user.additionalGids: set the additional groups", unix.SYS_SETGROUPS, len(s.User.AdditionalGids), p.Bytes(groups))
 	gid, uid := int(s.User.GID), int(s.User.UID)
 	p.Call(fmt.Sprintf("become group %d", gid), unix.SYS_SETRESGID, gid, gid, gid)
 	p.Call(fmt.Sprintf("become user %d", uid), unix.SYS_SETRESUID, uid, uid, uid)

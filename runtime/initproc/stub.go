@@ -70,6 +70,12 @@ func (p *Program) Stub() (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the program of init: %w", err)
 	}
+	// Who may execute but not read a program becomes undumpable by executing it.
+	// That is so for the root of a user namespace, who has no rights over root's files.
+	if err := unix.Fchmod(ro, 0o111); err != nil {
+		unix.Close(ro)
+		return nil, fmt.Errorf("make the program of init unreadable: %w", err)
+	}
 	return os.NewFile(uintptr(ro), "berth-init"), nil
 }
 

@@ -14,6 +14,8 @@ import (
 // the mount namespace comes last.
 var (
 	flags = map[specs.LinuxNamespaceType]uintptr{
+		specs.UserNamespace:    unix.CLONE_NEWUSER,
+		specs.TimeNamespace:    unix.CLONE_NEWTIME,
 		specs.IPCNamespace:     unix.CLONE_NEWIPC,
 		specs.UTSNamespace:     unix.CLONE_NEWUTS,
 		specs.NetworkNamespace: unix.CLONE_NEWNET,
@@ -38,8 +40,6 @@ func Parse(list []specs.LinuxNamespace) (Namespaces, error) {
 	for _, ns := range list {
 		flag := flags[ns.Type]
 		switch {
-		case ns.Type == specs.UserNamespace || ns.Type == specs.TimeNamespace:
-			return n, fmt.Errorf("linux.namespaces: %s namespaces: %w", ns.Type, errdefs.ErrNotImplemented)
 		case flag == 0:
 			return n, fmt.Errorf("linux.namespaces: unknown type %q: %w", ns.Type, errdefs.ErrInvalidArgument)
 		case n.made&flag != 0 || n.paths[ns.Type] != "":
@@ -62,24 +62,40 @@ func (n Namespaces) New(t specs.LinuxNamespaceType) bool { return n.made&flags[t
 // runtime's: a new one or one by path.
 func (n Namespaces) Own(t specs.LinuxNamespaceType) bool { return n.New(t) || n.paths[t] != "" }
 
-// Enter takes the calling thread, a builder's, into the namespaces, as far as a
+// Run runs f on a builder that Enter may take into these namespaces.
+func (n Namespaces) Run(f func() error) error {
+	if n.Own(specs.UserNamespace) {
+		return Builder(func() error { return Twin(f) })
+	}
+	return Builder(f)
+}
+
+// Enter takes the calling thread, that of Run, into the namespaces, as far as a
 // thread can be in them: a new pid namespace begins with the child (CloneFlags),
-// and a new cgroup namespace is made by the child once it is in its cgroups.
-func (n Namespaces) Enter() error {
+// a new cgroup namespace is made by the child once it is in its cgroups, and a
+// time namespace is joined by the child (Time). settings are for new ones.
+func (n Namespaces) Enter(settings Settings) (in Entered, err error) {
+	if n.Own(specs.UserNamespace) || n.Own(specs.TimeNamespace) {
+		return n.enterUser(settings)
+	}
 	for _, t := range order {
 		path := n.paths[t]
 		if path == "" {
 			continue
 		}
 		if err := setns(path, int(flags[t])); err != nil {
-			return fmt.Errorf("join the %s namespace at %s: %w", t, path, err)
+			return in, fmt.Errorf("join the %s namespace at %s: %w", t, path, err)
 		}
 	}
-	unshare := n.made &^ (unix.CLONE_NEWPID | unix.CLONE_NEWCGROUP)
-	if unshare == 0 {
+	return in, n.unshare()
+}
+
+func (n Namespaces) unshare() error {
+	made := n.made &^ (unix.CLONE_NEWPID | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUSER | unix.CLONE_NEWTIME)
+	if made == 0 {
 		return nil
 	}
-	if err := unix.Unshare(int(unshare)); err != nil {
+	if err := unix.Unshare(int(made)); err != nil {
 		return fmt.Errorf("make namespaces: %w", err)
 	}
 	return nil

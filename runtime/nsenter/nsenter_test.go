@@ -167,7 +167,7 @@ func TestBuilderLeavesTheProcessAlone(t *testing.T) {
 		if unix.Gettid() == unix.Getpid() {
 			t.Error("the builder is the first thread")
 		}
-		if err := ns.Enter(); err != nil {
+		if _, err := ns.Enter(Settings{}); err != nil {
 			return err
 		}
 		if err := LoopbackUp(); err != nil {

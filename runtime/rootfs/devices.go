@@ -109,11 +109,17 @@ func fromSpec(l specs.LinuxDevice) (device, error) {
 // node makes a device in dir. One that is there already must be the same.
 func (r *Rootfs) node(dir *os.File, d device) error {
 	base, fd := path.Base(d.path), int(dir.Fd())
+	if r.cfg.OpenHost != nil && d.format != unix.S_IFIFO {
+		return r.bindNode(dir, d) // nobody makes devices in a user namespace
+	}
 	rdev := 0
 	if d.format != unix.S_IFIFO {
 		rdev = int(unix.Mkdev(d.major, d.minor))
 	}
 	err := unix.Mknodat(fd, base, d.format|d.mode, rdev)
+	if err == unix.EPERM && d.format != unix.S_IFIFO {
+		return r.bindNode(dir, d) // the runtime itself is in one
+	}
 	if err == unix.EEXIST {
 		var st unix.Stat_t
 		if err := unix.Fstatat(fd, base, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {

@@ -117,7 +117,7 @@ func (r *Rootfs) bind(m specs.Mount, o mount.Options) (*os.File, error) {
 	if !path.IsAbs(src) {
 		src = path.Join(r.cfg.Bundle, src)
 	}
-	tree, err := mount.Clone(unix.AT_FDCWD, src, o.Recursive)
+	tree, err := r.clone(src, o.Recursive)
 	if err != nil {
 		return nil, err
 	}

@@ -27,9 +27,13 @@ import (
 // Config says what to build.
 type Config struct {
 	Spec    *specs.Spec
+	Path    string // of the root, as the function Path gave it
 	Bundle  string // absolute; relative bind sources are relative to it
 	NoPivot bool   // move the root to / instead of pivot_root (a root on initramfs)
 	Cgroups Cgroups
+	// OpenHost is set in a user namespace. It opens (O_PATH) a path of the host with
+	// the runtime's rights.
+	OpenHost func(path string) (*os.File, error)
 }
 
 // Cgroups says how a mount of type cgroup is made.
@@ -83,11 +87,7 @@ func Path(spec *specs.Spec, bundle string) (string, error) {
 // Open makes the root a mount of its own in the calling thread's mount
 // namespace, which must not be the host's.
 func Open(cfg Config) (*Rootfs, error) {
-	p, err := Path(cfg.Spec, cfg.Bundle)
-	if err != nil {
-		return nil, err
-	}
-	r := &Rootfs{cfg: cfg, path: p}
+	r := &Rootfs{cfg: cfg, path: cfg.Path}
 	// Nothing done here may show on the host, but mounts that the host makes
 	// later may show here unless the spec says otherwise.
 	propagation, err := r.propagation()
@@ -104,7 +104,7 @@ func Open(cfg Config) (*Rootfs, error) {
 	if r.null, err = hostNull(); err != nil {
 		return nil, err
 	}
-	if r.root, err = mount.Clone(unix.AT_FDCWD, p, true); err != nil {
+	if r.root, err = r.clone(r.path, true); err != nil {
 		r.null.Close()
 		return nil, fmt.Errorf("root.path: %w", err)
 	}
@@ -122,7 +122,7 @@ func (r *Rootfs) attachRoot() error {
 	if err := mount.Propagate(r.root, unix.MS_PRIVATE); err != nil {
 		return fmt.Errorf("root.path: %w", err)
 	}
-	at, err := os.OpenFile(r.path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	at, err := r.openHost(r.path)
 	if err != nil {
 		return fmt.Errorf("root.path: %w", err)
 	}
