@@ -329,6 +329,7 @@ func (b *build) rollback() {
 	if err := b.c.destroy(); err != nil {
 		b.o.Warn("roll back: " + err.Error())
 	}
+	b.c.poststop()
 }
 
 // close lets go of what only the build needed.

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"berth/runtime/nsenter"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -22,12 +23,13 @@ import (
 // Where the hooks run (runtime-spec config.md, "POSIX-platform Hooks"):
 //
 //	prestart, createRuntime   in the runtime's namespaces   before pivot_root
-//	createContainer           on the builder thread         before pivot_root
+//	createContainer           in the container's            before pivot_root
 //	startContainer            in the container              at Start
 //	poststart, poststop       in the runtime's namespaces   after Start, after Delete
 //
-// An error of the first four undoes what was being done; one of the last two is
-// only reported.
+// An error of the first five undoes what was being done, the command itself
+// included; one of poststop is only reported, and the next ones run all the same.
+// What is told of the container's process is its number as the hook sees it.
 
 // validateHooks refuses hooks that could not run.
 func validateHooks(h *specs.Hooks) error {
@@ -57,12 +59,33 @@ func (c *Container) runHooks(name string, list []specs.Hook, status specs.Contai
 	if len(list) == 0 {
 		return nil
 	}
-	state, err := json.Marshal(specs.State{Version: c.rec.Version, ID: c.rec.ID, Status: status, Pid: c.hookPID(status),
-		Bundle: c.rec.Bundle, Annotations: c.rec.Annotations})
+	state, err := c.hookState(status, c.hookPID(status))
 	if err != nil {
 		return err
 	}
 	return eachHook(name, list, state, hostHook)
+}
+
+func (c *Container) hookState(status specs.ContainerState, pid int) ([]byte, error) {
+	return json.Marshal(specs.State{Version: c.rec.Version, ID: c.rec.ID, Status: status, Pid: pid,
+		Bundle: c.rec.Bundle, Annotations: c.rec.Annotations})
+}
+
+// poststop runs the last hooks, each whatever became of the one before.
+func (c *Container) poststop() {
+	if c.rec.Hooks == nil || len(c.rec.Hooks.Poststop) == 0 {
+		return
+	}
+	state, err := c.hookState(specs.StateStopped, 0)
+	if err != nil {
+		c.warnOf(err)
+		return
+	}
+	for i, h := range c.rec.Hooks.Poststop {
+		if err := runHook(h, state, hostHook); err != nil {
+			c.warnOf(fmt.Errorf("hooks.poststop[%d]: %s: %w", i, h.Path, err))
+		}
+	}
 }
 
 // eachHook runs hooks one after another, each started by start.
@@ -151,11 +174,15 @@ func runHook(h specs.Hook, state []byte, start hookStart) error {
 	if rerr == nil {
 		_, rerr = io.Copy(io.Discard, stderr) // what it says beyond that must not block it
 	}
-	if err := p.Wait(); err != nil {
-		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(said)))
-	}
-	if errors.Is(rerr, os.ErrDeadlineExceeded) {
-		return nil
+	err = p.Wait()
+	late := errors.Is(rerr, os.ErrDeadlineExceeded)
+	switch text := strings.TrimSpace(string(said)); {
+	case err != nil && late:
+		return fmt.Errorf("ran past its timeout of %d s: %w", *h.Timeout, err)
+	case err != nil && text != "":
+		return fmt.Errorf("%w: %s", err, text)
+	case err != nil || late:
+		return err
 	}
 	return rerr
 }
@@ -177,7 +204,39 @@ func (b *build) createHooks() error {
 	if err := <-done; err != nil {
 		return err
 	}
-	return b.c.runHooks("createContainer", h.CreateContainer, specs.StateCreating)
+	if len(h.CreateContainer) == 0 {
+		return nil
+	}
+	pid, err := hostInnerPID(b.c.init.pid)
+	if err != nil {
+		return err
+	}
+	if b.ns.New(specs.PIDNamespace) {
+		if err := nsenter.EnterPID(b.c.init.pidfd); err != nil {
+			return err
+		}
+	}
+	state, err := b.c.hookState(specs.StateCreating, pid)
+	if err != nil {
+		return err
+	}
+	return eachHook("createContainer", h.CreateContainer, state, hostHook)
+}
+
+// hostInnerPID is innerPID for the builder, over whose /proc the container's may
+// have been mounted.
+func hostInnerPID(pid int) (int, error) {
+	type result struct {
+		pid int
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		pid, err := innerPID(pid)
+		done <- result{pid, err}
+	}()
+	r := <-done
+	return r.pid, r.err
 }
 
 // startHookProcess is the process of a spec as far as its startContainer hooks share
@@ -202,8 +261,7 @@ func (c *Container) startHooks() error {
 	if err != nil {
 		return err
 	}
-	state, err := json.Marshal(specs.State{Version: c.rec.Version, ID: c.rec.ID, Status: specs.StateCreated, Pid: pid,
-		Bundle: c.rec.Bundle, Annotations: c.rec.Annotations})
+	state, err := c.hookState(specs.StateCreated, pid)
 	if err != nil {
 		return err
 	}

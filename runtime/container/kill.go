@@ -93,9 +93,7 @@ func (c *Container) Delete(force bool) error {
 		if err := c.destroy(); err != nil {
 			return err
 		}
-		if h := c.rec.Hooks; h != nil {
-			c.warnOf(c.runHooks("poststop", h.Poststop, specs.StateStopped))
-		}
+		c.poststop()
 		return nil
 	})
 }

@@ -33,7 +33,9 @@ func (c *Container) Start() error {
 			return fmt.Errorf("start container %s: %w", c.rec.ID, err)
 		}
 		if h := c.rec.Hooks; h != nil {
-			c.warnOf(c.runHooks("poststart", h.Poststart, specs.StateRunning))
+			if err := c.runHooks("poststart", h.Poststart, specs.StateRunning); err != nil {
+				return errors.Join(fmt.Errorf("start container %s: %w", c.rec.ID, err), c.stop())
+			}
 		}
 		return nil
 	})

@@ -18,7 +18,8 @@ import (
 // Group is where one container belongs. It is kept in the container's state.
 type Group struct {
 	Dir     string `json:"dir"`               // the class
-	Made    bool   `json:"made,omitempty"`    // for this container alone
+	Made    bool   `json:"made,omitempty"`    // it is made by Create
+	Own     bool   `json:"own,omitempty"`     // it bears the container's name and goes with it
 	Monitor string `json:"monitor,omitempty"` // its monitoring group, if it has one
 
 	schemata []string
@@ -43,12 +44,10 @@ func Root() (string, error) {
 // that is there already must be as the spec wants it; one that is not is to be
 // made with what the spec has for it (config-linux.md, "Intel RDT").
 func New(root, id string, s *specs.LinuxIntelRdt) (*Group, error) {
-	g := &Group{schemata: s.Schemata}
-	if len(s.Schemata) == 0 {
-		for _, line := range []string{s.L3CacheSchema, s.MemBwSchema} {
-			if line != "" {
-				g.schemata = append(g.schemata, strings.Split(strings.TrimSuffix(line, "\n"), "\n")...)
-			}
+	g := &Group{Own: s.ClosID == ""}
+	for _, line := range append([]string{s.L3CacheSchema, s.MemBwSchema}, s.Schemata...) {
+		if line != "" {
+			g.schemata = append(g.schemata, strings.TrimSuffix(line, "\n"))
 		}
 	}
 	class := s.ClosID
@@ -92,7 +91,7 @@ func (g *Group) matches() error {
 			have[part] = true
 		}
 	}
-	for _, line := range g.schemata {
+	for line := range strings.Lines(strings.Join(g.schemata, "\n")) {
 		for _, part := range parts(line) {
 			if !have[part] {
 				return fmt.Errorf("linux.intelRdt: class %s exists and does not have %s; use another closID: %w", g.Dir, strings.TrimSpace(line), errdefs.ErrFailedPrecondition)
@@ -113,8 +112,13 @@ func parts(line string) (list []string) {
 }
 
 // Create makes what is missing.
-func (g *Group) Create() error {
+func (g *Group) Create() (err error) {
 	if g.Made {
+		defer func() {
+			if err != nil {
+				_ = os.Remove(g.Dir) // nobody uses it yet
+			}
+		}()
 		if err := os.Mkdir(g.Dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 			return fmt.Errorf("linux.intelRdt: make the class: %w", err)
 		}
@@ -125,7 +129,7 @@ func (g *Group) Create() error {
 		}
 	}
 	if g.Monitor != "" {
-		if err := os.Mkdir(g.Monitor, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		if err := os.Mkdir(g.Monitor, 0o755); err != nil {
 			return fmt.Errorf("linux.intelRdt.enableMonitoring: make the group: %w", err)
 		}
 	}
@@ -145,10 +149,11 @@ func (g *Group) Add(pid int) error {
 	return nil
 }
 
-// Remove takes away what Create made. That it is gone already is no error.
+// Remove takes away what Create made for this container alone. That it is gone
+// already is no error.
 func (g *Group) Remove() error {
 	dirs := []string{g.Monitor}
-	if g.Made {
+	if g.Made && g.Own {
 		dirs = append(dirs, g.Dir)
 	}
 	for _, dir := range dirs {

@@ -101,11 +101,29 @@ func TestGroup(t *testing.T) {
 	if err := g.Create(); err == nil || !strings.Contains(err.Error(), "L3:0=f") {
 		t.Errorf("no schemata file: %v", err)
 	}
-	if err := g.Remove(); err != nil {
-		t.Fatal(err)
-	}
 	if _, err := os.Stat(g.Dir); !os.IsNotExist(err) {
 		t.Errorf("the class is left: %v", err)
+	}
+}
+
+// TestOnlyOwnClassesAreRemoved is config-linux.md: a class that the spec names may
+// have come to be used by others.
+func TestOnlyOwnClassesAreRemoved(t *testing.T) {
+	for closID, want := range map[string]bool{"": false, "tin": true} {
+		root := t.TempDir()
+		g, err := New(root, "id", &specs.LinuxIntelRdt{ClosID: closID, Schemata: []string{"L3:0=f"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(g.Dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.Remove(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(g.Dir); (err == nil) != want {
+			t.Errorf("closID %q: the class is kept: %v, want %v", closID, err == nil, want)
+		}
 	}
 }
 

@@ -1,0 +1,81 @@
+//lint:file-ignore SA1019 prestart is deprecated, and what Docker uses
+
+package container
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// shellHook is a hook of the host's shell.
+func shellHook(script string) []specs.Hook {
+	return []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", script}}}
+}
+
+// TestPoststartThatFails is runtime.md, "Lifecycle", step 9.
+func TestPoststartThatFails(t *testing.T) {
+	f := newFixture(t, "sleep", "1000")
+	f.opts.Spec.Hooks = &specs.Hooks{Poststart: shellHook("exit 3")}
+	c := f.create()
+	err := c.Start()
+	if err == nil || !strings.HasSuffix(err.Error(), "hooks.poststart[0]: /bin/sh: exit status 3") {
+		t.Errorf("error %v", err)
+	}
+	f.wait(c.Init())
+	if s, err := c.State(); err != nil || s.Status != specs.StateStopped {
+		t.Errorf("the container is %s, %v; want it stopped", s.Status, err)
+	}
+}
+
+// TestPoststopRunsAlways: after a failed Create, too, and one after another whatever
+// becomes of them (runtime.md, "Lifecycle", steps 3 and 13).
+func TestPoststopRunsAlways(t *testing.T) {
+	f := newFixture(t, "true")
+	log := filepath.Join(f.opts.Bundle, "log")
+	f.opts.Spec.Hooks = &specs.Hooks{CreateRuntime: shellHook("exit 4"),
+		Poststop: append(shellHook("echo one >> "+log+"; exit 1"), shellHook("echo two >> "+log)...)}
+	var warnings []string
+	f.opts.Warn = func(m string) { warnings = append(warnings, m) }
+	if _, err := Create(context.Background(), f.opts); err == nil || !strings.Contains(err.Error(), "hooks.createRuntime[0]") {
+		t.Errorf("error %v", err)
+	}
+	f.opts.Spec.Hooks.CreateRuntime = nil
+	c := f.create()
+	if err := c.Delete(true); err != nil {
+		t.Error(err)
+	}
+	if b, err := os.ReadFile(log); err != nil || string(b) != "one\ntwo\none\ntwo\n" {
+		t.Errorf("the hooks wrote %q, %v", b, err)
+	}
+	if len(warnings) != 2 || warnings[0] != "hooks.poststop[0]: /bin/sh: exit status 1" {
+		t.Errorf("warnings %q", warnings)
+	}
+}
+
+// TestCreateContainerIsInItsNamespaces: all of them, and pivot_root is still to come.
+func TestCreateContainerIsInItsNamespaces(t *testing.T) {
+	f := newFixture(t, "true")
+	log := filepath.Join(f.opts.Bundle, "log")
+	f.opts.Spec.Hooks = &specs.Hooks{CreateContainer: shellHook("echo $$ $(hostname) > " + log + "; ip link | grep -c eth0 >> " + log +
+		"; grep -c ' " + f.opts.Bundle + "/rootfs/proc ' /proc/mounts >> " + log)}
+	f.create()
+	b, err := os.ReadFile(log)
+	if err != nil || len(b) < 2 || b[0] > '9' || b[1] != ' ' || string(b[2:]) != "berth\n0\n1\n" {
+		t.Errorf("the hook wrote %q, %v; want a low number of its own", b, err)
+	}
+}
+
+func TestHookTimeoutIsNamed(t *testing.T) {
+	f := newFixture(t, "true")
+	second := 1
+	f.opts.Spec.Hooks = &specs.Hooks{CreateContainer: []specs.Hook{{Path: "/bin/sleep", Args: []string{"sleep", "100"}, Timeout: &second}}}
+	_, err := Create(context.Background(), f.opts)
+	if err == nil || !strings.Contains(err.Error(), "hooks.createContainer[0]: /bin/sleep: ran past its timeout of 1 s") {
+		t.Errorf("error %v", err)
+	}
+}
