@@ -8,52 +8,111 @@ import (
 	"time"
 
 	"berth/runtime/cgroup"
+	"berth/runtime/steptest"
 )
 
-// TestKilledAtAnyTime kills the runtime at growing times into create, start,
-// exec and delete. What it leaves, delete --force removes.
-func TestKilledAtAnyTime(t *testing.T) {
-	b := newBundle(t)
-	b.args("sleep", "1000")
-	killed := 0
-	for _, c := range []struct {
-		before [][]string
-		args   []string
-		step   time.Duration
-	}{
-		{nil, []string{"create", b.id}, 500 * time.Microsecond},
-		{[][]string{{"create", b.id}}, []string{"start", b.id}, time.Millisecond},
-		// The orphans that these leave keep their pid namespace alive until the
-		// machine's first process reaps them, which can take seconds.
-		{[][]string{{"run", "-d", b.id}}, []string{"exec", b.id, "sleep", "1000"}, 4 * time.Millisecond},
-		{[][]string{{"run", "-d", b.id}}, []string{"delete", "-f", b.id}, time.Millisecond},
-	} {
-		for after := time.Duration(0); after < 12*time.Millisecond; after += c.step {
-			for _, args := range c.before {
-				b.ok(args...)
-			}
-			cmd := b.command(c.args...)
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			time.Sleep(after) // not to wait for something: the moment is what is tested
-			_ = cmd.Process.Kill()
-			if err := cmd.Wait(); err != nil {
-				killed++
-			}
-			b.ok("delete", "--force", b.id)
-			if left := b.leftovers(); len(left) > 0 {
-				t.Fatalf("%v killed after %v and deleted by force leaves %q", c.args, after, left)
-			}
-		}
-	}
-	if killed < 10 {
-		t.Errorf("only %d were killed before their end", killed)
+// sequence is a command to be killed, after others that prepare for it.
+type sequence struct {
+	before [][]string
+	args   []string
+}
+
+func sequences(id string) map[string]sequence {
+	created, running := []string{"create", id}, []string{"run", "-d", id}
+	return map[string]sequence{
+		"create":         {nil, created},
+		"run":            {nil, running},
+		"start":          {[][]string{created}, []string{"start", id}},
+		"exec":           {[][]string{running}, []string{"exec", "-d", id, "sleep", "1000"}},
+		"pause":          {[][]string{running}, []string{"pause", id}},
+		"kill":           {[][]string{running}, []string{"kill", id, "KILL"}},
+		"delete":         {[][]string{created}, []string{"delete", id}},
+		"delete --force": {[][]string{running}, []string{"delete", "-f", id}},
 	}
 }
 
-// leftovers lists cgroups, states and processes of the bundle's container.
-func (b *bundle) leftovers() []string {
+// TestKilledAtAnyStep kills the runtime at its system calls. What it leaves,
+// delete --force removes. BERTH_CRASH_STEPS is how many of each command's are
+// tried, of some 300.
+func TestKilledAtAnyStep(t *testing.T) {
+	b := newBundle(t)
+	b.args("sleep", "1000")
+	for name, s := range sequences(b.id) {
+		t.Run(name, func(t *testing.T) {
+			all := b.step(t, s, steptest.Command, 0)
+			for _, at := range steptest.Points(all.Steps, few(name)) {
+				b.step(t, s, steptest.Command, at)
+			}
+			t.Logf("%d system calls", all.Steps)
+		})
+	}
+}
+
+// TestInitKilledAtAnyStep kills the process that is becoming the container's, or
+// an exec's: the runtime notices, and says so, or it is as if the command had been
+// killed.
+func TestInitKilledAtAnyStep(t *testing.T) {
+	b := newBundle(t)
+	b.args("sleep", "1000")
+	for _, name := range []string{"create", "run", "exec"} {
+		t.Run(name, func(t *testing.T) {
+			s := sequences(b.id)[name]
+			all := b.step(t, s, steptest.Child, 0)
+			for _, at := range steptest.Points(all.Steps, few(name)) {
+				b.step(t, s, steptest.Child, at)
+			}
+			t.Logf("%d system calls", all.Steps)
+		})
+	}
+}
+
+// few is how many steps of a command are tried by default. The orphan of an exec
+// keeps its pid namespace alive until the machine's first process reaps it, which
+// can take a second.
+func few(name string) int {
+	if name == "exec" {
+		return steptest.Count(3)
+	}
+	return steptest.Count(8)
+}
+
+// step runs a sequence, kills its last command or that's child, and cleans up.
+func (b *bundle) step(t *testing.T, s sequence, g steptest.Generation, at int) steptest.Result {
+	t.Helper()
+	for _, args := range s.before {
+		b.ok(args...)
+	}
+	r, err := steptest.Run(b.command(s.args...), g, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Killed && r.Status.ExitStatus() != 0 {
+		t.Fatalf("%v, not killed (step %d): %v", s.args, at, r.Status)
+	}
+	if r.Killed && g != steptest.Command && r.Status.ExitStatus() != 0 && s.before == nil {
+		// A create that failed has undone what it did.
+		if left := b.leftovers(); len(left) > 0 {
+			t.Fatalf("%v, whose init was killed at step %d, leaves %q", s.args, at, left)
+		}
+	}
+	b.ok("delete", "--force", b.id)
+	if left := b.leftovers(); len(left) > 0 {
+		t.Fatalf("%v killed at step %d and deleted by force leaves %q", s.args, at, left)
+	}
+	return r
+}
+
+// leftovers lists cgroups, states, mounts and processes of the bundle's container,
+// once those that are ending have had their time.
+func (b *bundle) leftovers() (left []string) {
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		if left = b.left(); len(left) == 0 || time.Now().After(end) {
+			return left
+		}
+	}
+}
+
+func (b *bundle) left() []string {
 	var left []string
 	m, err := cgroup.New("", b.id, nil)
 	if err != nil {
@@ -69,14 +128,26 @@ func (b *bundle) leftovers() []string {
 			left = append(left, s.Name())
 		}
 	}
-	roots, err := filepath.Glob("/proc/[0-9]*/root")
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return append(left, err.Error())
 	}
-	for _, r := range roots {
-		// A process of the container has its root; it may die while we look.
-		if at, err := os.Readlink(r); err == nil && strings.HasPrefix(at, b.dir) {
-			left = append(left, r)
+	for line := range strings.Lines(string(mounts)) {
+		if strings.Contains(line, b.dir) {
+			left = append(left, line)
+		}
+	}
+	processes, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return append(left, err.Error())
+	}
+	for _, p := range processes {
+		// A process of the container has its root, or is in its cgroups on the way
+		// there; it may end while we look.
+		at, _ := os.Readlink(p + "/root")
+		groups, _ := os.ReadFile(p + "/cgroup")
+		if strings.HasPrefix(at, b.dir) || strings.Contains(string(groups), b.id) {
+			left = append(left, p)
 		}
 	}
 	return left
