@@ -67,7 +67,7 @@ func newBench(t testing.TB) *bench {
 	if err := os.WriteFile(filepath.Join(dir, "lower/bin/busybox"), data, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"sh", "cat", "echo", "sleep", "true", "false", "kill", "stty", "head", "seq", "yes", "dd", "tty", "touch", "mount", "ls"} {
+	for _, name := range []string{"sh", "cat", "echo", "sleep", "true", "false", "kill", "stty", "head", "seq", "yes", "dd", "tty", "touch", "mount", "ls", "readlink"} {
 		if err := os.Symlink("busybox", filepath.Join(dir, "lower/bin", name)); err != nil {
 			t.Fatal(err)
 		}
