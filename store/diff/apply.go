@@ -34,6 +34,9 @@ type ApplyOptions struct {
 	// Below, if set, is asked for Lower once, when the first entry needs it or
 	// at the end. So a layer can be unpacked while those below still are.
 	Below func(context.Context) ([]string, error)
+	// Digested tells that the caller has the digest of the stream as it is: an
+	// uncompressed one is not hashed again, and Result.DiffID is then empty.
+	Digested bool
 	// Index is where to write the index of the layer; "" for none.
 	Index string
 	// Complete refuses a stream that ends without tar's end marker. Where a
@@ -44,7 +47,7 @@ type ApplyOptions struct {
 
 // Result tells what Apply unpacked.
 type Result struct {
-	DiffID      digest.Digest // of the uncompressed stream, to its end
+	DiffID      digest.Digest // of the uncompressed stream, to its end (but see Digested)
 	Compression Compression
 	Size        int64 // bytes of regular files
 	Entries     int
@@ -79,7 +82,7 @@ func Apply(ctx context.Context, dir string, r io.Reader, opts ApplyOptions) (_ R
 		return Result{}, fmt.Errorf("unpack layer: %w", err)
 	}
 	defer stream.Close()
-	p := newPipe(stream)
+	p := newPipe(stream, opts.Digested && compression == Uncompressed)
 	defer p.stop()
 	if err := a.entriesOf(ctx, tar.NewReader(p)); err != nil {
 		return Result{}, fmt.Errorf("unpack layer: %w", err)

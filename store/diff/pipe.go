@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"hash"
 	"io"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -15,7 +16,7 @@ type pipe struct {
 	full   chan *chunk // hashed, to be consumed
 	free   chan *chunk
 	quit   chan struct{}
-	hasher hash.Hash
+	hasher hash.Hash // nil: not to be hashed
 	cur    *chunk
 	off    int
 	err    error
@@ -31,16 +32,23 @@ type chunk struct {
 
 const pipeDepth = 4
 
-func newPipe(r io.Reader) *pipe {
+// chunks are used again by the next stream.
+var chunks = sync.Pool{New: func() any { return new(chunk) }}
+
+func newPipe(r io.Reader, unhashed bool) *pipe {
 	p := &pipe{
-		full:   make(chan *chunk, pipeDepth),
-		free:   make(chan *chunk, pipeDepth),
-		quit:   make(chan struct{}),
-		hasher: sha256.New(),
+		full: make(chan *chunk, pipeDepth),
+		free: make(chan *chunk, pipeDepth),
+		quit: make(chan struct{}),
 	}
 	for range pipeDepth {
-		p.free <- new(chunk)
+		p.free <- chunks.Get().(*chunk)
 	}
+	if unhashed {
+		go p.read(r, p.full)
+		return p
+	}
+	p.hasher = sha256.New()
 	raw := make(chan *chunk, pipeDepth)
 	go p.read(r, raw)
 	go p.hash(raw)
@@ -110,12 +118,26 @@ func (p *pipe) Read(b []byte) (int, error) {
 }
 
 // digest is that of the whole stream; it is known when Read returned io.EOF.
-func (p *pipe) digest() digest.Digest { return digest.NewDigest(digest.SHA256, p.hasher) }
+func (p *pipe) digest() digest.Digest {
+	if p.hasher == nil {
+		return ""
+	}
+	return digest.NewDigest(digest.SHA256, p.hasher)
+}
 
 // stop ends the goroutines and waits until the stream is no longer read.
 func (p *pipe) stop() {
 	close(p.quit)
-	// The hasher closes full when the reader has stopped.
-	for range p.full {
+	// Full is closed when the reader has stopped. What is not free by then is
+	// in full, or the one that is being consumed.
+	for c := range p.full {
+		chunks.Put(c)
+	}
+	if p.cur != nil {
+		chunks.Put(p.cur)
+		p.cur = nil
+	}
+	for len(p.free) > 0 {
+		chunks.Put(<-p.free)
 	}
 }

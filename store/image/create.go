@@ -147,7 +147,7 @@ func (s *Store) Append(ctx context.Context, layer io.Reader, n NewImage) (_ Imag
 		}
 		names = []string{n.Name}
 	}
-	blob, err := s.spool(ctx, layer, "")
+	blob, err := s.spool(ctx, layer, "", nil)
 	if err != nil {
 		return Image{}, err
 	}
@@ -165,7 +165,7 @@ func (s *Store) Append(ctx context.Context, layer io.Reader, n NewImage) (_ Imag
 	if err != nil {
 		return Image{}, fmt.Errorf("encode image config: %w", err)
 	}
-	desc, err := s.spool(ctx, bytes.NewReader(data), "")
+	desc, err := s.spool(ctx, bytes.NewReader(data), "", nil)
 	if err != nil {
 		return Image{}, err
 	}
@@ -231,7 +231,7 @@ func (s *Store) unpackNew(ctx context.Context, parent record, blob ocispec.Descr
 		return "", fmt.Errorf("open the layer's blob: %w", err)
 	}
 	// A layer that has no diff ID to be held to must at least end as a tar does.
-	g, err := s.stage(ctx, blobReader(ra), true, func() {}, func() {})
+	g, err := s.stage(ctx, blobReader(ra), diff.ApplyOptions{Complete: true}, nil)
 	if err != nil {
 		return "", err
 	}

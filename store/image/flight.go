@@ -11,6 +11,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"berth/store/diff"
 	"berth/store/gc"
 )
 
@@ -171,7 +172,7 @@ func (f *flight) unpack(blob *incoming) (err error) {
 				f.report(Progress{Stage: LayerUnpacking, Current: n, Total: f.blob.Size})
 			}
 		}}
-		if g, err = s.stage(f.ctx, r, false, f.slots.give, f.slots.retake); err != nil {
+		if g, err = s.stage(f.ctx, r, diff.ApplyOptions{Digested: blob.fresh}, f.slots); err != nil {
 			return err
 		}
 	} else {
@@ -179,6 +180,9 @@ func (f *flight) unpack(blob *incoming) (err error) {
 	}
 	g.on(f.dirsBelow)
 	res, err := g.result(f.ctx)
+	if err == nil && res.DiffID == "" { // not compressed
+		res.DiffID = f.blob.Digest
+	}
 	if err == nil && res.DiffID != f.diffID {
 		err = fmt.Errorf("the layer's content has the digest %s, the image config says %s: %w", res.DiffID, f.diffID, errdefs.ErrInvalidArgument)
 	}

@@ -14,8 +14,9 @@ import (
 // incoming is the blob of a layer, as it arrives or as it was there.
 type incoming struct {
 	io.ReadCloser
-	done chan struct{} // closed when the blob is on disk and err is set
-	err  error
+	fresh bool          // its digest is found out as it is written
+	done  chan struct{} // closed when the blob is on disk and err is set
+	err   error
 }
 
 // wait returns once the blob is whole, verified and durable.
@@ -61,6 +62,7 @@ func (f *flight) openBlob() (_ *incoming, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("write the layer's blob: %w", err)
 	}
+	b.fresh = true
 	if b.ReadCloser, err = s.content.Follow(w); err != nil {
 		w.Close()
 		return nil, err

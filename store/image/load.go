@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -52,8 +53,12 @@ func (s *Store) Load(ctx context.Context, r io.Reader) ([]Loaded, error) {
 }
 
 func (s *Store) load(ctx context.Context, r io.Reader) ([]Loaded, error) {
-	a, err := s.spoolArchive(ctx, r)
-	if err != nil {
+	a := &archive{
+		store: s, files: make(map[string]ocispec.Descriptor), staged: make(map[digest.Digest]*staging),
+		docs: make(map[string][]byte), links: make(map[string]string),
+	}
+	defer a.drop(ctx)
+	if err := a.spool(ctx, r); err != nil {
 		return nil, err
 	}
 	plans, err := a.plan(ctx)
@@ -71,7 +76,7 @@ func (s *Store) load(ctx context.Context, r io.Reader) ([]Loaded, error) {
 			}
 			names = appendNew(names, familiar(c))
 		}
-		r, err := s.build(ctx, Incoming{Parts: p.parts})
+		r, err := s.build(ctx, Incoming{Parts: p.parts, staged: a.staged})
 		if errdefs.IsNotFound(err) {
 			err = fmt.Errorf("the archive lacks a part: %w: %w", err, errdefs.ErrInvalidArgument)
 		}
@@ -91,8 +96,11 @@ func (s *Store) load(ctx context.Context, r io.Reader) ([]Loaded, error) {
 type archive struct {
 	store *Store
 	files map[string]ocispec.Descriptor // spooled
-	docs  map[string][]byte             // manifest.json and the like
-	links map[string]string             // name → name of the file meant
+	// What looks like a layer is unpacked while it is read, though nobody knows
+	// yet on which others it stands.
+	staged map[digest.Digest]*staging
+	docs   map[string][]byte // manifest.json and the like
+	links  map[string]string // name → name of the file meant
 }
 
 // plan is an image of an archive, before it is built.
@@ -107,35 +115,41 @@ const (
 	ociIndex       = ocispec.ImageIndexFile
 )
 
-// spoolArchive reads the whole archive.
-func (s *Store) spoolArchive(ctx context.Context, r io.Reader) (*archive, error) {
+// drop ends what is being unpacked for nothing.
+func (a *archive) drop(ctx context.Context) {
+	for _, g := range a.staged {
+		g.drop(ctx, nil)
+	}
+}
+
+// spool reads the whole archive.
+func (a *archive) spool(ctx context.Context, r io.Reader) error {
 	stream, _, err := diff.Decompress(r)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer stream.Close()
-	a := &archive{store: s, files: make(map[string]ocispec.Descriptor), docs: make(map[string][]byte), links: make(map[string]string)}
 	in := &endReader{r: contextReader{ctx, stream}}
 	tr := tar.NewReader(in)
 	for n := 0; ; n++ {
 		hdr, err := tr.Next()
 		if err == io.EOF {
 			if in.ended { // before tar's end marker
-				return nil, archiveError(io.ErrUnexpectedEOF)
+				return archiveError(io.ErrUnexpectedEOF)
 			}
 			// Read on: the end of a compressed stream has its checksum, and
 			// a client that still sends wants to be listened to.
 			_, err = io.Copy(io.Discard, in)
-			return a, archiveError(err)
+			return archiveError(err)
 		}
 		if err != nil {
-			return nil, archiveError(err)
+			return archiveError(err)
 		}
 		if n >= maxArchiveEntries {
-			return nil, fmt.Errorf("more than %d entries: %w", maxArchiveEntries, errdefs.ErrInvalidArgument)
+			return fmt.Errorf("more than %d entries: %w", maxArchiveEntries, errdefs.ErrInvalidArgument)
 		}
 		if err := a.entry(ctx, hdr, tr); err != nil {
-			return nil, fmt.Errorf("entry %q: %w", hdr.Name, archiveError(err))
+			return fmt.Errorf("entry %q: %w", hdr.Name, archiveError(err))
 		}
 	}
 }
@@ -209,14 +223,56 @@ func (a *archive) entry(ctx context.Context, hdr *tar.Header, r io.Reader) error
 			return fmt.Errorf("not the name of a blob: %w", errdefs.ErrInvalidArgument)
 		}
 	}
-	desc, err := a.store.spool(ctx, r, expected)
-	if errdefs.IsFailedPrecondition(err) {
-		err = fmt.Errorf("%w: %w", err, errdefs.ErrInvalidArgument)
-	}
-	if err == nil {
-		a.files[name] = desc
-	}
+	a.files[name], err = a.blob(ctx, r, expected)
 	return err
+}
+
+// blob stores a file of the archive, unless it is there already.
+func (a *archive) blob(ctx context.Context, r io.Reader, expected digest.Digest) (ocispec.Descriptor, error) {
+	if expected != "" {
+		a.store.gc.HoldBlob(expected)
+		if ra, err := a.store.content.ReaderAt(ctx, ocispec.Descriptor{Digest: expected}); err == nil {
+			defer ra.Close()
+			head := make([]byte, 512)
+			n, _ := ra.ReadAt(head, 0)
+			mediaType, _ := layerType(head[:n])
+			return ocispec.Descriptor{MediaType: mediaType, Digest: expected, Size: ra.Size()}, nil
+		}
+	}
+	var g *staging
+	desc, err := a.store.spool(ctx, r, expected, func(w content.Writer) { g = a.stage(ctx, w) })
+	if errdefs.IsFailedPrecondition(err) {
+		err = fmt.Errorf("the content does not fit the name: %w", errdefs.ErrInvalidArgument)
+	}
+	switch {
+	case g == nil:
+	case err != nil, a.staged[desc.Digest] != nil: // the same layer under two names
+		err = g.drop(ctx, err)
+	default:
+		a.staged[desc.Digest] = g
+	}
+	return desc, err
+}
+
+// maxStaged is how many layers are unpacked before it is known what they are
+// for; further ones wait until the archive is read.
+const maxStaged = 16
+
+// stage begins to unpack what a writer writes. It is no error if that cannot
+// be: if the file is a layer it will be unpacked later.
+func (a *archive) stage(ctx context.Context, w content.Writer) *staging {
+	if len(a.staged) >= maxStaged {
+		return nil
+	}
+	r, err := a.store.content.Follow(w)
+	if err != nil {
+		return nil
+	}
+	g, err := a.store.stage(ctx, r, diff.ApplyOptions{Digested: true}, nil)
+	if err != nil {
+		return nil
+	}
+	return g
 }
 
 // link notes docker save's and skopeo's links: a layer that is in the archive

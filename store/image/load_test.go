@@ -238,3 +238,27 @@ func TestLoadTakesNamesOver(t *testing.T) {
 		t.Errorf("%s, %v", now.ID, err)
 	}
 }
+
+// TestLoadUnpacksWhatNobodyCanPlaceYet has layers that need the ones below,
+// which come later, are there twice, or are none.
+func TestLoadUnpacksWhatNobodyCanPlaceYet(t *testing.T) {
+	st := open(t, t.TempDir())
+	layers := threeLayers(t)
+	config := configOf(layers[0], layers[1], layers[2], layers[1])
+	members := []member{
+		{name: "c/layer.tar", data: string(layers[2])}, {name: "b/layer.tar", data: string(layers[1])}, {name: "d/layer.tar", data: string(layers[1])},
+		{name: "stray.tar", data: string(tarOf(t, "stray", "file"))}, {name: "junk.gz", data: "\x1f\x8b" + strings.Repeat("junk", 1000)},
+		{name: "a/layer.tar", data: string(layers[0])}, {name: "c.json", data: config},
+		dockerArchive("c.json", `"placed:1"`, "a/layer.tar", "b/layer.tar", "c/layer.tar", "d/layer.tar"),
+	}
+	for range 2 { // the second time all is there
+		loaded, err := st.Images.Load(t.Context(), bytes.NewReader(pack(t, members...)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkThree(t, st, loaded[0].Image)
+		if blobs, snaps := contents(t, st); blobs != 4 || snaps != 4 {
+			t.Errorf("%d blobs and %d snapshots; want config, three layers and four snapshots", blobs, snaps)
+		}
+	}
+}

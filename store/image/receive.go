@@ -79,7 +79,7 @@ func (s *Store) Receive(ctx context.Context, in Incoming, names ...string) (Imag
 
 func (s *Store) receive(ctx context.Context, in Incoming, names []string) (Image, error) {
 	for _, b := range in.Blobs {
-		if _, err := s.spool(ctx, bytes.NewReader(b), digest.FromBytes(b)); err != nil {
+		if _, err := s.spool(ctx, bytes.NewReader(b), digest.FromBytes(b), nil); err != nil {
 			return Image{}, err
 		}
 	}

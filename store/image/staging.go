@@ -29,9 +29,9 @@ type staging struct {
 }
 
 // stage starts to unpack the layer that r reads, and closes r at the end.
-// pause and resume are called around waiting for the layers below; complete
-// asks for tar's end marker, for layers whose diff ID nobody knows.
-func (s *Store) stage(ctx context.Context, r io.ReadCloser, complete bool, pause, resume func()) (*staging, error) {
+// opts says how; what concerns the layers below is not in it. Turns, if not
+// nil, is given back while waiting for those.
+func (s *Store) stage(ctx context.Context, r io.ReadCloser, opts diff.ApplyOptions, turns slots) (*staging, error) {
 	key := gc.UnpackPrefix + rand.Text()
 	if _, err := s.snapshots.Prepare(ctx, key, ""); err != nil {
 		r.Close()
@@ -48,14 +48,15 @@ func (s *Store) stage(ctx context.Context, r io.ReadCloser, complete bool, pause
 		defer close(g.done)
 		// A read that waits for bytes to arrive ends with the context, too.
 		stop := context.AfterFunc(ctx, func() { r.Close() })
-		g.res, g.err = diff.Apply(ctx, dirs.Upper, r, diff.ApplyOptions{
-			Index: dirs.Index, Complete: complete,
-			Below: func(ctx context.Context) ([]string, error) {
-				pause()
-				defer resume()
-				return g.wait(ctx)
-			},
-		})
+		opts.Index = dirs.Index
+		opts.Below = func(ctx context.Context) ([]string, error) {
+			if turns != nil {
+				turns.give()
+				defer turns.retake()
+			}
+			return g.wait(ctx)
+		}
+		g.res, g.err = diff.Apply(ctx, dirs.Upper, r, opts)
 		if stop() {
 			r.Close()
 		}

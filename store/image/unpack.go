@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"io"
@@ -33,8 +34,9 @@ func (s *Store) commitLayer(ctx context.Context, parent, chainID digest.Digest, 
 }
 
 // spool writes a stream into the content store and returns its descriptor,
-// with the media type that a layer compressed like it has.
-func (s *Store) spool(ctx context.Context, r io.Reader, expected digest.Digest) (ocispec.Descriptor, error) {
+// with the media type that a layer compressed like it has. If it looks like a
+// layer and begin is not nil, begin is given the chance to read it meanwhile.
+func (s *Store) spool(ctx context.Context, r io.Reader, expected digest.Digest, begin func(content.Writer)) (ocispec.Descriptor, error) {
 	// Without an expected digest in its descriptor, what a crash leaves of
 	// this ingest goes at the next start: nobody can resume a stream.
 	w, err := s.content.Writer(ctx, content.WithRef("spool-"+rand.Text()))
@@ -42,8 +44,26 @@ func (s *Store) spool(ctx context.Context, r io.Reader, expected digest.Digest) 
 		return ocispec.Descriptor{}, err
 	}
 	defer w.Close()
-	sn := &sniffer{w: w}
-	size, err := io.CopyBuffer(sn, contextReader{ctx, r}, make([]byte, 1<<20))
+	r = contextReader{ctx, r}
+	buf := spoolBuffers.Get().(*[1 << 20]byte)
+	defer spoolBuffers.Put(buf)
+	n, err := io.ReadFull(r, buf[:512])
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		err = nil
+	}
+	mediaType, layer := layerType(buf[:n])
+	size := int64(n)
+	if err == nil {
+		_, err = w.Write(buf[:n])
+	}
+	if err == nil && n == 512 {
+		if layer && begin != nil {
+			begin(w)
+		}
+		var rest int64
+		rest, err = io.CopyBuffer(struct{ io.Writer }{w}, r, buf[:])
+		size += rest
+	}
 	if err == nil {
 		err = w.Commit(ctx, size, expected)
 	}
@@ -54,31 +74,21 @@ func (s *Store) spool(ctx context.Context, r io.Reader, expected digest.Digest) 
 		}
 		return ocispec.Descriptor{}, err
 	}
-	return ocispec.Descriptor{MediaType: layerType(sn.head), Digest: w.Digest(), Size: size}, nil
+	return ocispec.Descriptor{MediaType: mediaType, Digest: w.Digest(), Size: size}, nil
 }
 
-// sniffer keeps the first bytes of what passes.
-type sniffer struct {
-	w    io.Writer
-	head []byte
-}
+var spoolBuffers = sync.Pool{New: func() any { return new([1 << 20]byte) }}
 
-func (s *sniffer) Write(p []byte) (int, error) {
-	if n := 4 - len(s.head); n > 0 {
-		s.head = append(s.head, p[:min(n, len(p))]...)
-	}
-	return s.w.Write(p)
-}
-
-// layerType tells the media type of a layer by its first bytes.
-func layerType(head []byte) string {
+// layerType tells the media type of a layer by its first bytes, and whether
+// they look like one at all.
+func layerType(head []byte) (mediaType string, layer bool) {
 	switch {
-	case len(head) >= 2 && head[0] == 0x1f && head[1] == 0x8b:
-		return ocispec.MediaTypeImageLayerGzip
-	case len(head) >= 4 && string(head[:4]) == "\x28\xb5\x2f\xfd":
-		return ocispec.MediaTypeImageLayerZstd
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		return ocispec.MediaTypeImageLayerGzip, true
+	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		return ocispec.MediaTypeImageLayerZstd, true
 	}
-	return ocispec.MediaTypeImageLayer
+	return ocispec.MediaTypeImageLayer, len(head) >= 262 && string(head[257:262]) == "ustar"
 }
 
 // contextReader stops reading when the context ends.
