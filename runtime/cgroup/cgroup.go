@@ -71,7 +71,7 @@ func Load(paths map[string]string, resources *specs.LinuxResources) (*Manager, e
 		return nil, err
 	}
 	var err error
-	m.settings, err = settings(resources, unified)
+	m.settings, err = settings(resources, unified, unset)
 	return m, err
 }
 

@@ -189,7 +189,7 @@ func TestBadResources(t *testing.T) {
 		"realtime":                {true, specs.LinuxResources{CPU: &specs.LinuxCPU{RealtimeRuntime: ptr(int64(5))}}},
 		"network":                 {true, specs.LinuxResources{Network: &specs.LinuxNetwork{ClassID: ptr(uint32(5))}}},
 	} {
-		if _, err := settings(&c.r, c.unified); err == nil || !strings.Contains(err.Error(), text) {
+		if _, err := settings(&c.r, c.unified, unset); err == nil || !strings.Contains(err.Error(), text) {
 			t.Errorf("error %v, want %q in it", err, text)
 		}
 	}

@@ -3,9 +3,10 @@ package cgroup
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,31 +20,124 @@ type setting struct {
 	field       string // of linux.resources, for errors
 	controller  string
 	file, value string
-	// alternative is a file to write to if file does not exist: another I/O
-	// scheduler's name for the same.
-	alternative string
+	// alternative is written if file does not exist: another I/O scheduler's
+	// name for the same.
+	alternative *setting
+	moot        bool // without the file things are as wanted anyway
+}
+
+// state reads what a cgroup is set to now; "" if that cannot be told.
+type state func(controller, file string) string
+
+// unset is the state of a cgroup that is still to be made.
+func unset(string, string) string { return "" }
+
+func (m *Manager) dir(controller string) string {
+	if m.Unified {
+		return m.Paths[""]
+	}
+	return m.Paths[controller]
+}
+
+// value is the state of the container's cgroups.
+func (m *Manager) value(controller, file string) string {
+	dir := m.dir(controller)
+	if dir == "" {
+		return ""
+	}
+	b, err := os.ReadFile(path.Join(dir, file))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
 }
 
 func (m *Manager) write(s setting) error {
-	dir := m.Paths[""]
-	if !m.Unified {
-		if dir = m.Paths[s.controller]; dir == "" {
-			return fmt.Errorf("linux.resources.%s: the %s cgroup is not mounted: %w", s.field, s.controller, errdefs.ErrFailedPrecondition)
-		}
+	dir := m.dir(s.controller)
+	if dir == "" {
+		return fmt.Errorf("linux.resources.%s: the %s cgroup is not mounted: %w", s.field, s.controller, errdefs.ErrFailedPrecondition)
 	}
 	err := writeFile(path.Join(dir, s.file), s.value)
-	if errors.Is(err, os.ErrNotExist) && s.alternative != "" {
-		err = writeFile(path.Join(dir, s.alternative), s.value)
+	if errors.Is(err, os.ErrNotExist) && s.alternative != nil {
+		s.file, s.value = s.alternative.file, s.alternative.value
+		err = writeFile(path.Join(dir, s.file), s.value)
 	}
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, os.ErrNotExist) && s.moot:
+		return nil
 	case errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("linux.resources.%s: this kernel has no %s: %w", s.field, s.file, errdefs.ErrNotImplemented)
+	case errors.Is(err, unix.ENOTSUP), errors.Is(err, enotsupp):
+		return fmt.Errorf("linux.resources.%s: this kernel does not take %s any more: %w", s.field, s.file, errdefs.ErrNotImplemented)
+	case errors.Is(err, unix.EBUSY) && s.field == "memory.limit":
+		return fmt.Errorf("linux.resources.memory.limit: unable to set memory limit to %s (current usage: %s, peak usage: %s): %w", s.value,
+			m.value("memory", "memory.usage_in_bytes"), m.value("memory", "memory.max_usage_in_bytes"), errdefs.ErrFailedPrecondition)
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ERANGE):
 		return fmt.Errorf("linux.resources.%s: set %s to %q: %w: %w", s.field, s.file, s.value, err, errdefs.ErrInvalidArgument)
 	}
 	return fmt.Errorf("linux.resources.%s: set %s to %q: %w", s.field, s.file, s.value, err)
+}
+
+// enotsupp is ENOTSUPP, which the kernel means to keep to itself (linux/errno.h)
+// and lets out of its memory controller.
+const enotsupp = unix.Errno(524)
+
+// Update changes the limits of a living container to what r names and leaves
+// the others. If one cannot be set, those set before it are set back.
+func (m *Manager) Update(r *specs.LinuxResources) error {
+	list, err := settings(r, m.Unified, m.value)
+	if err != nil {
+		return err
+	}
+	if err := m.checkUsage(r.Memory); err != nil {
+		return err
+	}
+	var undo []setting
+	for i := 0; i < len(list); i++ {
+		old := list[i]
+		old.value = m.value(old.controller, old.file)
+		err := m.write(list[i])
+		// A period that is too short for the old quota waits for the new one.
+		if err != nil && list[i].field == "cpu.period" && i+1 < len(list) && list[i+1].field == "cpu.quota" {
+			list[i], list[i+1] = list[i+1], list[i]
+			old = list[i]
+			old.value = m.value(old.controller, old.file)
+			err = m.write(list[i])
+		}
+		if err != nil {
+			for j := len(undo) - 1; j >= 0; j-- {
+				err = errors.Join(err, m.write(undo[j]))
+			}
+			return err
+		}
+		// A file of several values (one per device) says more than was written.
+		if old.value != "" && !strings.Contains(old.value, "\n") && !old.moot {
+			undo = append(undo, old)
+		}
+	}
+	return nil
+}
+
+// checkUsage is memory.checkBeforeUpdate: no limit below what is used now, as v2
+// would kill for it.
+func (m *Manager) checkUsage(r *specs.LinuxMemory) error {
+	if r == nil || r.CheckBeforeUpdate == nil || !*r.CheckBeforeUpdate || r.Limit == nil || *r.Limit <= 0 {
+		return nil
+	}
+	file := "memory.usage_in_bytes"
+	if m.Unified {
+		file = "memory.current"
+	}
+	used, err := strconv.ParseInt(m.value("memory", file), 10, 64)
+	if err != nil {
+		return fmt.Errorf("linux.resources.memory.checkBeforeUpdate: read the usage: %w", err)
+	}
+	if *r.Limit < used {
+		return fmt.Errorf("linux.resources.memory.limit: rejecting memory limit %d < usage %d: %w", *r.Limit, used, errdefs.ErrFailedPrecondition)
+	}
+	return nil
 }
 
 // writeFile writes to a file that must exist already.
@@ -82,18 +176,20 @@ func addNonZero[T numeric](l *list, field, controller, file string, v *T) {
 }
 
 // settings turns linux.resources, except devices, into what is to be written, in
-// an order in which the kernel takes it for a new cgroup.
-func settings(r *specs.LinuxResources, unified bool) ([]setting, error) {
+// an order in which the kernel takes it in the state now.
+func settings(r *specs.LinuxResources, unified bool, now state) ([]setting, error) {
 	var l list
-	if unified {
-		if err := l.v2(r); err != nil {
+	for _, h := range r.HugepageLimits {
+		if err := checkKey("hugepageLimits", h.Pagesize); err != nil {
 			return nil, err
 		}
-	} else {
-		if len(r.Unified) > 0 {
-			return nil, fmt.Errorf("linux.resources.unified: this machine has cgroup v1: %w", errdefs.ErrFailedPrecondition)
-		}
-		l.v1(r)
+	}
+	version := l.v1
+	if unified {
+		version = l.v2
+	}
+	if err := version(r, now); err != nil {
+		return nil, err
 	}
 	if r.Pids != nil && r.Pids.Limit != nil && *r.Pids.Limit != 0 {
 		value := "max"
@@ -102,12 +198,7 @@ func settings(r *specs.LinuxResources, unified bool) ([]setting, error) {
 		}
 		l.add("pids.limit", "pids", "pids.max", value)
 	}
-	devices := make([]string, 0, len(r.Rdma))
-	for d := range r.Rdma {
-		devices = append(devices, d)
-	}
-	sort.Strings(devices)
-	for _, d := range devices {
+	for _, d := range slices.Sorted(maps.Keys(r.Rdma)) {
 		value := d
 		if n := r.Rdma[d].HcaHandles; n != nil {
 			value += fmt.Sprintf(" hca_handle=%d", *n)
@@ -120,93 +211,10 @@ func settings(r *specs.LinuxResources, unified bool) ([]setting, error) {
 	return l, nil
 }
 
-func (l *list) v1(r *specs.LinuxResources) {
-	if m := r.Memory; m != nil {
-		addNonZero(l, "memory.limit", "memory", "memory.limit_in_bytes", m.Limit)
-		addNonZero(l, "memory.swap", "memory", "memory.memsw.limit_in_bytes", m.Swap)
-		addNonZero(l, "memory.reservation", "memory", "memory.soft_limit_in_bytes", m.Reservation)
-		addNumber(l, "memory.swappiness", "memory", "memory.swappiness", m.Swappiness)
-		if m.DisableOOMKiller != nil && *m.DisableOOMKiller {
-			l.add("memory.disableOOMKiller", "memory", "memory.oom_control", "1")
-		}
-	}
-	if c := r.CPU; c != nil {
-		addNonZero(l, "cpu.shares", "cpu", "cpu.shares", c.Shares)
-		addNonZero(l, "cpu.period", "cpu", "cpu.cfs_period_us", c.Period)
-		addNonZero(l, "cpu.quota", "cpu", "cpu.cfs_quota_us", c.Quota)
-		addNumber(l, "cpu.burst", "cpu", "cpu.cfs_burst_us", c.Burst)
-		addNonZero(l, "cpu.realtimePeriod", "cpu", "cpu.rt_period_us", c.RealtimePeriod)
-		addNonZero(l, "cpu.realtimeRuntime", "cpu", "cpu.rt_runtime_us", c.RealtimeRuntime)
-		addNumber(l, "cpu.idle", "cpu", "cpu.idle", c.Idle)
-		l.cpuset(c)
-	}
-	l.blkio(r.BlockIO)
-	for _, h := range r.HugepageLimits {
-		l.add("hugepageLimits", "hugetlb", "hugetlb."+h.Pagesize+".limit_in_bytes", strconv.FormatUint(h.Limit, 10))
-	}
-	if n := r.Network; n != nil {
-		addNumber(l, "network.classID", "net_cls", "net_cls.classid", n.ClassID)
-		for _, p := range n.Priorities {
-			l.add("network.priorities", "net_prio", "net_prio.ifpriomap", fmt.Sprintf("%s %d", p.Name, p.Priority))
-		}
-	}
-}
-
-func (l *list) cpuset(c *specs.LinuxCPU) {
-	if c.Cpus != "" {
-		l.add("cpu.cpus", "cpuset", "cpuset.cpus", c.Cpus)
-	}
-	if c.Mems != "" {
-		l.add("cpu.mems", "cpuset", "cpuset.mems", c.Mems)
-	}
-}
-
-func (l *list) blkio(b *specs.LinuxBlockIO) {
-	if b == nil {
-		return
-	}
-	add := func(field, file, alternative, value string) {
-		*l = append(*l, setting{"blockIO." + field, "blkio", file, value, alternative})
-	}
-	if b.Weight != nil && *b.Weight != 0 {
-		add("weight", "blkio.weight", "blkio.bfq.weight", strconv.Itoa(int(*b.Weight)))
-	}
-	if b.LeafWeight != nil && *b.LeafWeight != 0 {
-		add("leafWeight", "blkio.leaf_weight", "", strconv.Itoa(int(*b.LeafWeight)))
-	}
-	for _, w := range b.WeightDevice {
-		if w.Weight != nil {
-			add("weightDevice", "blkio.weight_device", "blkio.bfq.weight_device", fmt.Sprintf("%d:%d %d", w.Major, w.Minor, *w.Weight))
-		}
-		if w.LeafWeight != nil {
-			add("weightDevice", "blkio.leaf_weight_device", "", fmt.Sprintf("%d:%d %d", w.Major, w.Minor, *w.LeafWeight))
-		}
-	}
-	for _, t := range throttles(b) {
-		for _, d := range t.devices {
-			add(t.field, t.v1, "", fmt.Sprintf("%d:%d %d", d.Major, d.Minor, d.Rate))
-		}
-	}
-}
-
-type throttle struct {
-	field, v1, v2 string
-	devices       []specs.LinuxThrottleDevice
-}
-
-func throttles(b *specs.LinuxBlockIO) []throttle {
-	return []throttle{
-		{"throttleReadBpsDevice", "blkio.throttle.read_bps_device", "rbps", b.ThrottleReadBpsDevice},
-		{"throttleWriteBpsDevice", "blkio.throttle.write_bps_device", "wbps", b.ThrottleWriteBpsDevice},
-		{"throttleReadIOPSDevice", "blkio.throttle.read_iops_device", "riops", b.ThrottleReadIOPSDevice},
-		{"throttleWriteIOPSDevice", "blkio.throttle.write_iops_device", "wiops", b.ThrottleWriteIOPSDevice},
-	}
-}
-
-// checkKey refuses keys of linux.resources.unified that leave the directory.
-func checkKey(key string) error {
+// checkKey refuses parts of file names that leave the directory.
+func checkKey(field, key string) error {
 	if key == "" || strings.ContainsAny(key, "/\x00") || key == "." || key == ".." {
-		return fmt.Errorf("linux.resources.unified: %q is not a file name: %w", key, errdefs.ErrInvalidArgument)
+		return fmt.Errorf("linux.resources.%s: %q is not a file name: %w", field, key, errdefs.ErrInvalidArgument)
 	}
 	return nil
 }

@@ -2,76 +2,85 @@ package cgroup
 
 import (
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-func (l *list) v2(r *specs.LinuxResources) error {
-	if err := l.memoryV2(r.Memory); err != nil {
+func (l *list) v2(r *specs.LinuxResources, now state) error {
+	if err := l.memoryV2(r.Memory, now); err != nil {
 		return err
 	}
 	if c := r.CPU; c != nil {
-		l.cpuV2(c)
+		l.cpuV2(c, now)
 		l.cpuset(c)
 		if c.RealtimePeriod != nil && *c.RealtimePeriod != 0 || c.RealtimeRuntime != nil && *c.RealtimeRuntime != 0 {
-			return fmt.Errorf("linux.resources.cpu: realtime limits do not exist in cgroup v2: %w", errdefs.ErrNotImplemented)
+			return notInV2("cpu: realtime limits do")
 		}
 	}
-	if b := r.BlockIO; b != nil {
-		l.ioV2(b)
+	if err := l.ioV2(r.BlockIO); err != nil {
+		return err
 	}
 	for _, h := range r.HugepageLimits {
-		l.add("hugepageLimits", "", "hugetlb."+h.Pagesize+".max", strconv.FormatUint(h.Limit, 10))
+		value := strconv.FormatUint(h.Limit, 10)
+		l.add("hugepageLimits", "", "hugetlb."+h.Pagesize+".max", value)
+		*l = append(*l, setting{field: "hugepageLimits", file: "hugetlb." + h.Pagesize + ".rsvd.max", value: value, moot: true})
 	}
 	if n := r.Network; n != nil && (n.ClassID != nil && *n.ClassID != 0 || len(n.Priorities) > 0) {
-		return fmt.Errorf("linux.resources.network: does not exist in cgroup v2: %w", errdefs.ErrNotImplemented)
+		return notInV2("network: does")
 	}
-	keys := make([]string, 0, len(r.Unified))
-	for k := range r.Unified {
-		if err := checkKey(k); err != nil {
+	for _, k := range slices.Sorted(maps.Keys(r.Unified)) {
+		if err := checkKey("unified", k); err != nil {
 			return err
 		}
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	for _, k := range keys {
 		l.add("unified", "", k, r.Unified[k])
 	}
 	return nil
 }
 
+func notInV2(what string) error {
+	return fmt.Errorf("linux.resources.%s not exist in cgroup v2: %w", what, errdefs.ErrNotImplemented)
+}
+
 // limit writes a number as v2 does, where -1 is "max".
 func limit(n int64) string {
-	if n < 0 {
+	if n == -1 {
 		return "max"
 	}
 	return strconv.FormatInt(n, 10)
 }
 
-func (l *list) memoryV2(m *specs.LinuxMemory) error {
+func (l *list) memoryV2(m *specs.LinuxMemory, now state) error {
 	if m == nil {
 		return nil
 	}
-	if m.DisableOOMKiller != nil && *m.DisableOOMKiller {
-		return fmt.Errorf("linux.resources.memory.disableOOMKiller: does not exist in cgroup v2: %w", errdefs.ErrNotImplemented)
-	}
-	if m.Swappiness != nil {
-		return fmt.Errorf("linux.resources.memory.swappiness: does not exist in cgroup v2: %w", errdefs.ErrNotImplemented)
-	}
-	if m.Swap != nil && *m.Swap != 0 {
-		swap := *m.Swap
-		switch {
-		case swap > 0 && (m.Limit == nil || *m.Limit <= 0):
-			return fmt.Errorf("linux.resources.memory.swap: needs memory.limit, as it counts both: %w", errdefs.ErrInvalidArgument)
-		case swap > 0 && swap < *m.Limit:
-			return fmt.Errorf("linux.resources.memory.swap: %d is below memory.limit, %d, which it includes: %w", swap, *m.Limit, errdefs.ErrInvalidArgument)
-		case swap > 0:
-			swap -= *m.Limit // v2 counts swap alone
+	for field, set := range map[string]bool{
+		"disableOOMKiller": m.DisableOOMKiller != nil && *m.DisableOOMKiller,
+		"swappiness":       m.Swappiness != nil,
+		"kernel":           m.Kernel != nil && *m.Kernel != 0, //nolint:staticcheck // to refuse it
+		"kernelTCP":        m.KernelTCP != nil && *m.KernelTCP != 0,
+	} {
+		if set {
+			return notInV2("memory." + field + ": does")
 		}
-		l.add("memory.swap", "", "memory.swap.max", limit(swap))
+	}
+	memory := m.Limit
+	if memory == nil || *memory == 0 {
+		if n, err := strconv.ParseInt(now("memory", "memory.max"), 10, 64); err == nil {
+			memory = &n // that of a living container
+		}
+	}
+	swap, err := swapV2(m.Swap, memory)
+	if err != nil {
+		return err
+	}
+	if swap != "" {
+		// A kernel that does not count swap has none to limit, or to use.
+		*l = append(*l, setting{field: "memory.swap", file: "memory.swap.max", value: swap, moot: swap == "max" || swap == "0"})
 	}
 	if m.Limit != nil && *m.Limit != 0 {
 		l.add("memory.limit", "", "memory.max", limit(*m.Limit))
@@ -82,51 +91,104 @@ func (l *list) memoryV2(m *specs.LinuxMemory) error {
 	return nil
 }
 
-func (l *list) cpuV2(c *specs.LinuxCPU) {
+// swapV2 turns a limit of memory and swap together into v2's, of swap alone; ""
+// leaves it.
+func swapV2(swap, memory *int64) (string, error) {
+	invalid := func(format string, args ...any) error {
+		return fmt.Errorf("linux.resources.memory.swap: "+format+": %w", append(args, errdefs.ErrInvalidArgument)...)
+	}
+	if swap == nil || *swap == 0 {
+		if memory != nil && *memory == -1 {
+			return "max", nil // memory without a limit means swap without one
+		}
+		return "", nil
+	}
+	switch {
+	case *swap == -1:
+		return "max", nil
+	case *swap < 0:
+		return "", invalid("%d is no limit", *swap)
+	case memory == nil || *memory <= 0:
+		return "", invalid("needs memory.limit, as it counts both")
+	case *swap < *memory:
+		return "", invalid("%d is below memory.limit, %d, which it includes", *swap, *memory)
+	}
+	return limit(*swap - *memory), nil
+}
+
+func (l *list) cpuV2(c *specs.LinuxCPU, now state) {
 	if c.Shares != nil && *c.Shares != 0 {
 		l.add("cpu.shares", "", "cpu.weight", strconv.FormatUint(weight(*c.Shares), 10))
 	}
-	quota, period := "max", ""
-	if c.Quota != nil && *c.Quota > 0 {
+	quota, period := "", ""
+	switch {
+	case c.Quota != nil && *c.Quota > 0:
 		quota = strconv.FormatInt(*c.Quota, 10)
+	case c.Quota != nil && *c.Quota < 0:
+		quota = "max"
 	}
 	if c.Period != nil && *c.Period > 0 {
 		period = " " + strconv.FormatUint(*c.Period, 10)
+		if quota == "" {
+			if quota, _, _ = strings.Cut(now("cpu", "cpu.max"), " "); quota == "" {
+				quota = "max"
+			}
+		}
 	}
-	if c.Quota != nil && *c.Quota != 0 || period != "" {
+	// A burst above the quota is refused, so one goes down before the quota and
+	// up after it.
+	burst := c.Burst
+	if burst != nil && *burst == 0 {
+		addNumber(l, "cpu.burst", "", "cpu.max.burst", burst)
+		burst = nil
+	}
+	if quota != "" {
 		l.add("cpu.quota", "", "cpu.max", quota+period)
 	}
-	addNumber(l, "cpu.burst", "", "cpu.max.burst", c.Burst)
+	addNumber(l, "cpu.burst", "", "cpu.max.burst", burst)
 	addNumber(l, "cpu.idle", "", "cpu.idle", c.Idle)
 }
 
 // weight maps v1's cpu.shares (2 to 262144, normally 1024) to v2's cpu.weight (1
 // to 10000, normally 100) linearly, as systemd and the other runtimes do.
 func weight(shares uint64) uint64 {
-	switch {
-	case shares <= 2:
-		return 1
-	case shares >= 262144:
-		return 10000
-	}
-	return 1 + (shares-2)*9999/262142
+	return 1 + (min(max(shares, minShares), maxShares)-minShares)*9999/(maxShares-minShares)
 }
 
-func (l *list) ioV2(b *specs.LinuxBlockIO) {
-	add := func(field, file, alternative, value string) {
-		*l = append(*l, setting{"blockIO." + field, "", file, value, alternative})
+func (l *list) ioV2(b *specs.LinuxBlockIO) error {
+	if b == nil {
+		return nil
 	}
+	add := func(device string, w uint16) {
+		field := "weight"
+		if device != "" {
+			field = "weightDevice"
+		}
+		// BFQ has the range of v1, 10 to 1000; that of the others is 1 to 10000.
+		wide := strconv.Itoa(1 + (int(w)-10)*9999/990)
+		if device == "" {
+			wide = "default " + wide
+		}
+		*l = append(*l, setting{field: "blockIO." + field, file: "io.bfq.weight", value: device + strconv.Itoa(int(w)),
+			alternative: &setting{file: "io.weight", value: device + wide}})
+	}
+	leaf := b.LeafWeight != nil && *b.LeafWeight != 0
 	if b.Weight != nil && *b.Weight != 0 {
-		add("weight", "io.bfq.weight", "io.weight", strconv.Itoa(int(*b.Weight)))
+		add("", *b.Weight)
 	}
 	for _, w := range b.WeightDevice {
 		if w.Weight != nil {
-			add("weightDevice", "io.bfq.weight", "io.weight", fmt.Sprintf("%d:%d %d", w.Major, w.Minor, *w.Weight))
+			add(fmt.Sprintf("%d:%d ", w.Major, w.Minor), *w.Weight)
 		}
+		leaf = leaf || w.LeafWeight != nil && *w.LeafWeight != 0
+	}
+	if leaf {
+		return notInV2("blockIO.leafWeight: does")
 	}
 	for _, t := range throttles(b) {
 		for _, d := range t.devices {
-			add(t.field, "io.max", "", fmt.Sprintf("%d:%d %s=%d", d.Major, d.Minor, t.v2, d.Rate))
+			l.add("blockIO."+t.field, "", "io.max", fmt.Sprintf("%d:%d %s=%d", d.Major, d.Minor, t.v2, d.Rate))
 		}
 	}
+	return nil
 }

@@ -9,87 +9,27 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
-	"strings"
+	"strconv"
 
 	"berth/runtime/container"
 	"berth/runtime/initproc"
-	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // defaultRoot is where states are kept without --root.
 const defaultRoot = "/run/berth/runtime"
+
+// unknownCommand is runc's exit status for that.
+const unknownCommand = 3
 
 // app is one invocation.
 type app struct {
 	stdin          *os.File
 	stdout, stderr *os.File
 	root           string
+	criu           string // the binary
 	log            *logger
-}
-
-// command is one of runc's commands.
-type command struct {
-	name, usage string
-	args        string // in the usage line
-	min, max    int    // number of arguments; max < 0 is any
-	flags       []flag
-	run         func(a *app, f values) (int, error)
-}
-
-var createFlags = []flag{
-	{"bundle", "b", "path", "the bundle directory, by default the current one"},
-	{"console-socket", "", "path", "unix socket that receives the master of the terminal"},
-	{"pid-file", "", "path", "file to write the process ID to"},
-	{"no-pivot", "", "", "do not use pivot_root; for a root file system on a ramdisk"},
-	{"no-new-keyring", "", "", "keep the caller's session keyring"},
-	{"preserve-fds", "", "n", "pass this many further descriptors"},
-}
-
-func commands() []command {
-	return []command{
-		{"create", "create a container", "<container-id>", 1, 1, createFlags, (*app).create},
-		{"start", "run the command of a created container", "<container-id>", 1, 1, nil, (*app).start},
-		{"run", "create and start a container", "<container-id>", 1, 1, append([]flag{
-			{"detach", "d", "", "do not wait for the end of the process"},
-			{"keep", "", "", "do not delete the container when it ends"},
-			{"no-subreaper", "", "", "accepted for compatibility; no subreaper is used"},
-		}, createFlags...), (*app).run},
-		{"exec", "run a further process in a container", "<container-id> <command> [args...]", 1, -1, execFlags, (*app).exec},
-		{"state", "print the state of a container", "<container-id>", 1, 1, nil, (*app).state},
-		{"list", "list the containers under the root", "", 0, 0, []flag{
-			{"format", "f", "table|json", "output format"},
-			{"quiet", "q", "", "print IDs only"},
-		}, (*app).list},
-		{"ps", "list the processes in a container", "<container-id> [ps options]", 1, -1, []flag{
-			{"format", "f", "table|json", "output format"},
-		}, (*app).ps},
-		{"kill", "send a signal (by default TERM) to a container's first process", "<container-id> [signal]", 1, 2, []flag{
-			{"all", "a", "", "send it to all processes of the container"},
-		}, (*app).kill},
-		{"delete", "delete a container that does not run", "<container-id>", 1, 1, []flag{
-			{"force", "f", "", "kill it first if it runs"},
-		}, (*app).delete},
-		{"pause", "freeze all processes of a container", "<container-id>", 1, 1, nil, (*app).pause},
-		{"resume", "let a paused container go on", "<container-id>", 1, 1, nil, (*app).resume},
-		{"spec", "write a config.json to start from", "", 0, 0, []flag{
-			{"bundle", "b", "path", "directory to write it to"},
-		}, (*app).spec},
-	}
-}
-
-var globalFlags = []flag{
-	{"debug", "", "", "log more"},
-	{"log", "", "path", "log file, by default standard error"},
-	{"log-format", "", "text|json", "format of the log"},
-	{"root", "", "path", "directory of the containers' states, by default " + defaultRoot},
-	{"criu", "", "path", "accepted for compatibility"},
-	{"systemd-cgroup", "", "", "let systemd make the cgroups"},
-	{"rootless", "", "bool", "accepted for compatibility"},
-	{"help", "h", "", "print this help"},
-	{"version", "v", "", "print the version"},
 }
 
 // Main runs the command line in args, which starts with the program's name, and
@@ -110,57 +50,93 @@ func Main(args []string) int {
 }
 
 func (a *app) main(args []string) (int, error) {
-	global, rest, err := parse(globalFlags, args)
+	global, err := parse(globalFlags, args, true)
 	if err != nil {
-		return 1, err
-	}
-	if err := a.log.open(global.get("log"), global.get("log-format"), global.has("debug")); err != nil {
-		return 1, err
-	}
-	if a.root = global.get("root"); a.root == "" {
-		a.root = defaultRoot
-	}
-	if a.root, err = absolute(a.root); err != nil {
+		fmt.Fprintf(a.stdout, "Incorrect Usage. %v\n\n", err)
+		a.help(a.stdout)
 		return 1, err
 	}
 	switch {
 	case global.has("version"):
-		fmt.Fprintf(a.stdout, "berth-runtime\nspec: %s\n", specs.Version)
+		printVersion(a.stdout)
 		return 0, nil
-	case len(rest) == 0 || global.has("help") || rest[0] == "help" || rest[0] == "h":
+	case len(global.args) == 0 || global.has("help"):
 		a.help(a.stdout)
 		return 0, nil
-	case global.has("systemd-cgroup"):
-		return 1, errors.New("--systemd-cgroup: the systemd cgroup driver is not supported")
+	}
+	if err := a.configure(global); err != nil {
+		return 1, err
+	}
+	name, rest := global.args[0], global.args[1:]
+	help := name == "help" || name == "h"
+	if help && len(rest) == 0 {
+		a.help(a.stdout)
+		return 0, nil
+	}
+	if help {
+		name, rest = rest[0], []string{"--help"}
 	}
 	for _, c := range commands() {
-		if c.name == rest[0] {
-			return a.dispatch(c, args, rest[1:])
+		if c.name == name {
+			return a.dispatch(c, rest)
 		}
 	}
-	return 3, fmt.Errorf("unknown command %q; see --help", rest[0])
+	return unknownCommand, fmt.Errorf("No help topic for '%s'", name) //nolint:staticcheck // callers of runc look for it
 }
 
-func (a *app) dispatch(c command, all, args []string) (int, error) {
-	f, _, err := parse(append([]flag{{"help", "h", "", "print this help"}}, c.flags...), args)
+// configure takes the global flags.
+func (a *app) configure(global values) error {
+	if err := a.log.open(global.get("log"), global.get("log-format"), global.has("debug")); err != nil {
+		return err
+	}
+	if a.criu = global.get("criu"); a.criu == "" {
+		a.criu = "criu"
+	}
+	switch r := global.get("rootless"); r {
+	case "", "auto":
+	default:
+		if _, err := strconv.ParseBool(r); err != nil {
+			return fmt.Errorf("--rootless %q: want true, false or auto", r)
+		}
+	}
+	if global.has("systemd-cgroup") {
+		return errors.New("--systemd-cgroup: the systemd cgroup driver is not supported")
+	}
+	if a.root = global.get("root"); a.root == "" {
+		a.root = defaultRoot
+	}
+	var err error
+	a.root, err = absolute(a.root)
+	return err
+}
+
+func (a *app) dispatch(c command, args []string) (int, error) {
+	f, err := parse(append([]flag{{"help", "h", toggle, "print this help"}}, c.flags...), args, c.first)
 	switch {
 	case err != nil:
-		return 1, fmt.Errorf("%s: %w", c.name, err)
+		fmt.Fprintf(a.stdout, "Incorrect Usage: %v\n\n", err)
+		c.help(a.stdout)
+		return 1, err
 	case f.has("help"):
 		c.help(a.stdout)
 		return 0, nil
-	case c.min == c.max && len(f.args) != c.min:
-		c.help(a.stderr)
-		return 1, fmt.Errorf("%q requires exactly %d argument(s)", c.name, c.min)
-	case len(f.args) < c.min:
-		c.help(a.stderr)
-		return 1, fmt.Errorf("%q requires a minimum of %d argument(s)", c.name, c.min)
-	case c.max >= 0 && len(f.args) > c.max:
-		c.help(a.stderr)
-		return 1, fmt.Errorf("%q takes at most %d argument(s)", c.name, c.max)
+	}
+	n := len(f.args)
+	switch {
+	case c.min == c.max && n != c.min:
+		err = fmt.Errorf("%s: %q requires exactly %d argument(s)", name, c.name, c.min)
+	case n < c.min:
+		err = fmt.Errorf("%s: %q requires a minimum of %d argument(s)", name, c.name, c.min)
+	case c.max >= 0 && n > c.max:
+		err = fmt.Errorf("%s: %q requires a maximum of %d argument(s)", name, c.name, c.max)
+	}
+	if err != nil {
+		fmt.Fprint(a.stdout, "Incorrect Usage.\n\n")
+		c.help(a.stdout)
+		return 1, err
 	}
 	switch c.name {
-	case "create", "run", "exec":
+	case "create", "run", "exec", "restore":
 		// These leave a process that comes from this one in a container.
 		if !initproc.HasStub() {
 			if err := seal(); err != nil {
@@ -180,36 +156,6 @@ func (a *app) load(f values) (*container.Container, error) {
 }
 
 func (a *app) warn(message string) { a.log.warn(message) }
-
-func (a *app) help(w io.Writer) {
-	fmt.Fprint(w, "Run containers from OCI bundles.\n\nUsage: berth runtime [global options] command [options] [arguments...]\n\nCommands:\n")
-	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-8s %s\n", c.name, c.usage)
-	}
-	fmt.Fprint(w, "\nGlobal options:\n")
-	printFlags(w, globalFlags)
-}
-
-func (c command) help(w io.Writer) {
-	fmt.Fprintf(w, "%s%s.\n\nUsage: berth runtime %s [options] %s\n", strings.ToUpper(c.usage[:1]), c.usage[1:], c.name, c.args)
-	if len(c.flags) > 0 {
-		fmt.Fprint(w, "\nOptions:\n")
-		printFlags(w, c.flags)
-	}
-}
-
-func printFlags(w io.Writer, flags []flag) {
-	for _, f := range flags {
-		name := "--" + f.name
-		if f.short != "" {
-			name += ", -" + f.short
-		}
-		if f.value != "" {
-			name += " " + f.value
-		}
-		fmt.Fprintf(w, "  %-28s %s\n", name, f.usage)
-	}
-}
 
 // absolute makes a path absolute.
 func absolute(name string) (string, error) {

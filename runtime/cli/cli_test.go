@@ -207,6 +207,7 @@ func TestLifecycle(t *testing.T) {
 	if out := b.ok("ps", "-f", "json", b.id); strings.TrimSpace(out) != "["+string(pid)+"]" {
 		t.Errorf("ps: %q", out)
 	}
+	b.fails(1, `unknown signal "NOPE"`, "kill", b.id, "NOPE")
 	b.ok("pause", b.id)
 	state("paused")
 	b.ok("resume", b.id)
@@ -240,7 +241,7 @@ func TestBadInput(t *testing.T) {
 		s.Process.Args = []string{"true"}
 	})
 	b.fails(1, "set RLIMIT_NOFILE to 1, at most 1099511627776: operation not permitted", "run", b.id)
-	b.fails(1, "exists; remove it first", "spec")
+	b.fails(1, "config.json exists. Remove it first", "spec")
 	if err := os.WriteFile(filepath.Join(b.dir, "config.json"), []byte(`{"ociVersion":`), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -250,11 +251,11 @@ func TestBadInput(t *testing.T) {
 	b.configure(func(s *specs.Spec) { s.Process.Terminal = true })
 	b.fails(1, "without setting console socket", "create", b.id)
 	b.fails(1, "requires exactly 1 argument", "run")
-	b.fails(1, "flag provided but not defined: --frob", "run", "--frob", b.id)
+	b.fails(1, "flag provided but not defined: -frob", "run", "--frob", b.id)
 	b.fails(1, "flag needs an argument", "run", "--bundle")
 	b.fails(1, "invalid container ID", "run", "a/b")
-	b.fails(1, `unknown signal "NOPE"`, "kill", b.id, "NOPE")
-	b.fails(3, "unknown command", "frobnicate")
+	b.fails(1, "container does not exist", "kill", b.id, "NOPE")
+	b.fails(3, "No help topic for 'frobnicate'", "frobnicate")
 	if left, err := os.ReadDir(b.root); err == nil && len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}

@@ -13,68 +13,83 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-var execFlags = []flag{
-	{"console-socket", "", "path", "unix socket that receives the master of the terminal"},
-	{"cwd", "", "path", "working directory in the container"},
-	{"env", "e", "NAME=value", "set an environment variable"},
-	{"tty", "t", "", "allocate a terminal"},
-	{"user", "u", "uid[:gid]", "user to run as"},
-	{"additional-gids", "g", "gid", "further group"},
-	{"process", "p", "path", "process.json to run"},
-	{"detach", "d", "", "do not wait for the end of the process"},
-	{"pid-file", "", "path", "file to write the process ID to"},
-	{"process-label", "", "label", "SELinux label"},
-	{"apparmor", "", "profile", "AppArmor profile"},
-	{"no-new-privs", "", "", "set no_new_privs"},
-	{"cap", "c", "name", "add a capability"},
-	{"preserve-fds", "", "n", "pass this many further descriptors"},
-	{"cgroup", "", "path", "sub-cgroup to run in"},
-	{"ignore-paused", "", "", "accepted for compatibility"},
-}
-
 // execFailed is runc's exit status when the process could not be run.
 const execFailed = 255
 
 func (a *app) exec(f values) (int, error) {
-	c, err := a.load(f)
-	if err != nil {
-		return execFailed, err
-	}
-	if f.given("cgroup") {
-		return execFailed, errors.New("--cgroup: sub-cgroups are not supported")
-	}
-	p, err := execProcess(c, f)
-	if err != nil {
-		return execFailed, err
-	}
-	extra, err := preserved(f)
-	if err != nil {
-		return execFailed, err
-	}
-	fg, socket, err := a.foreground(p.Terminal, f)
-	if err != nil {
-		return execFailed, err
-	}
-	defer fg.close()
-	proc, err := c.Exec(context.Background(), container.ExecOptions{Process: p, Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr,
-		ConsoleSocket: socket, ExtraFiles: extra, Warn: a.warn})
+	code, err := a.execute(f)
 	if err != nil {
 		return execFailed, fmt.Errorf("exec failed: %w", err)
 	}
-	if err := a.pidFile(f, nil, proc); err != nil {
-		return execFailed, err
+	return code, nil
+}
+
+func (a *app) execute(f values) (int, error) {
+	c, err := a.load(f)
+	if err != nil {
+		return 0, err
+	}
+	cgroups, err := subCgroups(f.list("cgroup"))
+	if err != nil {
+		return 0, err
+	}
+	p, err := execProcess(c, f)
+	if err != nil {
+		return 0, err
+	}
+	extra, err := preserved(f.number("preserve-fds"))
+	if err != nil {
+		return 0, err
+	}
+	fg, socket, err := a.foreground(p.Terminal, f)
+	if err != nil {
+		return 0, err
+	}
+	defer fg.close()
+	proc, err := c.Exec(context.Background(), container.ExecOptions{Process: p, Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr,
+		ConsoleSocket: socket, ExtraFiles: extra, Cgroups: cgroups, IgnorePaused: f.has("ignore-paused"), Warn: a.warn})
+	if err != nil {
+		return 0, err
+	}
+	if err := a.announce(f, nil, proc); err != nil {
+		return 0, err
 	}
 	if err := fg.attach(proc); err != nil {
-		return execFailed, err
+		return 0, err
 	}
 	if f.has("detach") {
 		return 0, nil
 	}
-	code, err := fg.wait(proc)
-	if err != nil {
-		return execFailed, err
+	return fg.wait(proc)
+}
+
+// subCgroups reads --cgroup: one path for all controllers, or a path for each
+// list of controllers, CONTROLLER,CONTROLLER:PATH.
+func subCgroups(args []string) (map[string]string, error) {
+	paths := map[string]string{}
+	for _, arg := range args {
+		controllers, at, has := strings.Cut(arg, ":")
+		if strings.Contains(at, ":") {
+			return nil, fmt.Errorf("invalid --cgroup argument: %s", arg)
+		}
+		if !has {
+			if len(args) != 1 {
+				return nil, fmt.Errorf("invalid --cgroup argument: %s (missing <controller>: prefix)", arg)
+			}
+			paths[""] = arg
+			continue
+		}
+		for c := range strings.SplitSeq(controllers, ",") {
+			if c == "" {
+				return nil, fmt.Errorf("invalid --cgroup argument: %s (empty <controller> prefix)", arg)
+			}
+			if _, ok := paths[c]; ok {
+				return nil, fmt.Errorf("invalid --cgroup argument(s): controller %s specified multiple times", c)
+			}
+			paths[c] = at
+		}
 	}
-	return code, nil
+	return paths, nil
 }
 
 // execProcess makes the process of an exec: the one in --process, or the

@@ -82,7 +82,7 @@ func (a *app) list(f values) (int, error) {
 		}
 		return 0, a.table(rows)
 	default:
-		return 1, fmt.Errorf("invalid format option %q", format)
+		return 1, errors.New("invalid format option")
 	}
 	return 0, nil
 }
@@ -141,7 +141,7 @@ func (a *app) ps(f values) (int, error) {
 		}
 		return 0, json.NewEncoder(a.stdout).Encode(pids)
 	default:
-		return 1, fmt.Errorf("invalid format option %q", f.get("format"))
+		return 1, errors.New("invalid format option")
 	}
 	args := f.args[1:]
 	if len(args) == 0 {
@@ -227,6 +227,10 @@ func (a *app) resume(f values) (int, error) {
 }
 
 func (a *app) kill(f values) (int, error) {
+	c, err := a.load(f)
+	if err != nil {
+		return 1, err
+	}
 	name := "SIGTERM"
 	if len(f.args) > 1 {
 		name = f.args[1]
@@ -235,16 +239,12 @@ func (a *app) kill(f values) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	c, err := a.load(f)
-	if err != nil {
-		return 1, err
-	}
 	return 0, c.Kill(sig, f.has("all"))
 }
 
 func parseSignal(name string) (unix.Signal, error) {
 	if n, err := strconv.Atoi(name); err == nil {
-		if n < 1 || n > 64 {
+		if n < 0 || n > 64 {
 			return 0, fmt.Errorf("invalid signal %d", n)
 		}
 		return unix.Signal(n), nil

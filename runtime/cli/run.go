@@ -18,8 +18,8 @@ func (a *app) create(f values) (int, error) {
 		return 1, err
 	}
 	if path := f.get("console-socket"); path != "" {
-		if o.ConsoleSocket, err = dialConsole(path); err != nil {
-			return 1, err
+		if o.ConsoleSocket, err = dial(unix.SOCK_STREAM, path); err != nil {
+			return 1, fmt.Errorf("connect to the console socket: %w", err)
 		}
 		defer o.ConsoleSocket.Close()
 	}
@@ -33,7 +33,7 @@ func (a *app) create(f values) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	return 0, a.pidFile(f, c, c.Init())
+	return 0, a.announce(f, c, c.Init())
 }
 
 func (a *app) start(f values) (int, error) {
@@ -41,7 +41,15 @@ func (a *app) start(f values) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	return 0, c.Start()
+	n, err := a.listenNotify(f.args[0])
+	if err != nil {
+		return 1, err
+	}
+	defer n.close()
+	if err := c.Start(); err != nil {
+		return 1, err
+	}
+	return 0, n.ready(c)
 }
 
 func (a *app) run(f values) (int, error) {
@@ -60,18 +68,28 @@ func (a *app) run(f values) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	if err := a.pidFile(f, c, c.Init()); err != nil {
+	if err := a.announce(f, c, c.Init()); err != nil {
 		return 1, err
 	}
-	if err = fg.attach(c.Init()); err == nil {
+	n, err := a.listenNotify(o.ID)
+	if err == nil {
+		defer n.close()
+		err = fg.attach(c.Init())
+	}
+	if err == nil {
 		err = c.Start()
 	}
 	if err != nil {
 		return 1, errors.Join(err, c.Delete(true))
 	}
 	if f.has("detach") {
-		return 0, nil
+		return 0, n.ready(c)
 	}
+	go func() {
+		if err := n.ready(c); err != nil {
+			a.warn(err.Error())
+		}
+	}()
 	code, err := fg.wait(c.Init())
 	if !f.has("keep") {
 		err = errors.Join(err, c.Delete(true))
@@ -86,44 +104,68 @@ func (a *app) options(f values) (container.Options, error) {
 		NoPivot: f.has("no-pivot"), NoNewKeyring: f.has("no-new-keyring"), Warn: a.warn,
 	}
 	var err error
-	if o.Bundle, err = absolute(f.get("bundle")); err != nil {
+	if o.Bundle, err = bundleDir(f); err != nil {
 		return o, err
 	}
-	if o.ExtraFiles, err = preserved(f); err != nil {
+	if o.Spec, err = container.LoadSpec(o.Bundle); err != nil || o.Spec.Process == nil {
 		return o, err
 	}
-	o.Spec, err = container.LoadSpec(o.Bundle)
+	sockets := activated()
+	if sockets > 0 {
+		o.Spec.Process.Env = append(o.Spec.Process.Env, "LISTEN_FDS="+strconv.Itoa(sockets), "LISTEN_PID=1")
+	}
+	if notifyHost() != "" {
+		a.addNotify(&o)
+	}
+	o.ExtraFiles, err = preserved(sockets + f.number("preserve-fds"))
 	return o, err
 }
 
-// preserved gives the descriptors that --preserve-fds passes on.
-func preserved(f values) ([]*os.File, error) {
-	n, err := f.number("preserve-fds")
-	if err != nil {
-		return nil, err
+// bundleDir is the directory of --bundle, which must be there.
+func bundleDir(f values) (string, error) {
+	dir, err := absolute(f.get("bundle"))
+	if err == nil {
+		_, err = os.Stat(dir)
 	}
+	return dir, err
+}
+
+// activated counts the sockets that systemd's socket activation hands to this
+// process (sd_listen_fds(3)). They are passed on.
+func activated() int {
+	pid, err := strconv.Atoi(os.Getenv("LISTEN_PID"))
+	if err != nil || pid != os.Getpid() {
+		return 0
+	}
+	n, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
+	if err != nil {
+		return 0
+	}
+	return max(n, 0)
+}
+
+// preserved gives the n descriptors after stdio.
+func preserved(n int) ([]*os.File, error) {
 	var files []*os.File
 	for i := range n {
 		fd := 3 + i
 		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil {
-			return nil, fmt.Errorf("--preserve-fds %d: descriptor %d is not open", n, fd)
+			return nil, fmt.Errorf("--preserve-fds: of %d descriptors %d is not open", n, fd)
 		}
 		files = append(files, os.NewFile(uintptr(fd), "preserved"))
 	}
 	return files, nil
 }
 
-// pidFile writes the process ID for --pid-file; if it cannot, the container is
-// not left behind.
-func (a *app) pidFile(f values, c *container.Container, p *container.Process) error {
-	name := f.get("pid-file")
-	if name == "" {
-		return nil
-	}
-	tmp := path.Join(path.Dir(name), "."+path.Base(name))
-	err := os.WriteFile(tmp, []byte(strconv.Itoa(p.PID())), 0o666)
-	if err == nil {
-		err = os.Rename(tmp, name)
+// announce tells the caller the process: --pid-file and --pidfd-socket. If it
+// cannot, the container is not left behind.
+func (a *app) announce(f values, c *container.Container, p *container.Process) error {
+	err := sendPidfd(f.get("pidfd-socket"), p)
+	if name := f.get("pid-file"); err == nil && name != "" {
+		tmp := path.Join(path.Dir(name), "."+path.Base(name))
+		if err = os.WriteFile(tmp, []byte(strconv.Itoa(p.PID())), 0o666); err == nil {
+			err = os.Rename(tmp, name)
+		}
 	}
 	if err != nil && c != nil {
 		return errors.Join(err, c.Delete(true))
@@ -131,16 +173,32 @@ func (a *app) pidFile(f values, c *container.Container, p *container.Process) er
 	return err
 }
 
-// dialConsole connects to the socket that a caller listens on for the terminal.
-// (Package net would have the runtime start late; see package early.)
-func dialConsole(path string) (*os.File, error) {
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+// sendPidfd sends the descriptor, with its name as the message as runc does.
+func sendPidfd(path string, p *container.Process) error {
+	if path == "" {
+		return nil
+	}
+	socket, err := dial(unix.SOCK_STREAM, path)
 	if err != nil {
-		return nil, fmt.Errorf("connect to the console socket: %w", err)
+		return fmt.Errorf("connect to the pidfd socket: %w", err)
+	}
+	defer socket.Close()
+	if err := unix.Sendmsg(int(socket.Fd()), []byte("pidfd"), unix.UnixRights(int(p.PidFD().Fd())), nil, unix.MSG_NOSIGNAL); err != nil {
+		return fmt.Errorf("send the pidfd: %w", err)
+	}
+	return nil
+}
+
+// dial connects to a unix socket. (Package net would have the runtime start
+// late; see package early.)
+func dial(kind int, path string) (*os.File, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
 	}
 	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: path}); err != nil {
 		unix.Close(fd)
-		return nil, fmt.Errorf("connect to the console socket %s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return os.NewFile(uintptr(fd), path), nil
 }

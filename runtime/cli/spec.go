@@ -3,23 +3,32 @@ package cli
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path"
+	"slices"
+	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // spec writes a config.json that runs a shell, as a template.
 func (a *app) spec(f values) (int, error) {
-	name := path.Join(f.get("bundle"), "config.json")
-	b, err := json.MarshalIndent(example(), "", "\t")
+	dir, err := bundleDir(f)
+	if err != nil {
+		return 1, err
+	}
+	name := path.Join(dir, "config.json")
+	spec := example()
+	if f.has("rootless") {
+		rootless(spec)
+	}
+	b, err := json.MarshalIndent(spec, "", "\t")
 	if err != nil {
 		return 1, err
 	}
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if errors.Is(err, os.ErrExist) {
-		return 1, fmt.Errorf("file %s exists; remove it first", name)
+		return 1, errors.New("File config.json exists. Remove it first") //nolint:staticcheck // runc's words
 	}
 	if err != nil {
 		return 1, err
@@ -37,7 +46,7 @@ func example() *specs.Spec {
 		Process: &specs.Process{
 			Terminal: true, Args: []string{"sh"}, Cwd: "/", NoNewPrivileges: true,
 			Env:          []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm"},
-			Capabilities: &specs.LinuxCapabilities{Bounding: caps, Effective: caps, Permitted: caps},
+			Capabilities: &specs.LinuxCapabilities{Bounding: caps, Effective: caps, Permitted: caps, Ambient: caps},
 			Rlimits:      []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Hard: 1024, Soft: 1024}},
 		},
 		Mounts: []specs.Mount{
@@ -58,5 +67,31 @@ func example() *specs.Spec {
 				"/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware", "/sys/devices/virtual/powercap", "/proc/scsi"},
 			ReadonlyPaths: []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"},
 		},
+	}
+}
+
+// rootless makes of the example one for a user without privileges: it gets a
+// user namespace in which the user is root, and goes without what that does not
+// give the right to.
+func rootless(s *specs.Spec) {
+	ns := []specs.LinuxNamespace{{Type: specs.UserNamespace}}
+	for _, n := range s.Linux.Namespaces {
+		// Without a network of its own, as a user cannot connect one.
+		if n.Type != specs.NetworkNamespace && n.Type != specs.UserNamespace {
+			ns = append(ns, n)
+		}
+	}
+	s.Linux.Namespaces = ns
+	s.Linux.UIDMappings = []specs.LinuxIDMapping{{HostID: uint32(os.Geteuid()), Size: 1}}
+	s.Linux.GIDMappings = []specs.LinuxIDMapping{{HostID: uint32(os.Getegid()), Size: 1}}
+	s.Linux.Resources = nil
+	for i := range s.Mounts {
+		m := &s.Mounts[i]
+		// A sysfs cannot be mounted without owning the network namespace.
+		if m.Destination == "/sys" {
+			m.Source, m.Type, m.Options = "/sys", "none", []string{"rbind", "nosuid", "noexec", "nodev", "ro"}
+		}
+		// Only one group is mapped.
+		m.Options = slices.DeleteFunc(m.Options, func(o string) bool { return strings.HasPrefix(o, "gid=") || strings.HasPrefix(o, "uid=") })
 	}
 }

@@ -37,7 +37,10 @@ func (a *app) foreground(terminal bool, f values) (*foreground, *os.File, error)
 	case terminal && fg.detach && path == "":
 		return nil, nil, errors.New("cannot allocate tty if runc will detach without setting console socket")
 	case path != "":
-		socket, err := dialConsole(path)
+		socket, err := dial(unix.SOCK_STREAM, path)
+		if err != nil {
+			err = fmt.Errorf("connect to the console socket: %w", err)
+		}
 		return fg, socket, err
 	case !terminal:
 		return fg, nil, nil

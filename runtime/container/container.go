@@ -60,6 +60,7 @@ type Options struct {
 	ExtraFiles    []*os.File // become the command's descriptors 3, 4, …
 	NoPivot       bool       // move the root to / instead of pivot_root
 	NoNewKeyring  bool       // leave the caller's session keyring
+	Notify        bool       // make NotifyDir, for a socket that the command is to be given
 	Warn          func(message string)
 }
 
@@ -240,7 +241,7 @@ func (c *Container) Pids() ([]int, error) {
 func (c *Container) Pause() error {
 	return c.dir.withLock(func() error {
 		if s := c.status(); s != specs.StateRunning && s != specs.StateCreated {
-			return fmt.Errorf("pause container %s: it is %s: %w", c.rec.ID, s, errdefs.ErrFailedPrecondition)
+			return fmt.Errorf("pause container %s: container not running: it is %s: %w", c.rec.ID, s, errdefs.ErrFailedPrecondition)
 		}
 		return c.cg.Freeze(true)
 	})
@@ -250,7 +251,7 @@ func (c *Container) Pause() error {
 func (c *Container) Resume() error {
 	return c.dir.withLock(func() error {
 		if s := c.status(); s != Paused {
-			return fmt.Errorf("resume container %s: it is %s: %w", c.rec.ID, s, errdefs.ErrFailedPrecondition)
+			return fmt.Errorf("resume container %s: container not paused: it is %s: %w", c.rec.ID, s, errdefs.ErrFailedPrecondition)
 		}
 		return c.cg.Freeze(false)
 	})

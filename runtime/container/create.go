@@ -55,6 +55,11 @@ func Create(ctx context.Context, o Options) (_ *Container, err error) {
 	if err := dir.write(&b.c.rec); err != nil {
 		return nil, err
 	}
+	if o.Notify {
+		if err := os.Mkdir(dir.path(notifyDir), 0o755); err != nil {
+			return nil, fmt.Errorf("make the notification directory: %w", err)
+		}
+	}
 	if err := b.listen(); err != nil {
 		return nil, err
 	}

@@ -25,7 +25,11 @@ type ExecOptions struct {
 	// As those of Options.
 	Stdin, Stdout, Stderr, ConsoleSocket *os.File
 	ExtraFiles                           []*os.File
-	Warn                                 func(message string)
+	// Cgroups are where to run below the container's cgroups, by controller, or
+	// under "" for all. They have to exist.
+	Cgroups      map[string]string
+	IgnorePaused bool // in a paused container it waits for Resume
+	Warn         func(message string)
 
 	hook string // the file to run, whatever Args and Env say, of a hook
 }
@@ -86,8 +90,12 @@ func (c *Container) newExec(o ExecOptions) (e *execution, err error) {
 		return nil, fmt.Errorf("process.terminal: a console socket is needed to send the terminal to: %w", errdefs.ErrInvalidArgument)
 	}
 	status := c.status()
-	if status != specs.StateRunning && status != specs.StateCreated {
-		return nil, fmt.Errorf("exec in container %s: it is %s: %w", c.rec.ID, status, errdefs.ErrFailedPrecondition)
+	switch s := status; {
+	case s == specs.StateRunning, s == specs.StateCreated, s == Paused && o.IgnorePaused:
+	case s == Paused:
+		return nil, fmt.Errorf("cannot exec in a paused container (use --ignore-paused to override): %w", errdefs.ErrFailedPrecondition)
+	default:
+		return nil, fmt.Errorf("cannot exec in a container that is not running: %s is %s: %w", c.rec.ID, s, errdefs.ErrFailedPrecondition)
 	}
 	e = &execution{c: c, status: status, o: o, spec: *o.Process, conn: -1, peer: -1}
 	defer func() {
@@ -128,13 +136,17 @@ func (e *execution) open(c *Container) (err error) {
 		return err
 	}
 	e.closers = append(e.closers, e.pidfd)
-	if c.cg.Unified && !c.rec.UserNS {
-		if e.cgroupDir, err = c.cg.Dir(); err != nil {
-			return err
+	cg, err := e.cgroup(c)
+	if err != nil {
+		return err
+	}
+	if cg.Unified && !c.rec.UserNS {
+		if e.cgroupDir, err = cg.Dir(); err != nil {
+			return fmt.Errorf("open the cgroup: %w", err)
 		}
 		e.closers = append(e.closers, e.cgroupDir)
 	}
-	if err := e.joins(c); err != nil {
+	if err := e.joins(c, cg); err != nil {
 		return err
 	}
 	null, err := e.proc.SetFiles(e.o.Stdin, e.o.Stdout, e.o.Stderr, e.o.ExtraFiles)

@@ -17,7 +17,7 @@ func (c *Container) Kill(sig unix.Signal, all bool) error {
 	all = all || sig == unix.SIGKILL && c.rec.SharedPID
 	status := c.status()
 	if all && c.cg != nil {
-		return c.killAll(sig, status)
+		return c.killAll(sig)
 	}
 	if status == specs.StateStopped || status == specs.StateCreating {
 		return fmt.Errorf("signal container %s: container not running: %w", c.rec.ID, errdefs.ErrFailedPrecondition)
@@ -40,16 +40,12 @@ func (c *Container) Kill(sig unix.Signal, all bool) error {
 	return nil
 }
 
-func (c *Container) killAll(sig unix.Signal, status specs.ContainerState) error {
+func (c *Container) killAll(sig unix.Signal) error {
 	if sig == unix.SIGKILL {
 		return c.cg.Kill()
 	}
-	n, err := c.cg.Signal(sig)
-	if err != nil {
+	if _, err := c.cg.Signal(sig); err != nil {
 		return fmt.Errorf("signal container %s: %w", c.rec.ID, err)
-	}
-	if n == 0 && status == specs.StateStopped {
-		return fmt.Errorf("signal container %s: container not running: %w", c.rec.ID, errdefs.ErrFailedPrecondition)
 	}
 	return nil
 }

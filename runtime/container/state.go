@@ -21,6 +21,7 @@ const (
 	stateFile    = "state.json"
 	startSocket  = "start"
 	filterFile   = "seccomp"
+	notifyDir    = "notify"
 	stateDirMode = 0o711
 )
 
@@ -79,6 +80,10 @@ func makeStateDir(root, id string) (stateDir, *os.File, error) {
 	}
 	return dir, lock, nil
 }
+
+// NotifyDir is where a container made with Options.Notify has a directory that
+// lives as long as it does.
+func NotifyDir(stateRoot, id string) string { return path.Join(stateRoot, id, notifyDir) }
 
 func (d stateDir) path(name string) string { return path.Join(string(d), name) }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 
+	"berth/runtime/cgroup"
 	"berth/runtime/initproc"
 	"berth/runtime/nsenter"
 	"berth/runtime/rootfs"
@@ -148,9 +149,9 @@ func (c *Container) enter(pidfd *os.File) (nsenter.Entered, error) {
 }
 
 // joins opens what an exec has to join by itself: cgroups, and a time namespace.
-func (e *execution) joins(c *Container) error {
+func (e *execution) joins(c *Container, cg *cgroup.Manager) error {
 	if e.cgroupDir == nil {
-		files, err := c.cg.Join()
+		files, err := cg.Join()
 		if err != nil {
 			return err
 		}

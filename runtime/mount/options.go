@@ -2,6 +2,7 @@ package mount
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
@@ -147,4 +148,19 @@ func (o Options) classicFlags() uintptr {
 		}
 	}
 	return f
+}
+
+// OptionNames lists the options that ParseOptions does not leave to the file
+// system, sorted.
+func OptionNames() []string {
+	names := []string{"defaults", "async", "loud", "nomand", "noiversion", "silent", "nolazytime", "bind", "rbind", "norbind", "idmap", "ridmap",
+		"tmpcopyup", "remount"}
+	for name := range attrOptions {
+		names = append(names, name, "r"+name)
+	}
+	for name := range propagationOptions {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
 }

@@ -84,3 +84,12 @@ var known = []specs.Arch{
 	specs.ArchPPC64LE, specs.ArchS390, specs.ArchS390X, specs.ArchPARISC, specs.ArchPARISC64, specs.ArchRISCV64,
 	specs.ArchLOONGARCH64, specs.ArchM68K, specs.ArchSH, specs.ArchSHEB,
 }
+
+// Architectures are those whose system calls a filter can name on this machine.
+func Architectures() []specs.Arch {
+	var list []specs.Arch
+	for _, a := range native {
+		list = append(list, a.name)
+	}
+	return list
+}
