@@ -5,6 +5,7 @@ package caps
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,7 +26,7 @@ var names = [...]string{
 
 // Number gives the number of a capability by its name (CAP_CHOWN).
 func Number(name string) (int, bool) {
-	short, ok := strings.CutPrefix(strings.ToUpper(name), "CAP_")
+	short, ok := strings.CutPrefix(name, "CAP_")
 	if !ok {
 		return 0, false
 	}
@@ -88,32 +89,35 @@ func Parse(c *specs.LinuxCapabilities) (s Sets, warnings []string, err error) {
 	if err != nil {
 		return s, nil, err
 	}
-	seen := map[string]bool{}
-	set := func(list []string, allowed uint64, why string) (bits uint64) {
+	var unknown, lacking []string
+	set := func(list []string) (bits uint64) {
 		for _, name := range list {
-			n, ok := Number(name)
-			reason := why
-			switch {
+			switch n, ok := Number(name); {
 			case !ok || n > Last():
-				reason = "not known"
-			case allowed&(1<<n) != 0:
+				unknown = append(unknown, name)
+			case held&(1<<n) == 0:
+				lacking = append(lacking, name)
+			default:
 				bits |= 1 << n
-				continue
-			}
-			if w := fmt.Sprintf("capability %s is %s and is left out", name, reason); !seen[w] {
-				seen[w] = true
-				warnings = append(warnings, w)
 			}
 		}
 		return bits
 	}
-	s.Bounding = set(c.Bounding, held, "not held by the runtime")
-	s.Permitted = set(c.Permitted, held, "not held by the runtime")
-	s.Effective = set(c.Effective, held, "not held by the runtime")
-	s.Inheritable = set(c.Inheritable, held, "not held by the runtime")
+	s.Bounding = set(c.Bounding)
+	s.Permitted = set(c.Permitted)
+	s.Effective = set(c.Effective)
+	s.Inheritable = set(c.Inheritable)
 	// The kernel has it so, and specs that `runc spec` wrote name ambient ones
 	// without: no reason to warn.
-	s.Ambient = set(c.Ambient, held, "not held by the runtime") & s.Permitted & s.Inheritable
+	s.Ambient = set(c.Ambient) & s.Permitted & s.Inheritable
+	warn := func(text string, names []string) {
+		if len(names) > 0 {
+			slices.Sort(names)
+			warnings = append(warnings, fmt.Sprintf("%s: %v", text, slices.Compact(names)))
+		}
+	}
+	warn("ignoring unknown or unavailable capabilities", unknown) // runc's words
+	warn("ignoring capabilities that the runtime does not hold itself", lacking)
 	return s, warnings, nil
 }
 

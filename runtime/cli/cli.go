@@ -40,7 +40,7 @@ func Main(args []string) int {
 	if err != nil {
 		a.log.error(err)
 		if a.log.out != os.Stderr {
-			fmt.Fprintln(os.Stderr, err)
+			fmt.Fprintln(os.Stderr, reason(err))
 		}
 		if code == 0 {
 			code = 1

@@ -2,10 +2,8 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 
@@ -96,15 +94,8 @@ func subCgroups(args []string) (map[string]string, error) {
 // container's own with what the flags change.
 func execProcess(c *container.Container, f values) (*specs.Process, error) {
 	if path := f.get("process"); path != "" {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
-		}
 		var p specs.Process
-		if err := json.Unmarshal(b, &p); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		return &p, nil
+		return &p, container.DecodeFile(path, &p)
 	}
 	if len(f.args) < 2 {
 		return nil, errors.New("process args cannot be empty")

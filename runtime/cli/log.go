@@ -38,7 +38,7 @@ func (l *logger) open(path, format string, debug bool) error {
 }
 
 func (l *logger) warn(message string) { l.write("warning", message) }
-func (l *logger) error(err error)     { l.write("error", err.Error()) }
+func (l *logger) error(err error)     { l.write("error", reason(err)) }
 
 func (l *logger) write(level, message string) {
 	// Errors fit in a line, whatever names they quote.

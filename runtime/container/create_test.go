@@ -37,7 +37,7 @@ func TestCreateRefuses(t *testing.T) {
 		"process.cwd":                  {invalid, func(o *Options, s *specs.Spec) { s.Process.Cwd = "tmp" }},
 		"NAME=value":                   {invalid, func(o *Options, s *specs.Spec) { s.Process.Env = []string{"novalue"} }},
 		"NUL":                          {invalid, func(o *Options, s *specs.Spec) { s.Process.Args = []string{"a\x00b"} }},
-		"ociVersion":                   {invalid, func(o *Options, s *specs.Spec) { s.Version = "" }},
+		"ociVersion":                   {invalid, func(o *Options, s *specs.Spec) { s.Version = "2.0.0" }},
 		"invalid container ID":         {invalid, func(o *Options, s *specs.Spec) { o.ID = "../x" }},
 		"a mount namespace is needed":  {invalid, func(o *Options, s *specs.Spec) { s.Linux.Namespaces = ns("pid", "uts") }},
 		"private UTS namespace":        {invalid, func(o *Options, s *specs.Spec) { s.Linux.Namespaces = ns("mount") }},

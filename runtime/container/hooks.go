@@ -212,7 +212,7 @@ func (b *build) createHooks() error {
 		return err
 	}
 	if b.ns.New(specs.PIDNamespace) {
-		if err := nsenter.EnterPID(b.c.init.pidfd); err != nil {
+		if err := nsenter.EnterPIDOf(b.c.init.pid); err != nil {
 			return err
 		}
 	}

@@ -1,11 +1,8 @@
 package container
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"os"
+	"math"
 	"path"
 	"strings"
 
@@ -16,25 +13,8 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// LoadSpec reads the config.json of a bundle.
-func LoadSpec(bundle string) (*specs.Spec, error) {
-	name := path.Join(bundle, "config.json")
-	b, err := os.ReadFile(name)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("JSON specification file %s not found: %w", name, errdefs.ErrNotFound)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the spec: %w", err)
-	}
-	var spec specs.Spec
-	if err := json.Unmarshal(b, &spec); err != nil {
-		if errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "unexpected end of JSON") {
-			return nil, fmt.Errorf("%s is cut off after %d bytes: %w", name, len(b), errdefs.ErrInvalidArgument)
-		}
-		return nil, fmt.Errorf("%s: %w: %w", name, err, errdefs.ErrInvalidArgument)
-	}
-	return &spec, nil
-}
+// maxName is the kernel's __NEW_UTS_LEN.
+const maxName = 64
 
 // validate refuses a spec that contradicts itself or asks for what is not
 // there. It fills in the parts that may be missing.
@@ -50,16 +30,18 @@ func validate(spec *specs.Spec) (nsenter.Namespaces, error) {
 		return ns, err
 	}
 	switch {
-	case !strings.HasPrefix(spec.Version, "1."):
-		return ns, invalid("ociVersion: %q is not a version 1", spec.Version)
+	case spec.Version != "" && !strings.HasPrefix(spec.Version, "1."):
+		return ns, invalid("ociVersion: %q is not a version 1 of the specification", spec.Version)
 	case !ns.Own(specs.MountNamespace):
 		return ns, invalid("linux.namespaces: a mount namespace is needed, or the host's files would be remounted")
 	case spec.Hostname != "" && !ns.Own(specs.UTSNamespace):
 		return ns, invalid("hostname: unable to set hostname without a private UTS namespace")
 	case spec.Domainname != "" && !ns.Own(specs.UTSNamespace):
 		return ns, invalid("domainname: unable to set it without a private UTS namespace")
-	case len(spec.Hostname) > 64:
-		return ns, invalid("hostname: %q has more than 64 bytes", spec.Hostname)
+	case len(spec.Hostname) > maxName:
+		return ns, invalid("hostname: %q has more than %d bytes", spec.Hostname, maxName)
+	case len(spec.Domainname) > maxName:
+		return ns, invalid("domainname: %q has more than %d bytes", spec.Domainname, maxName)
 	case len(spec.Linux.NetDevices) > 0 && !ns.Own(specs.NetworkNamespace):
 		return ns, invalid("linux.netDevices: unable to move network devices without a private NET namespace")
 	case len(spec.Linux.MaskedPaths)+len(spec.Linux.ReadonlyPaths) > 0 && !ns.New(specs.MountNamespace):
@@ -90,6 +72,9 @@ func validate(spec *specs.Spec) (nsenter.Namespaces, error) {
 	return ns, validateProcess(spec.Process)
 }
 
+// maxGroups is the kernel's NGROUPS_MAX.
+const maxGroups = 65536
+
 func validateProcess(p *specs.Process) error {
 	switch {
 	case p == nil:
@@ -100,6 +85,12 @@ func validateProcess(p *specs.Process) error {
 		return fmt.Errorf("process.cwd: must not be empty: %w", errdefs.ErrInvalidArgument)
 	case !path.IsAbs(p.Cwd):
 		return fmt.Errorf("process.cwd: must be an absolute path, not %q: %w", p.Cwd, errdefs.ErrInvalidArgument)
+	}
+	if s := p.ConsoleSize; p.Terminal && s != nil && max(s.Height, s.Width) > math.MaxUint16 {
+		return fmt.Errorf("process.consoleSize: no terminal has %d rows and %d columns: %w", s.Height, s.Width, errdefs.ErrInvalidArgument)
+	}
+	if n := len(p.User.AdditionalGids); n > maxGroups {
+		return fmt.Errorf("process.user.additionalGids: the kernel takes %d groups, not %d: %w", maxGroups, n, errdefs.ErrInvalidArgument)
 	}
 	for _, list := range [][]string{p.Args, p.Env, {p.Cwd}} {
 		for _, s := range list {

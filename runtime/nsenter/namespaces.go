@@ -124,15 +124,6 @@ func EnterProcess(pidfd *os.File) error {
 	return nil
 }
 
-// EnterPID has the children of the calling thread, a builder's, born in the pid
-// namespace of a process.
-func EnterPID(pidfd *os.File) error {
-	if err := unix.Setns(int(pidfd.Fd()), unix.CLONE_NEWPID); err != nil {
-		return fmt.Errorf("join the pid namespace of init: %w", err)
-	}
-	return nil
-}
-
 // EnterCgroup takes the calling thread into the cgroup namespace of a process.
 func EnterCgroup(pidfd *os.File) error {
 	if err := unix.Setns(int(pidfd.Fd()), unix.CLONE_NEWCGROUP); err != nil {

@@ -186,18 +186,24 @@ func EnterUserOf(pid int, pidfd *os.File) (in Entered, err error) {
 
 // EnterCgroupOf is EnterCgroup for a thread in a user namespace, which may not
 // look at the process itself.
-func EnterCgroupOf(pid int) error {
+func EnterCgroupOf(pid int) error { return enterOf(pid, "cgroup", unix.CLONE_NEWCGROUP) }
+
+// EnterPIDOf has the children of the calling thread, a builder's, born in the pid
+// namespace of a process.
+func EnterPIDOf(pid int) error { return enterOf(pid, "pid", unix.CLONE_NEWPID) }
+
+func enterOf(pid int, name string, flag int) error {
 	var f *os.File
 	err := outside(func() (err error) {
-		f, err = os.Open(nsFile(pid, "cgroup"))
+		f, err = os.Open(nsFile(pid, name))
 		return err
 	})
 	if err == nil {
 		defer f.Close()
-		err = unix.Setns(int(f.Fd()), unix.CLONE_NEWCGROUP)
+		err = unix.Setns(int(f.Fd()), flag)
 	}
 	if err != nil {
-		return fmt.Errorf("join the cgroup namespace of init: %w", err)
+		return fmt.Errorf("join the %s namespace of init: %w", name, err)
 	}
 	return nil
 }

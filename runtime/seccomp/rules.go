@@ -33,9 +33,6 @@ type entry struct {
 // different arguments must all hold; of several on one argument, as in runc, any
 // one will do.
 func parseRule(r specs.LinuxSyscall) ([]rule, error) {
-	if len(r.Names) == 0 {
-		return nil, fmt.Errorf("no names: %w", errdefs.ErrInvalidArgument)
-	}
 	action, err := verdict(r.Action, r.ErrnoRet)
 	if err != nil {
 		return nil, err

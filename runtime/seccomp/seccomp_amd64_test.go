@@ -208,14 +208,12 @@ func TestDockerProfileIsShallow(t *testing.T) {
 
 func TestBadProfiles(t *testing.T) {
 	errno, big := uint(1), uint(1<<20)
-	ok := specs.LinuxSyscall{Names: []string{"read"}, Action: specs.ActAllow}
 	for text, s := range map[string]*specs.LinuxSeccomp{
 		"defaultAction":        {DefaultAction: "SCMP_ACT_MAYBE"},
 		"takes no errno":       {DefaultAction: specs.ActAllow, DefaultErrnoRet: &errno},
 		"out of range":         {DefaultAction: specs.ActErrno, DefaultErrnoRet: &big},
 		"unknown architecture": {DefaultAction: specs.ActAllow, Architectures: []specs.Arch{"SCMP_ARCH_PDP11"}},
 		"unknown flag":         {DefaultAction: specs.ActAllow, Flags: []specs.LinuxSeccompFlag{"X"}},
-		"no names":             {DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{ok, {Action: specs.ActErrno}}},
 		"unknown operator": {DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{
 			{Names: []string{"read"}, Action: specs.ActErrno, Args: []specs.LinuxSeccompArg{{Op: "SCMP_CMP_ALMOST"}}}}},
 		"argument 6": {DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{
