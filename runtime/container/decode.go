@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 
+	"berth/runtime/plainjson"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -32,7 +33,7 @@ func DecodeFile(name string, into any) error {
 	if err != nil {
 		return fmt.Errorf("read the spec: %w", err)
 	}
-	if err := json.Unmarshal(b, into); err != nil {
+	if err := plainjson.Unmarshal(b, into); err != nil {
 		return fmt.Errorf("%s:%s: %w", name, explainJSON(b, err), errdefs.ErrInvalidArgument)
 	}
 	return nil

@@ -4,7 +4,6 @@ package container
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"berth/runtime/nsenter"
+	"berth/runtime/plainjson"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -67,7 +67,7 @@ func (c *Container) runHooks(name string, list []specs.Hook, status specs.Contai
 }
 
 func (c *Container) hookState(status specs.ContainerState, pid int) ([]byte, error) {
-	return json.Marshal(specs.State{Version: c.rec.Version, ID: c.rec.ID, Status: status, Pid: pid,
+	return plainjson.Marshal(specs.State{Version: c.rec.Version, ID: c.rec.ID, Status: status, Pid: pid,
 		Bundle: c.rec.Bundle, Annotations: c.rec.Annotations})
 }
 

@@ -1,7 +1,6 @@
 package container
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"berth/runtime/initproc"
+	"berth/runtime/plainjson"
 	"berth/runtime/resctrl"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -137,7 +137,7 @@ func (d stateDir) read() (record, error) {
 	if err != nil {
 		return r, err
 	}
-	if err := json.Unmarshal(b, &r); err != nil {
+	if err := plainjson.Unmarshal(b, &r); err != nil {
 		return r, fmt.Errorf("read the state of container %s: %w: %w", path.Base(string(d)), err, errdefs.ErrDataLoss)
 	}
 	return r, nil
@@ -145,7 +145,7 @@ func (d stateDir) read() (record, error) {
 
 // write writes state.json for the first time.
 func (d stateDir) write(r *record) error {
-	b, err := json.Marshal(r)
+	b, err := plainjson.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}
@@ -166,7 +166,7 @@ const pidRoom = "                                        \n"
 // update writes the state with init in it over the first: one write(2), which
 // takes neither the time of a new file nor can be cut in two by a kill.
 func (d stateDir) update(r *record) error {
-	b, err := json.Marshal(r)
+	b, err := plainjson.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}

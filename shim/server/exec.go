@@ -2,15 +2,14 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
+	"berth/runtime/container"
+	"berth/runtime/plainjson"
+	"berth/shim/wire"
 	"github.com/containerd/errdefs"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-
-	"berth/runtime/container"
-	"berth/shim/wire"
 )
 
 // running returns the exec id if its process has not ended. s.mu is held.
@@ -46,7 +45,7 @@ func (s *shim) exec(p *peer, m *wire.Message) (x *process, c *client, err error)
 		return nil, nil, err
 	}
 	var process specs.Process
-	if err := json.Unmarshal(req.Process, &process); err != nil {
+	if err := plainjson.Unmarshal(req.Process, &process); err != nil {
 		return nil, nil, fmt.Errorf("decode process of exec %s: %w: %w", req.ID, err, errdefs.ErrInvalidArgument)
 	}
 	process.Terminal = req.Tty
