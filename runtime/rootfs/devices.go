@@ -180,7 +180,7 @@ func (r *Rootfs) Console(p *specs.Process, proc *os.File) (master, slave *os.Fil
 	defer tree.Close()
 	target, err := r.console()
 	if err != nil {
-		return nil, nil, fmt.Errorf("/dev/console: %w", err)
+		return nil, nil, fmt.Errorf("process.terminal: %w", err)
 	}
 	defer target.Close()
 	if err = mount.Attach(tree, target); err != nil {
@@ -201,7 +201,7 @@ func (r *Rootfs) console() (*os.File, error) {
 	if err := emptyFile(dev, "console"); err != nil && err != unix.EEXIST && err != unix.EROFS {
 		return nil, err
 	}
-	return openHere(dev, "console")
+	return openHere(dev, "/dev/console")
 }
 
 // OpenPTY makes a pseudo-terminal from ptmx (O_PATH), which must be the ptmx of

@@ -170,7 +170,7 @@ func (r *Rootfs) ordinary(dest string) (*os.File, error) {
 	if err := unix.Mkdirat(int(parent.Fd()), path.Base(dest), 0o755); err != nil && err != unix.EEXIST && err != unix.EROFS {
 		return nil, err
 	}
-	target, err := openHere(parent, path.Base(dest))
+	target, err := openHere(parent, dest)
 	if errors.Is(err, unix.ELOOP) {
 		return nil, fmt.Errorf("must be an ordinary directory: %w", errdefs.ErrInvalidArgument)
 	}

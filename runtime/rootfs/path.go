@@ -101,19 +101,19 @@ func make_(root *os.File, name string, links int, create func(*os.File, string) 
 	} else if err != nil {
 		return nil, &os.PathError{Op: "make", Path: name, Err: err}
 	}
-	return openHere(parent, base)
+	return openHere(parent, name)
 }
 
-// openHere opens (O_PATH) the one name in dir, which must not be a link.
-func openHere(dir *os.File, base string) (*os.File, error) {
-	fd, err := unix.Openat(int(dir.Fd()), base, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+// openHere opens (O_PATH) the last part of name in dir, which must not be a link.
+func openHere(dir *os.File, name string) (*os.File, error) {
+	fd, err := unix.Openat(int(dir.Fd()), path.Base(name), unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: base, Err: err}
+		return nil, &os.PathError{Op: "open", Path: name, Err: err}
 	}
-	f := os.NewFile(uintptr(fd), base)
+	f := os.NewFile(uintptr(fd), name)
 	link, err := isType(f, unix.S_IFLNK)
 	if err == nil && link {
-		err = &os.PathError{Op: "open", Path: base, Err: unix.ELOOP}
+		err = &os.PathError{Op: "open", Path: name, Err: unix.ELOOP}
 	}
 	if err != nil {
 		f.Close()
