@@ -210,7 +210,7 @@ func (p *Program) Become(c *Process) {
 	p.Call("start a session", unix.SYS_SETSID)
 	p.stdio(c)
 	if c.Keyring != "" {
-		p.Call("join the session keyring "+c.Keyring, unix.SYS_KEYCTL, unix.KEYCTL_JOIN_SESSION_KEYRING, p.String(c.Keyring))
+		p.keyring(c)
 	}
 	p.limits(s)
 	p.schedule(c)
