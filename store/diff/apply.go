@@ -254,7 +254,11 @@ func (a *applier) entry(hdr *tar.Header, content io.Reader) error {
 }
 
 func entryOf(path string, t Type, hdr *tar.Header) Entry {
-	return Entry{Path: path, Type: t, Mode: uint32(hdr.Mode) & 0o7777, UID: hdr.Uid, GID: hdr.Gid, ModTime: hdr.ModTime}
+	e := Entry{Path: path, Type: t, Mode: uint32(hdr.Mode) & 0o7777, UID: hdr.Uid, GID: hdr.Gid, ModTime: hdr.ModTime}
+	if len(hdr.PAXRecords) > 0 {
+		e.Attrs = hashAttrs(headerXattrs(hdr))
+	}
+	return e
 }
 
 // timespec is the time of an entry for utimensat. An entry without one gets

@@ -6,8 +6,11 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -34,11 +37,7 @@ func (a *applier) attributes(parent int, name string, hdr *tar.Header, t Type) e
 			return fmt.Errorf("set mode: %w", err)
 		}
 	}
-	for key, value := range hdr.PAXRecords {
-		key, ok := strings.CutPrefix(key, paxXattr)
-		if !ok || !layerXattr(key) {
-			continue
-		}
+	for key, value := range headerXattrs(hdr) {
 		if err := setXattr(parent, name, key, value); err != nil {
 			return err
 		}
@@ -48,6 +47,32 @@ func (a *applier) attributes(parent int, name string, hdr *tar.Header, t Type) e
 		return fmt.Errorf("set times: %w", err)
 	}
 	return nil
+}
+
+// headerXattrs are the extended attributes that a tar gives a file.
+func headerXattrs(hdr *tar.Header) map[string]string {
+	var attrs map[string]string
+	for key, value := range hdr.PAXRecords {
+		if key, ok := strings.CutPrefix(key, paxXattr); ok && layerXattr(key) {
+			if attrs == nil {
+				attrs = make(map[string]string)
+			}
+			attrs[key] = value
+		}
+	}
+	return attrs
+}
+
+// hashAttrs is 0 for no attributes, and else tells them from others.
+func hashAttrs(attrs map[string]string) uint64 {
+	if len(attrs) == 0 {
+		return 0
+	}
+	h := fnv.New64a()
+	for _, key := range slices.Sorted(maps.Keys(attrs)) {
+		fmt.Fprintf(h, "%s\x00%d\x00%s", key, len(attrs[key]), attrs[key])
+	}
+	return max(h.Sum64(), 1)
 }
 
 // setXattr sets an extended attribute. The kernel refuses user.* on what is

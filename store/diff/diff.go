@@ -60,10 +60,14 @@ type Entry struct {
 	ModTime  time.Time
 	Device   uint64 // of a device node, as in makedev(3)
 	Opaque   bool   // a directory that hides the one below
+	Attrs    uint64 // hash of the extended attributes, 0 for none
 }
 
 // IsDir tells directories.
 func (e *Entry) IsDir() bool { return e.Type == TypeDir }
+
+// isDir is IsDir for an entry that may not be there.
+func (e *Entry) isDir() bool { return e != nil && e.IsDir() }
 
 // FileMode is the entry's type and mode in Go's terms.
 func (e *Entry) FileMode() fs.FileMode {

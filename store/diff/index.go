@@ -25,13 +25,14 @@ import (
 //	          start of a block) and the rest
 //	table     per block: its size, its first path
 //	trailer   table's offset (8 bytes), number of blocks (4), number of
-//	          entries (8), CRC-32C of table and these (4), magic (8)
+//	          entries (8), of whiteouts among them (8), bytes of files (8),
+//	          CRC-32C of table and these (4), magic (8)
 //
 // Numbers are varints, in the trailer little-endian. A reader loads the table
 // and then only the blocks it is asked for.
 const (
-	indexMagic   = "berthix1"
-	trailerSize  = 8 + 4 + 8 + 4 + 8
+	indexMagic   = "berthix2"
+	trailerSize  = 8 + 4 + 8 + 8 + 8 + 4 + 8
 	blockEntries = 128
 )
 
@@ -44,11 +45,24 @@ const (
 	flagDigest
 	flagOpaque
 	flagDevice
+	flagAttrs
 )
 
 // WriteIndex sorts the entries and makes them the index file at path, durably.
-func WriteIndex(path string, entries []Entry) (err error) {
+func WriteIndex(path string, entries []Entry) error {
 	slices.SortFunc(entries, func(a, b Entry) int { return ComparePaths(a.Path, b.Path) })
+	return writeIndexFile(path, func(w *indexWriter) error {
+		for i := range entries {
+			if err := w.add(&entries[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// writeIndexFile makes the index file at path of the entries that fill adds.
+func writeIndexFile(path string, fill func(*indexWriter) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".index-")
 	if err != nil {
 		return fmt.Errorf("write index: %w", err)
@@ -61,11 +75,7 @@ func WriteIndex(path string, entries []Entry) (err error) {
 	}()
 	// The index is made durable before its layer is committed, so a committed
 	// layer always has a whole one.
-	w := bufio.NewWriterSize(f, 64<<10)
-	err = encodeIndex(w, entries)
-	if err == nil {
-		err = w.Flush()
-	}
+	err = encodeIndex(f, fill)
 	if err == nil {
 		err = f.Sync()
 	}
@@ -75,38 +85,83 @@ func WriteIndex(path string, entries []Entry) (err error) {
 	if err != nil {
 		return err
 	}
-	err = durable.Rename(f.Name(), path)
-	return err
+	return durable.Rename(f.Name(), path)
 }
 
-// encodeIndex writes sorted entries in the form described above.
-func encodeIndex(w io.Writer, entries []Entry) error {
-	var table, block []byte
-	var offset uint64
-	blocks := uint32(0)
-	for start := 0; start < len(entries); start += blockEntries {
-		part := entries[start:min(start+blockEntries, len(entries))]
-		block = block[:0]
-		prev := ""
-		for i := range part {
-			block = appendEntry(block, prev, &part[i])
-			prev = part[i].Path
-		}
-		block = binary.LittleEndian.AppendUint32(block, crc32.Checksum(block, castagnoli))
-		if _, err := w.Write(block); err != nil {
-			return err
-		}
-		table = binary.AppendUvarint(table, uint64(len(block)))
-		table = appendString(table, part[0].Path)
-		offset += uint64(len(block))
-		blocks++
+// encodeIndex writes an index of the entries that fill adds, in their order.
+func encodeIndex(f io.Writer, fill func(*indexWriter) error) error {
+	w := &indexWriter{w: bufio.NewWriterSize(f, 64<<10)}
+	if err := fill(w); err != nil {
+		return err
 	}
-	table = binary.LittleEndian.AppendUint64(table, offset)
-	table = binary.LittleEndian.AppendUint32(table, blocks)
-	table = binary.LittleEndian.AppendUint64(table, uint64(len(entries)))
+	if err := w.finish(); err != nil {
+		return err
+	}
+	return w.w.Flush()
+}
+
+// indexWriter writes an index entry by entry. Of what it wrote it keeps the
+// table only.
+type indexWriter struct {
+	w            *bufio.Writer
+	table, block []byte
+	first, prev  string // paths of the open block
+	inBlock      int
+	offset       uint64
+	blocks       uint32
+	entries      uint64
+	whiteouts    uint64
+	size         uint64
+}
+
+// add writes an entry, which must sort after the one before.
+func (w *indexWriter) add(e *Entry) error {
+	if w.inBlock == 0 {
+		w.first, w.prev = e.Path, ""
+	}
+	w.block = appendEntry(w.block, w.prev, e)
+	w.prev = e.Path
+	w.inBlock++
+	w.entries++
+	w.size += uint64(e.Size)
+	if e.Type == TypeWhiteout {
+		w.whiteouts++
+	}
+	if w.inBlock == blockEntries {
+		return w.flushBlock()
+	}
+	return nil
+}
+
+func (w *indexWriter) flushBlock() error {
+	if w.inBlock == 0 {
+		return nil
+	}
+	w.block = binary.LittleEndian.AppendUint32(w.block, crc32.Checksum(w.block, castagnoli))
+	if _, err := w.w.Write(w.block); err != nil {
+		return err
+	}
+	w.table = binary.AppendUvarint(w.table, uint64(len(w.block)))
+	w.table = appendString(w.table, w.first)
+	w.offset += uint64(len(w.block))
+	w.blocks++
+	w.block, w.inBlock = w.block[:0], 0
+	return nil
+}
+
+// finish writes the table and the trailer.
+func (w *indexWriter) finish() error {
+	if err := w.flushBlock(); err != nil {
+		return err
+	}
+	table := w.table
+	table = binary.LittleEndian.AppendUint64(table, w.offset)
+	table = binary.LittleEndian.AppendUint32(table, w.blocks)
+	table = binary.LittleEndian.AppendUint64(table, w.entries)
+	table = binary.LittleEndian.AppendUint64(table, w.whiteouts)
+	table = binary.LittleEndian.AppendUint64(table, w.size)
 	table = binary.LittleEndian.AppendUint32(table, crc32.Checksum(table, castagnoli))
-	table = append(table, indexMagic...)
-	_, err := w.Write(table)
+	_, err := w.w.Write(append(table, indexMagic...))
 	return err
 }
 
@@ -140,6 +195,9 @@ func appendEntry(b []byte, prev string, e *Entry) []byte {
 	if e.Device != 0 {
 		flags |= flagDevice
 	}
+	if e.Attrs != 0 {
+		flags |= flagAttrs
+	}
 	b = append(b, byte(e.Type), flags)
 	b = binary.AppendUvarint(b, uint64(e.Mode))
 	b = binary.AppendUvarint(b, uint64(e.UID))
@@ -155,6 +213,9 @@ func appendEntry(b []byte, prev string, e *Entry) []byte {
 	}
 	if flags&flagDevice != 0 {
 		b = binary.AppendUvarint(b, e.Device)
+	}
+	if flags&flagAttrs != 0 {
+		b = binary.LittleEndian.AppendUint64(b, e.Attrs)
 	}
 	return b
 }
@@ -224,6 +285,11 @@ func (d *decoder) entry(prev string) (e Entry) {
 	}
 	if flags&flagDevice != 0 {
 		e.Device = d.uvarint()
+	}
+	if flags&flagAttrs != 0 {
+		if attrs := d.bytes(8); !d.bad {
+			e.Attrs = binary.LittleEndian.Uint64(attrs)
+		}
 	}
 	e.Opaque = flags&flagOpaque != 0
 	return e

@@ -2,10 +2,13 @@ package diff
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"iter"
+	"math"
 	"os"
 	"sort"
 
@@ -21,9 +24,11 @@ import (
 //		fmt.Println(e.Path, e.Size)
 //	}
 type Index struct {
-	file    *os.File
-	blocks  []indexBlock
-	entries int
+	file      *os.File
+	blocks    []indexBlock
+	entries   int
+	whiteouts int
+	size      int64
 }
 
 type indexBlock struct {
@@ -33,16 +38,29 @@ type indexBlock struct {
 }
 
 // OpenIndex opens the index file at path. A damaged one is an error of kind
-// DataLoss.
+// DataLoss; one that is missing, or that an earlier version wrote, is of kind
+// NotFound: BuildIndex makes it.
 func OpenIndex(path string) (*Index, error) {
 	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("open index: %w: %w", err, errdefs.ErrNotFound)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open index: %w", err)
 	}
+	x, err := newIndex(f)
+	if err != nil {
+		return nil, fmt.Errorf("open index %s: %w", path, err)
+	}
+	return x, nil
+}
+
+// newIndex reads the table of an index. It owns the file from now on.
+func newIndex(f *os.File) (*Index, error) {
 	x := &Index{file: f}
 	if err := x.readTable(); err != nil {
 		f.Close()
-		return nil, fmt.Errorf("open index %s: %w", path, err)
+		return nil, err
 	}
 	return x, nil
 }
@@ -52,6 +70,13 @@ func (x *Index) Close() error { return x.file.Close() }
 
 // Len is the number of entries.
 func (x *Index) Len() int { return x.entries }
+
+// Size is the number of bytes of the layer's files.
+func (x *Index) Size() int64 { return x.size }
+
+// errOldIndex tells of an index in the form of an earlier version: it is to be
+// made anew.
+var errOldIndex = fmt.Errorf("an earlier version wrote it: %w", errdefs.ErrNotFound)
 
 func damaged(what string) error {
 	return fmt.Errorf("%s: %w", what, errdefs.ErrDataLoss)
@@ -70,15 +95,21 @@ func (x *Index) readTable() error {
 		return err
 	}
 	le := binary.LittleEndian
-	offset, blocks, entries := le.Uint64(t[0:]), le.Uint32(t[8:]), le.Uint64(t[12:])
-	if string(t[24:]) != indexMagic || offset > uint64(fi.Size()-trailerSize) || entries > uint64(blocks)*blockEntries {
+	if magic := string(t[40:]); magic != indexMagic {
+		if magic == "berthix1" {
+			return errOldIndex
+		}
+		return damaged("bad trailer")
+	}
+	offset, blocks, entries, whiteouts, size := le.Uint64(t[0:]), le.Uint32(t[8:]), le.Uint64(t[12:]), le.Uint64(t[20:]), le.Uint64(t[28:])
+	if offset > uint64(fi.Size()-trailerSize) || entries > uint64(blocks)*blockEntries || whiteouts > entries || size > math.MaxInt64 {
 		return damaged("bad trailer")
 	}
 	table := make([]byte, uint64(fi.Size())-offset-12) // without CRC and magic
 	if _, err := x.file.ReadAt(table, int64(offset)); err != nil {
 		return err
 	}
-	if crc32.Checksum(table, castagnoli) != le.Uint32(t[20:]) {
+	if crc32.Checksum(table, castagnoli) != le.Uint32(t[36:]) {
 		return damaged("bad checksum of the table")
 	}
 	d := decoder{b: table}
@@ -92,7 +123,7 @@ func (x *Index) readTable() error {
 		}
 		x.blocks = append(x.blocks, b)
 	}
-	x.entries = int(entries)
+	x.entries, x.whiteouts, x.size = int(entries), int(whiteouts), int64(size)
 	return nil
 }
 
@@ -137,9 +168,11 @@ type cursor struct {
 
 // seek moves to the first entry that is not before path.
 func (c *cursor) seek(path string) {
-	i := c.x.find(path)
-	if c.entries == nil || i != c.next-1 {
-		c.next, c.entries = i, nil
+	// Mostly it is a few entries ahead.
+	if n := len(c.entries); n == 0 || ComparePaths(c.entries[0].Path, path) > 0 || ComparePaths(c.entries[n-1].Path, path) < 0 {
+		if i := c.x.find(path); c.entries == nil || i != c.next-1 {
+			c.next, c.entries = i, nil
+		}
 	}
 	for e := c.peek(); e != nil && ComparePaths(e.Path, path) < 0; e = c.peek() {
 		c.entries = c.entries[1:]
@@ -159,6 +192,9 @@ func (c *cursor) peek() *Entry {
 	}
 	return &c.entries[0]
 }
+
+// end moves behind the last entry.
+func (c *cursor) end() { c.next, c.entries = len(c.x.blocks), nil }
 
 func (c *cursor) advance() { c.entries = c.entries[1:] }
 

@@ -2,6 +2,7 @@ package diff
 
 import (
 	"iter"
+	"strings"
 )
 
 // UnionEntry is an entry of the union of some layers.
@@ -9,18 +10,45 @@ type UnionEntry struct {
 	Entry
 	Layer int  // which layer provides it, counted from the lowest; of a deleted entry, which did
 	Kind  Kind // what the topmost layer did to it
+	// Hidden is the size of the lower layers' file that the topmost layer
+	// deleted or replaced.
+	Hidden int64
+}
+
+// MergeOptions choose a part of a union tree.
+type MergeOptions struct {
+	// Dir is where to begin: at it and below. "" is the root.
+	Dir string
+	// Depth is how far below Dir to go: 1 for what is directly in it, 0 for
+	// all of it. With a depth Dir itself is left out. What is deeper is jumped
+	// over, not read.
+	Depth int
+	// After, the path of an entry, begins with the one that follows it: for
+	// who asks for a tree in pieces.
+	After string
+	// Own leaves out what the topmost layer neither has nor hides. The lower
+	// layers are then read only where they must be.
+	Own bool
 }
 
 // Merge iterates over the union tree of layers, lowest first, at and below
 // dir, in the order of ComparePaths. Each entry tells what the topmost layer
 // did to it; those it deleted are included. It reads the indexes as it goes.
 func Merge(layers []*Index, dir string) iter.Seq2[UnionEntry, error] {
-	return newMerge(layers).run(dir, true)
+	return MergePart(layers, MergeOptions{Dir: dir})
 }
 
 // MergeChildren is Merge for the entries directly in dir.
 func MergeChildren(layers []*Index, dir string) iter.Seq2[UnionEntry, error] {
-	return newMerge(layers).run(dir, false)
+	return MergePart(layers, MergeOptions{Dir: dir, Depth: 1})
+}
+
+// MergePart is Merge for a part of the tree.
+func MergePart(layers []*Index, o MergeOptions) iter.Seq2[UnionEntry, error] {
+	if o.Dir == "" {
+		o.Dir = "/"
+	}
+	return newMerge(layers).run(o)
 }
 
 // merge walks the indexes side by side. It keeps two views, with and without
@@ -30,6 +58,7 @@ type merge struct {
 	heads   []*Entry // what each layer has at the present path
 	now     view
 	before  view
+	hidden  string // the tree below a path that the topmost layer hides; "" for none
 }
 
 // view tells which layers are visible: in and below a directory, only those
@@ -101,34 +130,89 @@ func (m *merge) enter(dir string) {
 			if path, ok := m.peek(); ok && path == ancestor {
 				m.next()
 				m.now.resolve(path, m.heads)
-				m.before.resolve(path, m.heads)
+				before, _ := m.before.resolve(path, m.heads)
+				m.hide(path, before)
 			}
 		}
 	}
 	m.seek(dir)
 }
 
-func (m *merge) run(dir string, deep bool) iter.Seq2[UnionEntry, error] {
+func (m *merge) run(o MergeOptions) iter.Seq2[UnionEntry, error] {
 	return func(yield func(UnionEntry, error) bool) {
 		if len(m.cursors) == 0 {
 			return
 		}
-		m.enter(dir)
-		for path, ok := m.next(); ok && Within(path, dir); path, ok = m.next() {
+		top := len(m.cursors) - 1
+		from := o.Dir
+		if o.After != "" && Within(o.After, o.Dir) {
+			from = o.After
+		}
+		m.enter(from)
+		for {
+			if o.Own {
+				m.skipUnowned()
+			}
+			path, ok := m.next()
+			if !ok || !Within(path, o.Dir) {
+				break
+			}
 			now, at := m.now.resolve(path, m.heads)
 			before, was := m.before.resolve(path, m.heads)
-			if !deep && path == dir {
-				continue
+			m.hide(path, before)
+			if path != o.After && (o.Depth == 0 || path != o.Dir) {
+				u, ok := difference(now, at, before, was, top)
+				if ok && o.Own && at != top && u.Kind == Unchanged {
+					ok = false
+				}
+				if ok && !yield(u, nil) {
+					return
+				}
 			}
-			if u, ok := difference(now, at, before, was, len(m.cursors)-1); ok && !yield(u, nil) {
-				return
-			}
-			if !deep {
+			if o.Depth > 0 && below(path, o.Dir) >= o.Depth {
 				m.seek(afterTree(path))
 			}
 		}
 		if err := m.err(); err != nil {
 			yield(UnionEntry{}, err)
+		}
+	}
+}
+
+// below counts how many directories deep path is in dir.
+func below(path, dir string) int {
+	if path == dir {
+		return 0
+	}
+	return strings.Count(strings.TrimPrefix(path[len(dir):], "/"), "/") + 1
+}
+
+// hide notes the tree that the topmost layer hides in the lower ones, if what
+// it has at path does.
+func (m *merge) hide(path string, before *Entry) {
+	e := m.heads[len(m.heads)-1]
+	if e != nil && before.isDir() && (!e.IsDir() || e.Opaque) && (m.hidden == "" || !Within(path, m.hidden)) {
+		m.hidden = path
+	}
+}
+
+// skipUnowned moves the lower layers to where the topmost has something next.
+// Every directory has an entry, so nothing is missed by that, except inside of
+// what the topmost layer hides, where the lower ones are read on.
+func (m *merge) skipUnowned() {
+	top := m.cursors[len(m.cursors)-1]
+	to := "" // past the end
+	if e := top.peek(); e != nil {
+		to = e.Path
+	}
+	for _, c := range m.cursors[:len(m.cursors)-1] {
+		e := c.peek()
+		switch {
+		case e == nil, m.hidden != "" && Within(e.Path, m.hidden):
+		case to == "":
+			c.end()
+		case ComparePaths(e.Path, to) < 0:
+			c.seek(to)
 		}
 	}
 }
@@ -182,23 +266,23 @@ func difference(now *Entry, at int, before *Entry, was, top int) (UnionEntry, bo
 	case now == nil && before == nil:
 		return UnionEntry{}, false
 	case now == nil:
-		return UnionEntry{*before, was, Deleted}, true
+		return UnionEntry{*before, was, Deleted, before.Size}, true
 	case before == nil:
-		return UnionEntry{*now, at, Added}, true
+		return UnionEntry{*now, at, Added, 0}, true
 	case at != top:
-		return UnionEntry{*now, at, Unchanged}, true
+		return UnionEntry{*now, at, Unchanged, 0}, true
 	}
-	return UnionEntry{*now, at, compareEntries(now, before)}, true
+	return UnionEntry{*now, at, compareEntries(now, before), before.Size}, true
 }
 
 // compareEntries tells how an entry differs from the one it replaces. The
-// time of a directory says nothing, and the index knows no xattrs.
+// time of a directory says nothing.
 func compareEntries(e, old *Entry) Kind {
 	switch {
 	case e.Type != old.Type, e.Digest != old.Digest, e.Device != old.Device,
 		e.Type == TypeSymlink && e.Link != old.Link:
 		return Modified
-	case e.Mode != old.Mode, e.UID != old.UID, e.GID != old.GID, !e.IsDir() && !e.ModTime.Equal(old.ModTime):
+	case e.Mode != old.Mode, e.UID != old.UID, e.GID != old.GID, e.Attrs != old.Attrs, !e.IsDir() && !e.ModTime.Equal(old.ModTime):
 		return Metadata
 	}
 	return Unchanged
@@ -215,36 +299,29 @@ type Stats struct {
 
 // LayerStats compares the topmost of layers, lowest first, with the others.
 func LayerStats(layers []*Index) (Stats, error) {
-	m := newMerge(layers)
-	var s Stats
 	if len(layers) == 0 {
-		return s, nil
+		return Stats{}, nil
 	}
 	top := len(layers) - 1
-	for path, ok := m.next(); ok; path, ok = m.next() {
-		now, at := m.now.resolve(path, m.heads)
-		before, was := m.before.resolve(path, m.heads)
-		if e := m.heads[top]; e != nil {
-			s.Size += e.Size
-		}
-		u, ok := difference(now, at, before, was, top)
-		if !ok {
-			continue
+	s := Stats{Size: layers[top].size}
+	if top == 0 {
+		// There is nothing to compare with: the index has counted.
+		s.Added = layers[0].entries - layers[0].whiteouts
+		return s, nil
+	}
+	for u, err := range MergePart(layers, MergeOptions{Own: true}) {
+		if err != nil {
+			return Stats{}, err
 		}
 		switch u.Kind {
 		case Added:
 			s.Added++
-			continue
 		case Deleted:
 			s.Deleted++
 		case Modified, Metadata:
 			s.Modified++
-		case Unchanged:
-			if at != top {
-				continue
-			}
 		}
-		s.Wasted += before.Size
+		s.Wasted += u.Hidden
 	}
-	return s, m.err()
+	return s, nil
 }

@@ -3,6 +3,7 @@ package image
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/containerd/errdefs"
@@ -11,11 +12,28 @@ import (
 	"berth/store/diff"
 )
 
-// Index opens the index of one layer by its chain ID. Close it after use.
+// Index opens the index of one layer by its chain ID; a layer that has none, or
+// one that an earlier version wrote, gets it now. Close it after use.
 func (s *Store) Index(ctx context.Context, chainID digest.Digest) (*diff.Index, error) {
 	dirs, err := s.snapshots.Dirs(ctx, chainID.String())
 	if err != nil {
 		return nil, fmt.Errorf("index of layer %s: %w", chainID, err)
+	}
+	x, err := diff.OpenIndex(dirs.Index)
+	if !errdefs.IsNotFound(err) {
+		return x, err
+	}
+	unlock, err := s.unpacking.lock(ctx, chainID.String())
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	// Whoever had the lock before may have made it.
+	if x, err := diff.OpenIndex(dirs.Index); !errdefs.IsNotFound(err) {
+		return x, err
+	}
+	if err := diff.BuildIndex(ctx, dirs.Upper, dirs.Index); err != nil {
+		return nil, err
 	}
 	return diff.OpenIndex(dirs.Index)
 }
@@ -35,9 +53,9 @@ func (x Indexes) Close() error {
 	return err
 }
 
-// Indexes opens the indexes of the layers 0 to layer of an image.
+// Indexes opens the indexes of the layers 0 to layer of an image, none for -1.
 func (s *Store) Indexes(ctx context.Context, img Image, layer int) (Indexes, error) {
-	if layer < 0 || layer >= len(img.Layers) {
+	if layer < -1 || layer >= len(img.Layers) {
 		return nil, noLayer(img, layer)
 	}
 	var all Indexes
@@ -50,6 +68,59 @@ func (s *Store) Indexes(ctx context.Context, img Image, layer int) (Indexes, err
 		all = append(all, x)
 	}
 	return all, nil
+}
+
+// Tree opens the file system that the layers 0 to layer of an image make, an
+// empty one for -1. Close it after use.
+func (s *Store) Tree(ctx context.Context, img Image, layer int) (*diff.Tree, error) {
+	indexes, err := s.Indexes(ctx, img, layer)
+	if err != nil {
+		return nil, err
+	}
+	t := &diff.Tree{Indexes: indexes}
+	if layer < 0 {
+		return t, nil
+	}
+	dirs, err := s.snapshots.Dirs(ctx, img.Layers[layer].ChainID.String())
+	if err != nil {
+		t.Close()
+		return nil, err
+	}
+	t.Dirs = append([]string{dirs.Upper}, dirs.Lower...)
+	return t, nil
+}
+
+// LayerTree opens what one layer holds, by its chain ID, as a file system by
+// itself. Close it after use.
+func (s *Store) LayerTree(ctx context.Context, chainID digest.Digest) (*diff.Tree, error) {
+	dirs, err := s.snapshots.Dirs(ctx, chainID.String())
+	if err != nil {
+		return nil, err
+	}
+	x, err := s.Index(ctx, chainID)
+	if err != nil {
+		return nil, err
+	}
+	return &diff.Tree{Indexes: []*diff.Index{x}, Dirs: []string{dirs.Upper}}, nil
+}
+
+// LayerTar writes a layer as the tar whose digest is its diff ID, from the
+// blob it came in.
+func (s *Store) LayerTar(ctx context.Context, w io.Writer, l Layer) (err error) {
+	ra, err := s.content.ReaderAt(ctx, l.Descriptor)
+	if err != nil {
+		return fmt.Errorf("open the blob of layer %s: %w", l.DiffID, err)
+	}
+	defer ra.Close()
+	r, _, err := diff.Decompress(contextReader{ctx, io.NewSectionReader(ra, 0, ra.Size())})
+	if err != nil {
+		return fmt.Errorf("layer %s: %w", l.DiffID, err)
+	}
+	defer r.Close()
+	if _, err := io.CopyBuffer(w, r, make([]byte, 256<<10)); err != nil {
+		return fmt.Errorf("write layer %s: %w", l.DiffID, err)
+	}
+	return nil
 }
 
 func noLayer(img Image, layer int) error {
