@@ -37,6 +37,7 @@ type Config struct {
 type Engine struct {
 	Containers *Containers
 	Images     *Images
+	Trees      *Trees
 	Networks   *Networks
 	Volumes    *Volumes
 	Events     *events.Bus
@@ -94,6 +95,7 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	e.Volumes = &Volumes{e: e}
 	e.Containers = &Containers{e: e, byID: make(map[string]*ctr), names: make(map[string]string), execs: make(map[string]*execution)}
 	e.Images = NewImages(e.store, e.Events, e.Containers.imageUsers)
+	e.Trees = newTrees(e.Images, e.Containers, cfg.Root)
 	e.Networks = NewNetworks(e.network, e.Containers.nameOf)
 	if err := e.Volumes.load(); err != nil {
 		return nil, fmt.Errorf("read volumes: %w", err)

@@ -23,16 +23,11 @@ func (is *Images) Layers(ctx context.Context, ref string) ([]Layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	indexes, err := is.indexes(ctx, img, len(img.Layers))
-	if err != nil {
-		return nil, err
-	}
-	defer closeAll(indexes)
 	var layers []Layer
 	for i, s := range img.History {
 		l := Layer{Index: i, CreatedBy: s.CreatedBy, Comment: s.Comment, Created: s.Created, Empty: s.Layer < 0}
 		if !l.Empty {
-			stats, err := diff.LayerStats(indexes[:s.Layer+1])
+			stats, err := is.images.LayerStats(ctx, img, s.Layer)
 			if err != nil {
 				return nil, fmt.Errorf("counting the entries of layer %d of %s: %w", i, ref, err)
 			}
@@ -45,21 +40,55 @@ func (is *Images) Layers(ctx context.Context, ref string) ([]Layer, error) {
 	return layers, nil
 }
 
+// EntryOptions choose among the entries of a tree.
+type EntryOptions struct {
+	Union bool   // of a layer: the whole tree up to it, not only what it added, changed or deleted
+	Dir   string // at and below it; "" is the root
+	Depth int    // how far below Dir, without Dir itself; 0: all of it
+	After string // begin behind this path
+	Limit int    // at most so many; 0: all
+}
+
+// check refuses what is no path.
+func (o *EntryOptions) check() error {
+	for _, p := range []*string{&o.Dir, &o.After} {
+		if *p == "" {
+			continue
+		}
+		if !path.IsAbs(*p) {
+			return kind(errdefs.ErrInvalidArgument, "%q is not an absolute path", *p)
+		}
+		*p = path.Clean(*p)
+	}
+	if o.Depth < 0 || o.Limit < 0 {
+		return kind(errdefs.ErrInvalidArgument, "a depth and a limit must not be negative")
+	}
+	return nil
+}
+
 // LayerEntries iterates over what step n of an image's history left, ordered by path: the entries that it added,
-// changed or deleted; with union, the whole tree up to there. A step that made no layer has no entries of its own.
-func (is *Images) LayerEntries(ctx context.Context, ref string, n int, union bool) (iter.Seq2[diff.UnionEntry, error], error) {
+// changed or deleted; with Union, the whole tree up to there. A step that made no layer has no entries of its own.
+func (is *Images) LayerEntries(ctx context.Context, ref string, n int, o EntryOptions) (iter.Seq2[diff.UnionEntry, error], error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
 	img, layer, own, err := is.layer(ctx, ref, n)
 	if err != nil {
 		return nil, err
 	}
 	return func(yield func(diff.UnionEntry, error) bool) {
-		indexes, err := is.indexes(ctx, img, layer+1)
+		indexes, err := is.images.Indexes(ctx, img, layer)
 		if err != nil {
 			yield(diff.UnionEntry{}, err)
 			return
 		}
-		defer closeAll(indexes)
-		for e, err := range diff.Merge(indexes, "/") {
+		defer indexes.Close()
+		if !own && !o.Union {
+			return
+		}
+		part := diff.MergeOptions{Dir: o.Dir, Depth: o.Depth, After: o.After, Own: !o.Union}
+		left := o.Limit
+		for e, err := range diff.MergePart(indexes, part) {
 			if err == nil {
 				err = ctx.Err()
 			}
@@ -69,10 +98,10 @@ func (is *Images) LayerEntries(ctx context.Context, ref string, n int, union boo
 				}
 				e.Kind = diff.Unchanged
 			}
-			if err == nil && !union && (!own || e.Layer != layer && e.Kind == diff.Unchanged) {
-				continue
-			}
 			if !yield(e, err) || err != nil {
+				return
+			}
+			if left--; left == 0 {
 				return
 			}
 		}
@@ -96,30 +125,6 @@ func (is *Images) layer(ctx context.Context, ref string, n int) (img image.Image
 	return img, layer, steps[n].Layer >= 0, nil
 }
 
-// indexes opens the indexes of the first n layers, lowest first.
-func (is *Images) indexes(ctx context.Context, img image.Image, n int) ([]*diff.Index, error) {
-	var indexes []*diff.Index
-	for _, l := range img.Layers[:n] {
-		dirs, err := is.snapshots.Dirs(ctx, l.ChainID.String())
-		var x *diff.Index
-		if err == nil {
-			x, err = diff.OpenIndex(dirs.Index)
-		}
-		if err != nil {
-			closeAll(indexes)
-			return nil, fmt.Errorf("opening the index of layer %s: %w", short(l.DiffID.String()), err)
-		}
-		indexes = append(indexes, x)
-	}
-	return indexes, nil
-}
-
-func closeAll(indexes []*diff.Index) {
-	for _, x := range indexes {
-		x.Close() // read only: nothing can be lost
-	}
-}
-
 // File opens a regular file as one sees it at step n of an image's history; of one that step n deleted, what it was.
 // It returns the size in bytes. Links are not followed.
 func (is *Images) File(ctx context.Context, ref string, n int, name string) (io.ReadCloser, int64, error) {
@@ -128,11 +133,11 @@ func (is *Images) File(ctx context.Context, ref string, n int, name string) (io.
 		return nil, 0, err
 	}
 	name = path.Clean("/" + name)
-	indexes, err := is.indexes(ctx, img, layer+1)
+	indexes, err := is.images.Indexes(ctx, img, layer)
 	if err != nil {
 		return nil, 0, err
 	}
-	defer closeAll(indexes)
+	defer indexes.Close()
 	for e, err := range diff.Merge(indexes, name) {
 		switch {
 		case err != nil:

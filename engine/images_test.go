@@ -276,7 +276,7 @@ func TestLayerEntriesAndTheirUnion(t *testing.T) {
 	f.load(9, nil, "app:1")
 	entries := func(n int, union bool) string {
 		t.Helper()
-		seq, err := f.LayerEntries(t.Context(), "app:1", n, union)
+		seq, err := f.LayerEntries(t.Context(), "app:1", n, EntryOptions{Union: union})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -308,7 +308,7 @@ func TestLayerEntriesAndTheirUnion(t *testing.T) {
 			t.Errorf("layer %d, union %v: got %q, want %q", c.n, c.union, got, c.want)
 		}
 	}
-	if _, err := f.LayerEntries(t.Context(), "app:1", 5, false); !errdefs.IsNotFound(err) {
+	if _, err := f.LayerEntries(t.Context(), "app:1", 5, EntryOptions{}); !errdefs.IsNotFound(err) {
 		t.Errorf("there is no layer 5: %v", err)
 	}
 }

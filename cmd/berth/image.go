@@ -20,7 +20,8 @@ func newImage(a *app) *cobra.Command {
 	list.Use, list.Aliases = "ls [flags] [REPOSITORY[:TAG]]", []string{"list"}
 	remove := newRemoveImage(a)
 	remove.Use, remove.Aliases = "rm [flags] IMAGE...", []string{"remove"}
-	c.AddCommand(list, remove, newKindInspect(a, "an", "image"), newImageLayers(a), newImageStarter(a), newTag(a), newLoad(a), newSave(a), newImport(a), newHistory(a))
+	c.AddCommand(list, remove, newKindInspect(a, "an", "image"), newImageLayers(a), newImageFiles(a), newImageCat(a),
+		newImageExtract(a), newImageDiff(a), newImageAnalyze(a), newImagePrune(a), newImageStarter(a), newTag(a), newLoad(a), newSave(a), newImport(a), newHistory(a))
 	return c
 }
 

@@ -131,16 +131,7 @@ func (a *app) prune(ctx context.Context, cl *connect.Client, o pruneOptions) err
 	if err != nil {
 		return err
 	}
-	var lines []string
-	for _, d := range imgs.Report.ImagesDeleted {
-		if d.Untagged != "" {
-			lines = append(lines, "untagged: "+d.Untagged)
-		}
-		if d.Deleted != "" {
-			lines = append(lines, "deleted: "+d.Deleted)
-		}
-	}
-	a.list("Deleted Images:", lines)
+	a.list("Deleted Images:", removedLines(imgs.Report.ImagesDeleted))
 	total += imgs.Report.SpaceReclaimed
 	fmt.Fprintln(a.out, "Total reclaimed space: "+output.Size(int64(total)))
 	return nil

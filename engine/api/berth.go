@@ -16,8 +16,10 @@ import (
 // layerReader shows what is inside images.
 type layerReader interface {
 	Layers(ctx context.Context, ref string) ([]engine.Layer, error)
-	LayerEntries(ctx context.Context, ref string, layer int, union bool) (iter.Seq2[diff.UnionEntry, error], error)
+	LayerEntries(ctx context.Context, ref string, layer int, o engine.EntryOptions) (iter.Seq2[diff.UnionEntry, error], error)
 	File(ctx context.Context, ref string, layer int, path string) (io.ReadCloser, int64, error)
+	LayerTar(ctx context.Context, ref string, layer int, w io.Writer) error
+	Waste(ctx context.Context, ref string) (diff.Waste, error)
 }
 
 // liveReader shows what is inside containers.
@@ -30,12 +32,16 @@ type liveReader interface {
 type berthHandlers struct {
 	layers layerReader
 	live   liveReader
+	trees  treeReader
 }
 
 func (b *berthHandlers) routes(rt *router) {
 	rt.on("GET /berth/images/{ref}/layers", marked(b.listLayers))
 	rt.on("GET /berth/images/{ref}/layers/{n}/entries", marked(b.entries))
 	rt.on("GET /berth/images/{ref}/layers/{n}/file", marked(b.layerFile))
+	rt.on("GET /berth/images/{ref}/layers/{n}/archive", marked(b.layerTar))
+	rt.on("GET /berth/images/{ref}/waste", marked(b.waste))
+	b.treeRoutes(rt)
 	rt.on("GET /berth/containers/{id}/changes", marked(b.changes))
 	rt.on("GET /berth/containers/{id}/file", marked(b.containerFile))
 	rt.on("GET /berth/", marked(func(http.ResponseWriter, *http.Request) error { return pageNotFound }))
@@ -61,25 +67,56 @@ func (b *berthHandlers) entries(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	entries, err := b.layers.LayerEntries(r.Context(), r.PathValue("ref"), n, flag(r.URL.Query(), "union"))
+	o, err := entryOptions(r)
 	if err != nil {
 		return err
 	}
+	entries, err := b.layers.LayerEntries(r.Context(), r.PathValue("ref"), n, o)
+	if err != nil {
+		return err
+	}
+	return sendEntries(w, entries)
+}
+
+// entryOptions reads ?union=&dir=&depth=&after=&limit=.
+func entryOptions(r *http.Request) (engine.EntryOptions, error) {
+	query := r.URL.Query()
+	o := engine.EntryOptions{Union: flag(query, "union"), Dir: query.Get("dir"), After: query.Get("after")}
+	var err error
+	if o.Depth, err = number(query, "depth", 0); err != nil {
+		return o, err
+	}
+	o.Limit, err = number(query, "limit", 0)
+	return o, err
+}
+
+// sendEntries sends entries, a line of JSON each.
+func sendEntries(w http.ResponseWriter, entries iter.Seq2[diff.UnionEntry, error]) error {
+	return sendLines(w, entries, func(e diff.UnionEntry) any { return entryOf(&e.Entry, e.Kind) })
+}
+
+// sendLines sends what a sequence yields, a line of JSON each. An error before the first is the answer's status.
+func sendLines[T any](w http.ResponseWriter, lines iter.Seq2[T, error], of func(T) any) error {
 	w.Header().Set("Content-Type", "application/jsonl")
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	for e, err := range entries {
+	for line, err := range lines {
 		if err != nil {
 			return err
 		}
-		if err := enc.Encode(berthapi.Entry{
-			Path: e.Path, Kind: kindOf[e.Kind], Type: berthapi.TypeOf(e.FileMode()), Mode: e.Mode,
-			UID: e.UID, GID: e.GID, Size: e.Size, Link: e.Link, Digest: e.Digest.String(), ModTime: e.ModTime,
-		}); err != nil {
+		if err := enc.Encode(of(line)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// entryOf is an entry in the API's terms.
+func entryOf(e *diff.Entry, kind diff.Kind) berthapi.Entry {
+	return berthapi.Entry{
+		Path: e.Path, Kind: kindOf[kind], Type: berthapi.TypeOf(e.FileMode()), Mode: e.Mode,
+		UID: e.UID, GID: e.GID, Size: e.Size, Link: e.Link, Digest: e.Digest.String(), ModTime: e.ModTime,
+	}
 }
 
 // layerFile answers GET /berth/images/{ref}/layers/{n}/file?path=.

@@ -27,6 +27,7 @@ import (
 
 // others are the nouns that the tests of routes and streams do not need, each as small as its interface allows.
 type others struct {
+	part    engine.EntryOptions
 	pruned  filter.Args
 	started engine.ExecStartOptions
 	broken  error // what entries end in
@@ -92,13 +93,14 @@ func (o *others) Layers(_ context.Context, ref string) ([]engine.Layer, error) {
 	return []engine.Layer{{Index: 0, CreatedBy: ref, Added: 3}}, nil
 }
 
-func (o *others) LayerEntries(_ context.Context, _ string, n int, union bool) (iter.Seq2[diff.UnionEntry, error], error) {
+func (o *others) LayerEntries(_ context.Context, _ string, n int, opts engine.EntryOptions) (iter.Seq2[diff.UnionEntry, error], error) {
+	o.part = opts
 	if n > 0 {
 		return nil, &kinded{"there is no such layer", errdefs.ErrNotFound}
 	}
 	return func(yield func(diff.UnionEntry, error) bool) {
 		e := diff.UnionEntry{Entry: diff.Entry{Path: "/a<b", Type: diff.TypeSymlink, Mode: 0o4755, Link: "c"}, Kind: diff.Metadata}
-		if union {
+		if opts.Union {
 			e.Kind = diff.Unchanged
 		}
 		if yield(e, nil) && o.broken != nil {
@@ -116,6 +118,18 @@ type files struct{ *others }
 
 func (f files) File(_ context.Context, ref string, layer int, path string) (io.ReadCloser, int64, error) {
 	return io.NopCloser(strings.NewReader(ref + path + "+more")), int64(len(ref + path)), nil
+}
+
+func (f files) LayerTar(_ context.Context, ref string, layer int, w io.Writer) error {
+	if layer > 0 {
+		return &kinded{"there is no such layer", errdefs.ErrNotFound}
+	}
+	_, err := io.WriteString(w, "tar of "+ref)
+	return err
+}
+
+func (f files) Waste(context.Context, string) (diff.Waste, error) {
+	return diff.Waste{Efficiency: 0.5, Wasted: 7, Files: []diff.WastedFile{{Path: "/a", Count: 2, Size: 7}}}, nil
 }
 
 type liveFiles struct{ *others }
@@ -141,7 +155,7 @@ func serveAll(t *testing.T) (*fixture, *others) {
 	o := &others{}
 	return serveParts(t, func(p *parts) {
 		p.volumes, p.networks, p.system, p.execs = volumeHandlers{o}, networkHandlers{nets{}}, systemHandlers{o}, execHandlers{o}
-		p.berth = berthHandlers{files{o}, liveFiles{o}}
+		p.berth = berthHandlers{files{o}, liveFiles{o}, nil}
 	}), o
 }
 
@@ -301,6 +315,18 @@ func TestBerthRoutes(t *testing.T) {
 	if err != nil || len(changes.Changes) != 3 || changes.Size != 5 || changes.Changes[1].Kind != berthapi.ChangeMetadata {
 		t.Errorf("%+v, %v", changes, err)
 	}
+	for range c.EntriesOf(ctx, "a/b:1", 0, true, berthapi.Part{Dir: "/x y", Depth: 1, After: "/x y/a", Limit: 3}) {
+		break
+	}
+	if want := (engine.EntryOptions{Union: true, Dir: "/x y", Depth: 1, After: "/x y/a", Limit: 3}); o.part != want {
+		t.Errorf("asked for %+v", o.part)
+	}
+	f.expect("GET", "/berth/images/x/layers/0/entries?depth=x", "", 400, `message: invalid value for depth: "x" is not a number`)
+	if w, err := c.Waste(ctx, "x"); err != nil || w.Efficiency != 0.5 || w.Wasted != 7 || len(w.Files) != 1 || w.Files[0] != (berthapi.WastedFile{Path: "/a", Count: 2, Size: 7}) {
+		t.Errorf("%+v, %v", w, err)
+	}
+	f.expect("GET", "/berth/images/x%2Fy/layers/0/archive", "", 200, "tar of x/y")
+	f.expect("GET", "/berth/images/x/layers/1/archive", "", 404, "message: there is no such layer")
 	f.expect("GET", "/berth/images/x/layers/-1/entries", "", 400, `message: "-1" is not the number of a layer`)
 	f.expect("GET", "/berth/nothing", "", 404, "message: page not found")
 }

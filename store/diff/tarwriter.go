@@ -70,6 +70,49 @@ func WriteTarFrom(ctx context.Context, w io.Writer, dir *os.File, opts TarOption
 	return nil
 }
 
+// WriteTarPath writes one file or directory of the tree below root, with all
+// that is in it, under its own name; of "/", what is in the root. Links on the
+// way to it lead nowhere but below root, and it is not followed itself.
+func WriteTarPath(ctx context.Context, w io.Writer, root *os.File, path string, opts TarOptions) error {
+	dir, name := split(path)
+	if name == "" {
+		return WriteTarFrom(ctx, w, root, opts)
+	}
+	fd, err := unix.Openat2(int(root.Fd()), at(dir), &unix.OpenHow{
+		Flags: unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
+	})
+	if err != nil {
+		return fmt.Errorf("archive %s: %w", path, pathError(err))
+	}
+	defer unix.Close(fd)
+	t := &tarWalk{ctx: ctx, w: tar.NewWriter(w), opts: opts, links: make(map[inode]string)}
+	if err = unix.Fstat(fd, &t.root); err == nil {
+		err = t.entry("", fd, name)
+	}
+	if err == nil {
+		err = t.w.Close()
+	}
+	if errors.Is(err, errVanished) {
+		err = errdefs.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("archive %s: %w", path, err)
+	}
+	return nil
+}
+
+// pathError gives the kernel's errors about a path that somebody asked for
+// their kind.
+func pathError(err error) error {
+	switch {
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
+		return fmt.Errorf("%w: %w", err, errdefs.ErrNotFound)
+	case errors.Is(err, unix.ELOOP), errors.Is(err, unix.EXDEV):
+		return fmt.Errorf("%w: %w", err, errdefs.ErrInvalidArgument)
+	}
+	return err
+}
+
 type inode struct{ dev, ino uint64 }
 
 // tarWalk writes one archive.

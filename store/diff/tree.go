@@ -3,9 +3,11 @@ package diff
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"os"
+	"strings"
 
 	"github.com/containerd/errdefs"
 )
@@ -220,4 +222,53 @@ func sameStreams(ctx context.Context, f, g io.Reader) (bool, error) {
 			return ferr == gerr, nil
 		}
 	}
+}
+
+// Lookup returns the entry of a path of the tree, or an error of kind NotFound.
+func (t *Tree) Lookup(path string) (Entry, error) {
+	for e, err := range t.entries(MergeOptions{Dir: path}) {
+		if err != nil {
+			return Entry{}, err
+		}
+		if e.Path == path {
+			return e, nil
+		}
+		break
+	}
+	return Entry{}, fmt.Errorf("no file %s: %w", path, errdefs.ErrNotFound)
+}
+
+// Follow returns the path that a path leads to when the symbolic links on its
+// way are followed, as a process in the tree would: none leads out of it.
+func (t *Tree) Follow(path string) (string, error) {
+	rest := strings.Split(path, "/")
+	at := "/"
+	for links := 0; len(rest) > 0; {
+		name := rest[0]
+		rest = rest[1:]
+		switch name {
+		case "", ".":
+			continue
+		case "..":
+			at, _ = split(at)
+			continue
+		}
+		next := join(at, name)
+		e, err := t.Lookup(next)
+		if err != nil {
+			return "", err
+		}
+		if e.Type != TypeSymlink {
+			at = next
+			continue
+		}
+		if links++; links > maxLinks {
+			return "", refuse("%s leads through too many symbolic links", path)
+		}
+		if strings.HasPrefix(e.Link, "/") {
+			at = "/"
+		}
+		rest = append(strings.Split(e.Link, "/"), rest...)
+	}
+	return at, nil
 }

@@ -7,8 +7,28 @@
 //	GET /berth/images/{ref}/layers               []Layer
 //	GET /berth/images/{ref}/layers/{n}/entries   JSON lines of Entry; ?union=1: the whole tree up to layer n
 //	GET /berth/images/{ref}/layers/{n}/file      the bytes of ?path=, as layer n holds them
+//	GET /berth/images/{ref}/layers/{n}/archive   the layer as the tar that its DiffID is the digest of
+//	GET /berth/images/{ref}/waste                Waste
 //	GET /berth/containers/{id}/changes           Changes
 //	GET /berth/containers/{id}/file              the bytes of ?path=, as the container sees them now
+//	GET /berth/trees/{tree}/entries              JSON lines of Entry
+//	GET /berth/trees/{tree}/file                 the bytes of ?path=, links followed
+//	GET /berth/trees/{tree}/archive              ?path= and what is in it as a tar, named from its last element
+//	GET /berth/diff                              ?from= and ?to= trees; JSON lines of Difference;
+//	                                             ?dir= limits it, ?ignore-times=1 leaves other times out
+//	GET /berth/diff/file                         a unified diff of ?path= between the trees ?from= and ?to=
+//
+// Entries of large trees are read in pieces: ?dir= begins at a directory, ?depth=1 takes only what is directly in it
+// (2: and one level more), ?limit= ends after so many, ?after= goes on behind a path. Each piece costs what it holds,
+// not what the image does:
+//
+//	GET /berth/images/debian/layers/0/entries?dir=/usr/bin&depth=1&limit=100
+//	GET /berth/images/debian/layers/0/entries?dir=/usr/bin&depth=1&limit=100&after=/usr/bin/clear
+//
+// A tree is the file system of an image ("debian", its ID), of an image up to one of its layers ("debian@layer2",
+// counted as Layer.Index; "debian@sha256:…" with a digest of the layer), of one layer by itself ("sha256:…"), of a
+// container with what it changed ("web"), or of its writable layer by itself ("web@live"). An image goes before a
+// container of the same name; "image:web" and "container:web" choose.
 //
 // A reference or an ID is one path segment, escaped as [net/url.PathEscape] does ("/" becomes "%2F"). Every reply
 // carries [Header]; an engine that does not send it is not berth's, which the client reports as [ErrUnsupported].
@@ -98,6 +118,36 @@ type Entry struct {
 	// Digest is the digest of a regular file's content ("sha256:…").
 	Digest  string    `json:"Digest,omitempty"`
 	ModTime time.Time `json:"ModTime,omitzero"`
+}
+
+// Difference is a path at which two trees differ: Added, Deleted, Modified (type, content, target of a link) or
+// Metadata. Old is nil for what was added, New for what was deleted. Of directories that came or went, all that is in
+// them is listed too.
+type Difference struct {
+	Path string `json:"Path"`
+	Kind Kind   `json:"Kind"`
+	Old  *Entry `json:"Old,omitempty"`
+	New  *Entry `json:"New,omitempty"`
+}
+
+// Waste is what an image carries and nobody can see, by the rules of dive (github.com/wagoodman/dive): a file, an empty
+// directory or a deletion that occurs in several layers wastes the sum of all its occurrences (of a deletion, the size
+// of the directory that it deletes), and the efficiency is the sum of the smallest occurrence of each path divided by
+// that of all.
+type Waste struct {
+	Efficiency  float64      `json:"Efficiency"`  // 1 is best
+	Size        int64        `json:"Size"`        // bytes of files in all layers
+	UserSize    int64        `json:"UserSize"`    // the same without the lowest layer
+	Wasted      int64        `json:"Wasted"`      // bytes
+	UserPercent float64      `json:"UserPercent"` // Wasted / UserSize: 0.1 is ten percent
+	Files       []WastedFile `json:"Files"`       // that waste something, most first
+}
+
+// WastedFile is a path that occurs in several layers. Size is the sum of its occurrences in bytes.
+type WastedFile struct {
+	Path  string `json:"Path"`
+	Count int    `json:"Count"`
+	Size  int64  `json:"Size"`
 }
 
 // FileMode is the entry's type and permissions in Go's notation, whose String is what "ls -l" shows.

@@ -41,30 +41,64 @@ func (c *Client) Layers(ctx context.Context, ref string) ([]Layer, error) {
 	return layers, c.json(ctx, imagePath(ref)+"/layers", nil, &layers)
 }
 
+// Part is a piece of a tree; the zero value is all of it.
+type Part struct {
+	Dir   string // at and below this directory
+	Depth int    // 1: only what is directly in Dir, 2: and one level more; 0: everything
+	After string // what follows this path
+	Limit int    // at most so many entries; 0: all
+}
+
+// query adds the piece to a request.
+func (p Part) query(query url.Values) url.Values {
+	for name, text := range map[string]string{"dir": p.Dir, "after": p.After} {
+		if text != "" {
+			query.Set(name, text)
+		}
+	}
+	for name, n := range map[string]int{"depth": p.Depth, "limit": p.Limit} {
+		if n > 0 {
+			query.Set(name, strconv.Itoa(n))
+		}
+	}
+	return query
+}
+
 // Entries yields what layer n of the image ref holds, ordered by path; with union, the whole tree that a container
 // on layer n would see, each entry with what layer n did to it. The iteration ends after the first error.
 func (c *Client) Entries(ctx context.Context, ref string, n int, union bool) iter.Seq2[Entry, error] {
+	return c.EntriesOf(ctx, ref, n, union, Part{})
+}
+
+// EntriesOf is Entries for a piece of the tree.
+func (c *Client) EntriesOf(ctx context.Context, ref string, n int, union bool, part Part) iter.Seq2[Entry, error] {
 	query := url.Values{}
 	if union {
 		query.Set("union", "1")
 	}
-	return func(yield func(Entry, error) bool) {
-		body, err := c.get(ctx, layerPath(ref, n)+"/entries", query)
+	return lines[Entry](ctx, c, layerPath(ref, n)+"/entries", part.query(query))
+}
+
+// lines reads an answer that is a line of JSON each.
+func lines[T any](ctx context.Context, c *Client, path string, query url.Values) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		body, err := c.get(ctx, path, query)
 		if err != nil {
-			yield(Entry{}, err)
+			yield(none, err)
 			return
 		}
 		defer body.Close()
 		for dec := json.NewDecoder(body); ; {
-			var e Entry
-			switch err := dec.Decode(&e); {
+			var line T
+			switch err := dec.Decode(&line); {
 			case errors.Is(err, io.EOF):
 				return
 			case err != nil:
-				yield(Entry{}, fmt.Errorf("reading the entries of layer %d of %s: %w", n, ref, err))
+				yield(none, fmt.Errorf("reading the engine's answer to %s: %w", path, err))
 				return
 			}
-			if !yield(e, nil) {
+			if !yield(line, nil) {
 				return
 			}
 		}
@@ -74,6 +108,60 @@ func (c *Client) Entries(ctx context.Context, ref string, n int, union bool) ite
 // LayerFile opens the regular file path as layer n of the image ref holds it.
 func (c *Client) LayerFile(ctx context.Context, ref string, n int, path string) (io.ReadCloser, error) {
 	return c.get(ctx, layerPath(ref, n)+"/file", url.Values{"path": {path}})
+}
+
+// LayerTar opens layer n of the image ref as the tar that its DiffID is the digest of.
+func (c *Client) LayerTar(ctx context.Context, ref string, n int) (io.ReadCloser, error) {
+	return c.get(ctx, layerPath(ref, n)+"/archive", nil)
+}
+
+// Waste returns what the image ref carries and nobody can see.
+func (c *Client) Waste(ctx context.Context, ref string) (Waste, error) {
+	var w Waste
+	return w, c.json(ctx, imagePath(ref)+"/waste", nil, &w)
+}
+
+// TreeEntries yields a piece of a tree, ordered by path, each entry with what the topmost layer of the tree did to it;
+// with union, without what that deleted.
+func (c *Client) TreeEntries(ctx context.Context, tree string, union bool, part Part) iter.Seq2[Entry, error] {
+	query := url.Values{}
+	if union {
+		query.Set("union", "1")
+	}
+	return lines[Entry](ctx, c, treePath(tree)+"/entries", part.query(query))
+}
+
+// TreeFile opens a regular file of a tree; links are followed.
+func (c *Client) TreeFile(ctx context.Context, tree, path string) (io.ReadCloser, error) {
+	return c.get(ctx, treePath(tree)+"/file", url.Values{"path": {path}})
+}
+
+// TreeArchive opens a file or directory of a tree, with all that is in it, as a tar.
+func (c *Client) TreeArchive(ctx context.Context, tree, path string) (io.ReadCloser, error) {
+	return c.get(ctx, treePath(tree)+"/archive", url.Values{"path": {path}})
+}
+
+// DiffOptions tune Diff.
+type DiffOptions struct {
+	Dir         string // at and below this directory only
+	IgnoreTimes bool   // another time alone is no difference
+}
+
+// Diff yields the paths at which two trees differ, ordered by path. The iteration ends after the first error.
+func (c *Client) Diff(ctx context.Context, from, to string, o DiffOptions) iter.Seq2[Difference, error] {
+	query := url.Values{"from": {from}, "to": {to}}
+	if o.Dir != "" {
+		query.Set("dir", o.Dir)
+	}
+	if o.IgnoreTimes {
+		query.Set("ignore-times", "1")
+	}
+	return lines[Difference](ctx, c, "/berth/diff", query)
+}
+
+// FileDiff opens the unified diff of a file between two trees; it is empty if there is no difference.
+func (c *Client) FileDiff(ctx context.Context, from, to, path string) (io.ReadCloser, error) {
+	return c.get(ctx, "/berth/diff/file", url.Values{"from": {from}, "to": {to}, "path": {path}})
 }
 
 // Changes returns what the container id changed against its image.
@@ -89,6 +177,7 @@ func (c *Client) ContainerFile(ctx context.Context, id, path string) (io.ReadClo
 
 func imagePath(ref string) string        { return "/berth/images/" + url.PathEscape(ref) }
 func layerPath(ref string, n int) string { return imagePath(ref) + "/layers/" + strconv.Itoa(n) }
+func treePath(tree string) string        { return "/berth/trees/" + url.PathEscape(tree) }
 func containerPath(id string) string     { return "/berth/containers/" + url.PathEscape(id) }
 func (c *Client) json(ctx context.Context, path string, query url.Values, into any) error {
 	body, err := c.get(ctx, path, query)
