@@ -84,6 +84,14 @@ const (
 	syscallStop = unix.SIGTRAP | 0x80
 )
 
+// ptrace is ptrace(2) for requests without an address.
+func ptrace(request, tid, data int) error {
+	if _, _, errno := unix.RawSyscall6(unix.SYS_PTRACE, uintptr(request), uintptr(tid), 0, uintptr(data), 0, 0); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
 type tracer struct {
 	g       Generation
 	at      int
@@ -113,10 +121,17 @@ func (t *tracer) run(cmd *exec.Cmd) error {
 	if _, err := unix.Wait4(t.command, &status, unix.WALL, nil); err != nil || !status.Stopped() {
 		return fmt.Errorf("wait for the command's first stop: %v, %w", status, err)
 	}
-	if err := unix.PtraceSetOptions(t.command, options); err != nil {
+	// Seized instead of as it began: what it makes then is not stopped by a signal,
+	// and so never stays stopped when we end before we have seen it.
+	if err := ptrace(unix.PTRACE_DETACH, t.command, int(unix.SIGSTOP)); err != nil {
 		return fmt.Errorf("trace the command: %w", err)
 	}
-	t.resume(t.command, 0)
+	if err := ptrace(unix.PTRACE_SEIZE, t.command, options); err != nil {
+		return fmt.Errorf("trace the command: %w", err)
+	}
+	if err := unix.Kill(t.command, unix.SIGCONT); err != nil {
+		return fmt.Errorf("trace the command: %w", err)
+	}
 	for {
 		tid, err := unix.Wait4(-1, &status, unix.WALL|unix.WNOTHREAD, nil)
 		if err == unix.EINTR {
@@ -151,7 +166,7 @@ func (t *tracer) stopped(tid int, status unix.WaitStatus) {
 	case sig == unix.SIGTRAP:
 		t.event(tid, th, status.TrapCause())
 		t.resume(tid, 0)
-	case sig == unix.SIGSTOP: // how a traced thread begins
+	case sig == unix.SIGSTOP, sig == unix.SIGCONT: // ours, when it begins
 		t.resume(tid, 0)
 	default:
 		t.resume(tid, sig)
