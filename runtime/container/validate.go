@@ -22,7 +22,12 @@ func validate(spec *specs.Spec) (nsenter.Namespaces, error) {
 	invalid := func(format string, args ...any) error {
 		return fmt.Errorf(format+": %w", append(args, errdefs.ErrInvalidArgument)...)
 	}
-	if spec.Linux == nil {
+	switch {
+	case spec.Process == nil:
+		return nsenter.Namespaces{}, invalid("process: the spec has none")
+	case spec.Root == nil || spec.Root.Path == "":
+		return nsenter.Namespaces{}, invalid("root.path: the spec has none")
+	case spec.Linux == nil:
 		spec.Linux = &specs.Linux{}
 	}
 	ns, err := nsenter.Parse(spec.Linux.Namespaces)

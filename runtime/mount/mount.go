@@ -220,11 +220,10 @@ func explain(fd int, err error) error {
 			lines = append(lines, line[2:])
 		}
 	}
-	err = kind(err)
-	if len(lines) == 0 {
-		return err
+	if len(lines) > 0 {
+		err = fmt.Errorf("%w (%s)", err, strings.Join(lines, "; "))
 	}
-	return fmt.Errorf("%w (%s)", err, strings.Join(lines, "; "))
+	return kind(err)
 }
 
 // kind gives an errno the errdefs kind that callers branch on.

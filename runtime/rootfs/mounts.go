@@ -151,11 +151,27 @@ func (r *Rootfs) target(dest string, tree *os.File, m specs.Mount, o mount.Optio
 	if err != nil {
 		return nil, err
 	}
-	if err := checkProc(dest, target, tree, m, o); err != nil {
+	if err = sameKind(dir, target); err == nil {
+		err = checkProc(dest, target, tree, m, o)
+	}
+	if err != nil {
 		target.Close()
 		return nil, err
 	}
 	return target, nil
+}
+
+// sameKind says what the kernel's refusal of a directory on a file, or the other way
+// round, would only call an invalid argument.
+func sameKind(dir bool, target *os.File) error {
+	at, err := isType(target, unix.S_IFDIR)
+	switch {
+	case err != nil || at == dir:
+		return err
+	case dir:
+		return fmt.Errorf("a directory cannot be mounted on a file: %w", errdefs.ErrInvalidArgument)
+	}
+	return fmt.Errorf("a file cannot be mounted on a directory: %w", errdefs.ErrInvalidArgument)
 }
 
 // ordinary makes the place of a proc or a sysfs, which must be a directory at
