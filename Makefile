@@ -7,13 +7,13 @@ export CGO_ENABLED ?= 0
 
 GO          ?= go
 VERSION     ?= $(shell git describe --tags --match 'v*' --dirty 2>/dev/null || echo "0.0.0-dev+$$(git rev-parse --short HEAD 2>/dev/null || echo unknown)")
-LDFLAGS     := -s -w -X berth/engine.version=$(patsubst v%,%,$(VERSION))
+LDFLAGS     := -s -w -X berth/engine.version=$(patsubst v%,%,$(VERSION)) -X berth/runtime/cli.version=$(patsubst v%,%,$(VERSION))
 FUZZTIME    ?= 30s
 # Integration tests start containers; more packages at a time than processors only slows them down.
 TESTP       ?= $(shell nproc)
 TESTFLAGS   ?=
 
-.PHONY: help run build test test-race bench fuzz test-vm lint picture clean install
+.PHONY: help run build test test-race bench peers fuzz test-vm lint picture clean install
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ lint: ## gofmt, go vet, staticcheck
 
 bench: build ## measure berth beside dockerd, runc, crun and podman
 	@testdata/scripts/bench bin/berth
+
+peers: build ## have dockerd, containerd and podman run containers on berth's runtime
+	@testdata/scripts/peers bin/berth
 
 fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@FUZZTIME=$(FUZZTIME) testdata/scripts/fuzz
