@@ -104,21 +104,22 @@ func invalidValue(flag string, err error) error {
 	return nil
 }
 
-// bytesOf reads a size as runc does: a number with k, m, g, t or p, in powers of
-// 1024, with or without "b" or "ib" after it; or -1, for no limit.
+// bytesOf reads a size as runc does: a number, perhaps with k, m, g, t or p, in
+// powers of 1024, and "b" or "ib" after it; or -1, for no limit.
 func bytesOf(s string) (int64, error) {
 	if s == "-1" {
 		return -1, nil
 	}
-	number, factor := strings.ToLower(s), 1.0
-	if n := strings.TrimSuffix(strings.TrimSuffix(number, "b"), "i"); n != "" {
-		number = n
+	digits := strings.TrimRight(s, "kmgtpibKMGTPIB ")
+	unit := strings.ToLower(strings.TrimPrefix(s[len(digits):], " "))
+	factor := 1.0
+	if len(unit) > 0 {
+		if i := strings.IndexByte("kmgtp", unit[0]); i >= 0 {
+			factor, unit = float64(uint64(1)<<(10*(i+1))), unit[1:]
+		}
 	}
-	if i := strings.IndexByte("kmgtp", number[max(len(number)-1, 0):][0]); i >= 0 {
-		number, factor = number[:len(number)-1], float64(uint64(1)<<(10*(i+1)))
-	}
-	n, err := strconv.ParseFloat(strings.TrimSuffix(number, " "), 64)
-	if err != nil || n < 0 || n*factor >= 1<<63 {
+	n, err := strconv.ParseFloat(digits, 64)
+	if err != nil || strings.Trim(digits, "0123456789.") != "" || n*factor >= 1<<63 || unit != "" && unit != "b" && unit != "ib" && unit != "i" {
 		return 0, fmt.Errorf("invalid size: '%s'", s)
 	}
 	return int64(n * factor), nil

@@ -132,7 +132,7 @@ func newBuild(o Options) (b *build, err error) {
 		}
 	}
 	b.c = &Container{cg: cg, warn: o.Warn, rec: record{
-		Version: specs.Version, ID: o.ID, Bundle: o.Bundle, Rootfs: root, Created: time.Now().UTC(), Owner: os.Geteuid(),
+		Version: b.spec.Version, ID: o.ID, Bundle: o.Bundle, Rootfs: root, Created: time.Now().UTC(), Owner: os.Geteuid(),
 		Annotations: b.spec.Annotations, Cgroups: cg.Paths, SharedPID: !b.ns.New(specs.PIDNamespace),
 		Command: b.spec.Process.Args[0], Keyring: b.proc.Keyring, FilterFlags: b.proc.Seccomp.Flags,
 		ListenerPath: b.proc.Seccomp.ListenerPath, ListenerMetadata: b.proc.Seccomp.ListenerMetadata,

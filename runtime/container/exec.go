@@ -95,7 +95,7 @@ func (c *Container) newExec(o ExecOptions) (e *execution, err error) {
 	case s == Paused:
 		return nil, fmt.Errorf("cannot exec in a paused container (use --ignore-paused to override): %w", errdefs.ErrFailedPrecondition)
 	default:
-		return nil, fmt.Errorf("cannot exec in a container that is not running: %s is %s: %w", c.rec.ID, s, errdefs.ErrFailedPrecondition)
+		return nil, fmt.Errorf("cannot exec in a %s container: %w", s, errdefs.ErrFailedPrecondition)
 	}
 	e = &execution{c: c, status: status, o: o, spec: *o.Process, conn: -1, peer: -1}
 	defer func() {
