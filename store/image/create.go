@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/containerd/containerd/v2/core/content"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/identity"
@@ -147,15 +148,13 @@ func (s *Store) Append(ctx context.Context, layer io.Reader, n NewImage) (_ Imag
 		}
 		names = []string{n.Name}
 	}
-	blob, err := s.spool(ctx, layer, "", nil)
+	blob, g, err := s.spoolLayer(ctx, layer)
 	if err != nil {
 		return Image{}, err
 	}
 	layers, diffID := slices.Clone(parent.Layers), digest.Digest("")
 	if !n.dropEmpty || blob.Digest != emptyLayer {
-		// The blob is unpacked from the store, not on the way in: so it is whole
-		// and on disk before anything is made of it.
-		if diffID, err = s.unpackNew(ctx, parent, blob); err != nil {
+		if diffID, err = s.unpackNew(ctx, parent, blob, g); err != nil {
 			return Image{}, err
 		}
 		layers = append(layers, blob)
@@ -220,20 +219,44 @@ func (n *NewImage) describe(config *dockerspec.DockerOCIImage, diffID digest.Dig
 	})
 }
 
-// unpackNew unpacks a layer whose diff ID nobody knows yet on top of a parent.
-func (s *Store) unpackNew(ctx context.Context, parent record, blob ocispec.Descriptor) (digest.Digest, error) {
+// spoolLayer writes a layer into the content store, and unpacks it as it
+// comes. There is no staging if the stream does not look like a layer at once.
+func (s *Store) spoolLayer(ctx context.Context, layer io.Reader) (blob ocispec.Descriptor, g *staging, err error) {
+	var serr error
+	blob, err = s.spool(ctx, layer, "", func(w content.Writer) {
+		var r io.ReadCloser
+		if r, serr = s.content.Follow(w); serr == nil {
+			g, serr = s.stage(ctx, r, unpackUnknown, nil)
+		}
+	})
+	if err = errors.Join(err, serr); err != nil && g != nil {
+		err = g.drop(ctx, err)
+	}
+	return blob, g, err
+}
+
+// unpackUnknown is for a layer that has no diff ID to be held to: it must at
+// least end as a tar does.
+var unpackUnknown = diff.ApplyOptions{Complete: true}
+
+// unpackNew ends the unpacking of a layer whose diff ID nobody knows yet on top
+// of a parent; it begins it if g is nil.
+func (s *Store) unpackNew(ctx context.Context, parent record, blob ocispec.Descriptor, g *staging) (digest.Digest, error) {
 	below, err := s.unpackAll(ctx, &parent)
+	if err != nil && g != nil {
+		err = g.drop(ctx, err)
+	}
 	if err != nil {
 		return "", err
 	}
-	ra, err := s.content.ReaderAt(ctx, blob)
-	if err != nil {
-		return "", fmt.Errorf("open the layer's blob: %w", err)
-	}
-	// A layer that has no diff ID to be held to must at least end as a tar does.
-	g, err := s.stage(ctx, blobReader(ra), diff.ApplyOptions{Complete: true}, nil)
-	if err != nil {
-		return "", err
+	if g == nil {
+		ra, err := s.content.ReaderAt(ctx, blob)
+		if err != nil {
+			return "", fmt.Errorf("open the layer's blob: %w", err)
+		}
+		if g, err = s.stage(ctx, blobReader(ra), unpackUnknown, nil); err != nil {
+			return "", err
+		}
 	}
 	g.on(func(ctx context.Context) ([]string, error) { return s.dirsOf(ctx, digest.Digest(below)) })
 	res, err := g.result(ctx)
