@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 
 	"berth/runtime/container"
 	"golang.org/x/sys/unix"
@@ -19,16 +18,19 @@ type foreground struct {
 	socket  *os.File // our end of the connection that brings the master
 	master  *os.File
 	restore *unix.Termios
-	printed chan struct{} // closed when all output is printed
-	signals chan os.Signal
+	printed chan struct{}               // closed when all output is printed
+	next    func() (unix.Signal, error) // gives the signals that come
 }
 
 // foreground prepares for a process with the flags of run and exec. The socket
 // is the one to give to the container, nil without a terminal.
 func (a *app) foreground(terminal bool, f values) (*foreground, *os.File, error) {
-	fg := &foreground{a: a, detach: f.has("detach"), signals: make(chan os.Signal, 128)}
+	fg := &foreground{a: a, detach: f.has("detach")}
 	if !fg.detach {
-		go signal.Notify(fg.signals, forwarded...) // while the container is made
+		var err error
+		if fg.next, err = catch(); err != nil {
+			return nil, nil, err
+		}
 	}
 	path := f.get("console-socket")
 	switch {
@@ -65,7 +67,11 @@ func (fg *foreground) attach(p *container.Process) error {
 		}
 	}
 	go func() {
-		for s := range fg.signals {
+		for {
+			s, err := fg.next()
+			if err != nil {
+				return
+			}
 			fg.forward(p, s)
 		}
 	}()
@@ -73,17 +79,16 @@ func (fg *foreground) attach(p *container.Process) error {
 }
 
 // forwarded are the signals to pass on: those that are sent to programs, and
-// SIGRTMIN+3, which stops systemd. Not all that exist, since the Go runtime needs
-// two changes of thread for each.
-var forwarded = []os.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM,
+// SIGRTMIN+3, which stops systemd.
+var forwarded = []unix.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM,
 	unix.SIGCONT, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGWINCH, unix.Signal(34 + 3)}
 
-func (fg *foreground) forward(p *container.Process, s os.Signal) {
+func (fg *foreground) forward(p *container.Process, s unix.Signal) {
 	if s == unix.SIGWINCH {
 		fg.resize()
 		return
 	}
-	_ = p.Signal(s.(unix.Signal)) // it may have ended
+	_ = p.Signal(s) // it may have ended
 }
 
 // connect receives the master and connects it to our own standard streams.

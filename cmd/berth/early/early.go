@@ -28,8 +28,10 @@ func init() {
 	case ahead.Shim:
 		os.Exit(server.Main())
 	case ahead.Runtime:
-		os.Exit(cli.Main(os.Args))
+		go func() { os.Exit(cli.Main(os.Args)) }()
+		select {}
 	case ahead.RuntimeCommand:
-		os.Exit(cli.Main(os.Args[1:]))
+		go func() { os.Exit(cli.Main(os.Args[1:])) }()
+		select {}
 	}
 }
