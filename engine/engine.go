@@ -12,6 +12,7 @@ import (
 
 	"berth/engine/events"
 	"berth/engine/network"
+	"berth/engine/registry"
 	"berth/shim"
 	"berth/store"
 	"berth/store/meta"
@@ -31,6 +32,8 @@ type Config struct {
 	Log   *slog.Logger
 	// Executable is the berth binary that shims are started from; "" is the running one.
 	Executable string
+	// Registry says how registries are reached.
+	Registry registry.Config
 }
 
 // Engine is one container engine. It is safe for concurrent use.
@@ -96,6 +99,11 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	e.Containers = &Containers{e: e, byID: make(map[string]*ctr), names: make(map[string]string), execs: make(map[string]*execution)}
 	e.Images = NewImages(e.store, e.Events, e.Containers.imageUsers)
 	e.Trees = newTrees(e.Images, e.Containers, cfg.Root)
+	remote, err := registry.NewRemote(cfg.Registry)
+	if err != nil {
+		return nil, fmt.Errorf("open engine: %w", err)
+	}
+	e.Images.registry = registry.New(remote, e.store)
 	e.Networks = NewNetworks(e.network, e.Containers.nameOf)
 	if err := e.Volumes.load(); err != nil {
 		return nil, fmt.Errorf("read volumes: %w", err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"berth/engine/events"
+	"berth/engine/registry"
 	"berth/store"
 	"berth/store/image"
 	"berth/store/snapshot"
@@ -31,6 +32,7 @@ type Images struct {
 	images    *image.Store
 	snapshots snapshot.Snapshotter
 	events    *events.Bus
+	registry  *registry.Registry
 	// containers lists who uses images.
 	containers func() []ImageUser
 }
@@ -251,12 +253,17 @@ func orEmpty(list []string) []string {
 
 // emit publishes what happened to an image, with its labels.
 func (is *Images) emit(action apievents.Action, img image.Image, name string) {
+	is.events.Publish(apievents.ImageEventType, action, img.ID.String(), imageAttributes(img, name))
+}
+
+// imageAttributes are those of an event of an image: its labels and its name.
+func imageAttributes(img image.Image, name string) map[string]string {
 	attrs := maps.Clone(img.Config.Config.Labels)
 	if attrs == nil {
 		attrs = map[string]string{}
 	}
 	attrs["name"] = name
-	is.events.Publish(apievents.ImageEventType, action, img.ID.String(), attrs)
+	return attrs
 }
 
 // usage tells what the layers of all images take, each layer counted once.

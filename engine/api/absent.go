@@ -52,12 +52,7 @@ func absentRoutes(rt *router) {
 	rt.on("POST /session", noBuild)
 	rt.on("POST /grpc", noBuild)
 
-	noRegistry := missing("this engine does not talk to registries yet; exchange images with 'save' and 'load'")
-	rt.on("POST /auth", noRegistry)
-	rt.on("GET /images/search", noRegistry)
-	rt.onNamed("POST /images/", "/push", noRegistry)
 	rt.onNamed("GET /images/", "/attestations", missing("this engine does not keep attestations of images"))
-	rt.onNamed("GET /distribution/", "/json", noRegistry)
 }
 
 // noSwarm is what a dockerd outside a swarm answers to everything of a swarm.

@@ -12,6 +12,7 @@ type parts struct {
 	containers containerHandlers
 	execs      execHandlers
 	images     imageHandlers
+	registries registryHandlers
 	volumes    volumeHandlers
 	networks   networkHandlers
 	commit     commitHandlers
@@ -25,7 +26,8 @@ func New(e *engine.Engine, log *slog.Logger) http.Handler {
 	return newHandler(parts{
 		containers: containerHandlers{e.Containers, e.Containers, e.Containers},
 		execs:      execHandlers{e.Containers},
-		images:     imageHandlers{e.Images, e.Images},
+		images:     imageHandlers{read: e.Images, write: e.Images},
+		registries: registryHandlers{e.Images},
 		volumes:    volumeHandlers{e.Volumes},
 		networks:   networkHandlers{e.Networks},
 		commit:     commitHandlers{e.Containers},
@@ -39,7 +41,9 @@ func newHandler(p parts, log *slog.Logger) http.Handler {
 	rt := newRouter()
 	p.containers.routes(rt)
 	p.execs.routes(rt)
+	p.images.pull = p.registries.pull
 	p.images.routes(rt)
+	p.registries.routes(rt)
 	p.volumes.routes(rt)
 	p.networks.routes(rt)
 	p.commit.routes(rt)

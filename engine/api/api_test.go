@@ -207,6 +207,7 @@ type fixture struct {
 	server     *Server
 	socket     string
 	http       *http.Client
+	header     map[string]string // of all requests that follow
 }
 
 func serve(t *testing.T) *fixture { return serveParts(t, func(*parts) {}) }
@@ -218,7 +219,7 @@ func serveParts(t *testing.T, more func(*parts)) *fixture {
 	quietly := slog.New(slog.DiscardHandler)
 	p := parts{
 		containers: containerHandlers{f.containers, f.containers, f.containers},
-		images:     imageHandlers{f.images, f.images},
+		images:     imageHandlers{read: f.images, write: f.images},
 		commit:     commitHandlers{f.containers},
 		events:     eventHandlers{f.bus},
 	}
@@ -266,6 +267,9 @@ func (f *fixture) send(method, path, body string) *http.Response {
 	}
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	for key, value := range f.header {
+		req.Header.Set(key, value)
 	}
 	resp, err := f.http.Do(req)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"berth/engine"
 	"berth/engine/filter"
 
+	"github.com/containerd/platforms"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -170,21 +171,16 @@ func platformOf(text string) (*ocispec.Platform, error) {
 	if text == "" {
 		return nil, nil
 	}
-	var p ocispec.Platform
 	if strings.HasPrefix(text, "{") {
+		var p ocispec.Platform
 		if err := json.Unmarshal([]byte(text), &p); err != nil {
 			return nil, invalid("invalid platform %q: %w", text, err)
 		}
 		return &p, nil
 	}
-	parts := strings.Split(text, "/")
-	if len(parts) > 3 {
-		return nil, invalid("invalid platform %q: want os/architecture/variant", text)
-	}
-	for i, into := range []*string{&p.OS, &p.Architecture, &p.Variant} {
-		if i < len(parts) {
-			*into = parts[i]
-		}
+	p, err := platforms.Parse(text)
+	if err != nil {
+		return nil, invalid("%w", err) // it brings a kind of its own
 	}
 	return &p, nil
 }

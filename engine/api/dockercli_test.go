@@ -60,10 +60,10 @@ $ run --rm $N busybox nosuchcommand
 $ run --rm $N busybox /etc
 [126]
 ~docker: Error response from daemon: .*exec: "/etc": .*
-$ run --rm $N nosuch:image true
+$ run --rm $N 127.0.0.1:1/nosuch:image true
 [125]
-Unable to find image 'nosuch:image' locally
-~docker: Error response from daemon: cannot pull docker.io/library/nosuch:image: .*'load'.*
+Unable to find image '127.0.0.1:1/nosuch:image' locally
+~docker: Error response from daemon: .*http://127.0.0.1:1/v2/.*connection refused.*
 $ run --rm $N --name bad/name busybox true
 [125]
 docker: Error response from daemon: Invalid container name (bad/name), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed

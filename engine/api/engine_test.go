@@ -47,6 +47,10 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	r := &rig{t: t, dir: dir, socket: filepath.Join(dir, "s")}
+	// Without credentials in its file the docker CLI asks the desktop's keyring.
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"auths":{"none.invalid":{}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	e, err := engine.Open(t.Context(), engine.Config{Root: filepath.Join(dir, "root"), State: filepath.Join(dir, "state"), Log: log})
 	if err != nil {

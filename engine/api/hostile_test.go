@@ -119,7 +119,7 @@ func FuzzRequest(f *testing.F) {
 		c := &containers{exit: exit, entries: []entry{line("stdout", body)}, samples: 2}
 		i := &images{}
 		h := newHandler(parts{
-			containers: containerHandlers{c, c, c}, images: imageHandlers{i, i}, events: eventHandlers{events.NewBus()},
+			containers: containerHandlers{c, c, c}, images: imageHandlers{read: i, write: i}, events: eventHandlers{events.NewBus()},
 		}, slog.New(slog.NewTextHandler(alarm{t}, &slog.HandlerOptions{Level: slog.LevelError})))
 		req, err := http.NewRequest(method, "http://berth"+target, strings.NewReader(body))
 		if err != nil || strings.Contains(req.URL.Path, "/events") || strings.Contains(req.URL.Path, "/attach") {

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 
@@ -35,6 +34,7 @@ type imageWriter interface {
 type imageHandlers struct {
 	read  imageReader
 	write imageWriter
+	pull  handler // POST /images/create?fromImage=
 }
 
 func (i *imageHandlers) routes(rt *router) {
@@ -164,15 +164,11 @@ func (i *imageHandlers) load(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// create makes an image of a root file system in the body; pulling one is what the other half of this route does.
+// create makes an image of a root file system in the body, or pulls one with ?fromImage=.
 func (i *imageHandlers) create(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
-	if name := query.Get("fromImage"); name != "" {
-		if tag := query.Get("tag"); tag != "" {
-			name += ":" + tag
-		}
-		return &statusError{http.StatusNotImplemented, fmt.Sprintf("cannot pull %s: this engine does not pull from registries yet; "+
-			"bring the image in with 'load' (an archive of 'docker save') or 'import' (a root file system)", name)}
+	if query.Get("fromImage") != "" {
+		return i.pull(w, r)
 	}
 	if src := query.Get("fromSrc"); src != "-" {
 		return invalid("cannot import %q: only the body of the request can be imported (fromSrc=-); download the file first", src)

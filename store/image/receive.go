@@ -242,6 +242,14 @@ func (s *Store) fly(ctx context.Context, r *record, in Incoming) (again bool, _ 
 	return false, nil
 }
 
+// HasLayer tells whether a layer is here, unpacked and as this blob; while a
+// lease is held it stays.
+func (s *Store) HasLayer(ctx context.Context, chainID, blob digest.Digest) bool {
+	s.gc.HoldSnapshot(chainID.String())
+	s.gc.HoldBlob(blob)
+	return s.has(ctx, chainID, blob)
+}
+
 // reporter passes on what is reported of layer i.
 func (in *Incoming) reporter(i int) func(Progress) {
 	return func(p Progress) {

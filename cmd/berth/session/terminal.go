@@ -149,3 +149,15 @@ func local(s syscall.Signal) bool {
 	}
 	return false
 }
+
+// Hide keeps what is typed from being shown, until show is called.
+func Hide(in *os.File) (show func(), err error) {
+	state, err := term.SaveState(in.Fd())
+	if err != nil {
+		return nil, fmt.Errorf("the terminal does not tell its state: %w", err)
+	}
+	if err := term.DisableEcho(in.Fd(), state); err != nil {
+		return nil, fmt.Errorf("the terminal cannot hide what is typed: %w", err)
+	}
+	return func() { _ = term.RestoreTerminal(in.Fd(), state) }, nil
+}
