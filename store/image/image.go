@@ -91,7 +91,9 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	if _, err := s.Collect(ctx); err != nil {
 		return nil, err
 	}
-	return s, nil
+	// Of layers that were about to be committed there are records only.
+	err = s.layers.ForEach(func(name string, _ layerRecord) error { return s.forgetLayer(ctx, name) })
+	return s, err
 }
 
 // record is what is stored of an image.

@@ -139,10 +139,14 @@ func (o *Overlay) Forget(_ context.Context, key string, also func(*meta.Tx) erro
 			delete(o.kids, r.Parent)
 		}
 	}
+	o.leaving[r.Dir] = true
 	return func() error {
 		if err := os.RemoveAll(o.dir(r)); err != nil {
 			return fmt.Errorf("remove files of snapshot %q: %w", key, err)
 		}
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		delete(o.leaving, r.Dir)
 		return nil
 	}, nil
 }

@@ -55,6 +55,10 @@ type Snapshotter interface {
 	// with files, if not now then later; the next Open does it otherwise. also
 	// runs in the transaction that removes the record.
 	Forget(ctx context.Context, key string, also func(*meta.Tx) error) (files func() error, err error)
+	// Replace gives a committed snapshot the files of an active one, which ends.
+	Replace(ctx context.Context, name, key string) error
+	// Strays lists directories that no record is of, and may remove them.
+	Strays(remove bool) ([]string, error)
 }
 
 // Dirs are the places of a snapshot on disk.
@@ -74,6 +78,9 @@ type Overlay struct {
 	mu   sync.RWMutex
 	all  map[string]*record // by key or name; records are replaced, never changed
 	kids map[string]int     // number of children by name
+	// leaving are directories without a record whose files are still to be
+	// removed, or may still be mounted.
+	leaving map[string]bool
 }
 
 var _ Snapshotter = (*Overlay)(nil)
@@ -100,7 +107,7 @@ type Options struct {
 // Open opens or creates the snapshots under directory root, with their
 // records in db, and removes what a crash left behind.
 func Open(root string, db *meta.DB, opts Options) (*Overlay, error) {
-	o := &Overlay{root: root, db: db, hold: opts.Hold, all: make(map[string]*record), kids: make(map[string]int)}
+	o := &Overlay{root: root, db: db, hold: opts.Hold, all: make(map[string]*record), kids: make(map[string]int), leaving: make(map[string]bool)}
 	if o.hold == nil {
 		o.hold = func(string) {}
 	}
