@@ -188,7 +188,7 @@ func (m *Manager) Limit() error {
 func (m *Manager) Join() (map[string]*os.File, error) {
 	files := map[string]*os.File{}
 	if m.Unified {
-		f, err := os.OpenFile(path.Join(m.Paths[""], "cgroup.procs"), os.O_WRONLY|unix.O_CLOEXEC, 0)
+		f, err := openFile(path.Join(m.Paths[""], "cgroup.procs"))
 		if err != nil {
 			return nil, fmt.Errorf("open the cgroup: %w", err)
 		}
@@ -201,7 +201,7 @@ func (m *Manager) Join() (map[string]*os.File, error) {
 			continue
 		}
 		byDir[dir] = true
-		f, err := os.OpenFile(path.Join(dir, "tasks"), os.O_WRONLY|unix.O_CLOEXEC, 0)
+		f, err := openFile(path.Join(dir, "tasks"))
 		if err != nil {
 			for _, f := range files {
 				f.Close()

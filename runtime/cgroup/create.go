@@ -65,7 +65,7 @@ func inherit(dir, file string) (string, error) {
 	if value, err = inherit(path.Dir(dir), file); err != nil {
 		return "", err
 	}
-	return value, os.WriteFile(path.Join(dir, file), []byte(value), 0)
+	return value, writeFile(path.Join(dir, file), value)
 }
 
 // below tells whether dir is below a hierarchy's root.
@@ -86,7 +86,7 @@ func createUnified(dir string) error {
 		for _, c := range strings.Fields(string(b)) {
 			// One that cannot be handed down (a parent with processes) is missed
 			// only by a limit that needs it, which then names its file.
-			_ = os.WriteFile(path.Join(at, "cgroup.subtree_control"), []byte("+"+c), 0)
+			_ = writeFile(path.Join(at, "cgroup.subtree_control"), "+"+c)
 		}
 		at = path.Join(at, part)
 		if err := os.Mkdir(at, 0o755); err != nil && !errors.Is(err, os.ErrExist) {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 )
 
 // rule allows or denies access to devices. Negative numbers mean all.
@@ -97,7 +96,7 @@ func (r rule) String() string {
 func writeDeviceRules(dir string, rules []rule) error {
 	files := map[bool]*os.File{}
 	for allow, name := range map[bool]string{true: "devices.allow", false: "devices.deny"} {
-		f, err := os.OpenFile(path.Join(dir, name), os.O_WRONLY|unix.O_CLOEXEC, 0)
+		f, err := openFile(path.Join(dir, name))
 		if err != nil {
 			return fmt.Errorf("linux.resources.devices: %w", err)
 		}

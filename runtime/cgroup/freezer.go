@@ -28,7 +28,7 @@ func (m *Manager) Freeze(frozen bool) error {
 		return errors.New("freeze the container: the freezer cgroup is not mounted")
 	}
 	for deadline := time.Now().Add(freezeWait); ; {
-		if err := os.WriteFile(file, []byte(value), 0); err != nil {
+		if err := writeFile(file, value); err != nil {
 			return fmt.Errorf("write %s to the freezer: %w", value, err)
 		}
 		if m.Frozen() == frozen {

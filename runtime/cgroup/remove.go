@@ -18,7 +18,7 @@ const removeWait = 5 * time.Second
 // included.
 func (m *Manager) Kill() error {
 	if m.Unified {
-		err := os.WriteFile(path.Join(m.Paths[""], "cgroup.kill"), []byte("1"), 0)
+		err := writeFile(path.Join(m.Paths[""], "cgroup.kill"), "1")
 		if err == nil || errors.Is(err, os.ErrNotExist) && !exists(m.Paths[""]) {
 			return nil
 		}

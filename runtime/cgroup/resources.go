@@ -140,17 +140,6 @@ func (m *Manager) checkUsage(r *specs.LinuxMemory) error {
 	return nil
 }
 
-// writeFile writes to a file that must exist already.
-func writeFile(name, value string) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	_, err = f.WriteString(value)
-	return err
-}
-
 // list collects settings.
 type list []setting
 

@@ -162,13 +162,28 @@ func preserved(n int) ([]*os.File, error) {
 func (a *app) announce(f values, c *container.Container, p *container.Process) error {
 	err := sendPidfd(f.get("pidfd-socket"), p)
 	if name := f.get("pid-file"); err == nil && name != "" {
-		tmp := path.Join(path.Dir(name), "."+path.Base(name))
-		if err = os.WriteFile(tmp, []byte(strconv.Itoa(p.PID())), 0o666); err == nil {
-			err = os.Rename(tmp, name)
-		}
+		err = writePID(name, p.PID())
 	}
 	if err != nil && c != nil {
 		return errors.Join(err, c.Delete(true))
+	}
+	return err
+}
+
+// writePID makes the pid file appear whole. What is there under the name that it has
+// meanwhile, a link in a directory of others perhaps, is not written through.
+func writePID(name string, pid int) error {
+	tmp := path.Join(path.Dir(name), "."+path.Base(name))
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(strconv.Itoa(pid))
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(tmp, name)
 	}
 	return err
 }

@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"berth/runtime/cgroup"
 	"berth/runtime/initproc"
 	"berth/runtime/rootfs"
 	"berth/runtime/seccomp"
+	"github.com/containerd/errdefs"
 )
 
 // FuzzSpec gives everything that reads a config.json before something is made
@@ -55,5 +57,44 @@ func FuzzSpec(f *testing.F) {
 		c.Paths, c.Env = []string{spec.Process.Args[0]}, spec.Process.Env
 		p.Enter(&c)
 		p.Become(&c)
+	})
+}
+
+// FuzzState gives Load whatever state.json there is. What it loads names nothing of
+// the host's for Delete to kill or remove.
+func FuzzState(f *testing.F) {
+	record := func(pid int, dir string) []byte {
+		b, err := json.Marshal(record{Version: "1.2.0", ID: "x", PID: pid, Cgroups: map[string]string{"memory": dir}})
+		if err != nil {
+			f.Fatal(err)
+		}
+		return b
+	}
+	f.Add(record(1, "/sys/fs/cgroup/memory/x"))
+	f.Add(record(-1, "/sys/fs/cgroup/memory"))
+	f.Add([]byte(`{"id":"x","pid":0,"cgroups":{"":"/sys/fs/cgroup/x"},"hooks":{"poststop":[{}]},"process":{}} `))
+	root := f.TempDir()
+	if err := os.Mkdir(filepath.Join(root, "x"), 0o700); err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, state []byte) {
+		if err := os.WriteFile(filepath.Join(root, "x", stateFile), state, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := Load(root, "x")
+		if err != nil {
+			if !errdefs.IsDataLoss(err) {
+				t.Errorf("error %v", err)
+			}
+			return
+		}
+		for _, dir := range c.rec.Cgroups {
+			if !strings.HasPrefix(dir, "/sys/fs/cgroup/") || strings.Contains(dir, "..") {
+				t.Errorf("a cgroup at %q", dir)
+			}
+		}
+		_, _ = c.State()
+		_, _ = c.Pids()
+		_, _ = c.OOMKills()
 	})
 }

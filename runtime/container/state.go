@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"berth/runtime/cgroup"
 	"berth/runtime/initproc"
 	"berth/runtime/plainjson"
 	"berth/runtime/resctrl"
@@ -137,10 +138,25 @@ func (d stateDir) read() (record, error) {
 	if err != nil {
 		return r, err
 	}
-	if err := plainjson.Unmarshal(b, &r); err != nil {
+	if err = plainjson.Unmarshal(b, &r); err == nil {
+		err = r.check(path.Base(string(d)))
+	}
+	if err != nil {
 		return r, fmt.Errorf("read the state of container %s: %w: %w", path.Base(string(d)), err, errdefs.ErrDataLoss)
 	}
 	return r, nil
+}
+
+// check refuses a record that this package did not write: Delete kills and removes
+// what it names.
+func (r *record) check(id string) error {
+	if r.ID != id {
+		return fmt.Errorf("it is that of %q", r.ID)
+	}
+	if r.PID < 0 {
+		return fmt.Errorf("init is process %d", r.PID)
+	}
+	return cgroup.CheckPaths(r.Cgroups)
 }
 
 // write writes state.json for the first time.
