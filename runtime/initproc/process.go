@@ -3,6 +3,7 @@ package initproc
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"sort"
 
 	"berth/runtime/caps"
@@ -300,11 +301,12 @@ func (p *Program) identity(c *Process) {
 	// Only the old user may be able to enter it; the new one tries again below.
 	p.Try("", unix.SYS_CHDIR, p.String(s.Cwd))
 	if !c.NoGroups {
-		var groups []byte
-		for _, g := range s.User.AdditionalGids {
-			groups = binary.NativeEndian.AppendUint32(groups, g)
+		var list []byte
+		groups := slices.Compact(slices.Sorted(slices.Values(s.User.AdditionalGids)))
+		for _, g := range groups {
+			list = binary.NativeEndian.AppendUint32(list, g)
 		}
-		p.Call("process.user.additionalGids: set the additional groups", unix.SYS_SETGROUPS, len(s.User.AdditionalGids), p.Bytes(groups))
+		p.Call("process.user.additionalGids: set the additional groups", unix.SYS_SETGROUPS, len(groups), p.Bytes(list))
 	}
 	gid, uid := int(s.User.GID), int(s.User.UID)
 	p.Call(fmt.Sprintf("become group %d", gid), unix.SYS_SETRESGID, gid, gid, gid)

@@ -154,6 +154,12 @@ func newTree(fstype, source string, opts Options, lowerPlus bool) (*os.File, err
 			return nil, err
 		}
 	}
+	if opts.Set&unix.MOUNT_ATTR_RDONLY != 0 {
+		// As with mount(2), the superblock is read-only, too: a device may be.
+		if err := unix.FsconfigSetFlag(fd, "ro"); err != nil {
+			return nil, fmt.Errorf("mount %s: option ro: %w", fstype, explain(fd, err))
+		}
+	}
 	if err := unix.FsconfigCreate(fd); err != nil {
 		return nil, fmt.Errorf("mount %s from %q: %w", fstype, source, explain(fd, err))
 	}

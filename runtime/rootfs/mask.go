@@ -18,6 +18,17 @@ func (r *Rootfs) Protect() error {
 			return fmt.Errorf("linux.readonlyPaths: %s: %w", name, err)
 		}
 	}
+	if len(r.cfg.Spec.Linux.MaskedPaths) == 0 {
+		return nil
+	}
+	// The container's own null device tells it nothing of the host. What only bears
+	// the name is not taken.
+	if null, err := open(r.root, "/dev/null"); err == nil {
+		if isNull(null) {
+			r.null, null = null, r.null
+		}
+		null.Close()
+	}
 	for _, name := range r.cfg.Spec.Linux.MaskedPaths {
 		if err := r.protect(name, r.mask); err != nil {
 			return fmt.Errorf("linux.maskedPaths: %s: %w", name, err)

@@ -79,13 +79,20 @@ func (r *Rootfs) mount(m specs.Mount, o mount.Options, tree *os.File) error {
 			return r.cgroups(dest, o)
 		}
 	}
+	if o.CopyUp && o.Set&unix.MOUNT_ATTR_RDONLY != 0 {
+		// It is still to be filled.
+		o.Set &^= unix.MOUNT_ATTR_RDONLY
+		r.readOnly = append(r.readOnly, dest)
+	}
 	var err error
 	switch {
 	case tree != nil:
 	case isBind(m, o):
 		tree, err = r.bind(m, o)
 	default:
-		tree, err = r.newTree(m.Type, m.Source, o)
+		if o, err = r.inherit(dest, m.Type, o); err == nil {
+			tree, err = r.newTree(m.Type, m.Source, o)
+		}
 	}
 	if err != nil {
 		return err

@@ -171,12 +171,16 @@ func hostNull() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFCHR || st.Rdev != unix.Mkdev(1, 3) {
+	if !isNull(f) {
 		f.Close()
 		return nil, fmt.Errorf("/dev/null of the host is not the null device: %w", errdefs.ErrFailedPrecondition)
 	}
 	return f, nil
+}
+
+func isNull(f *os.File) bool {
+	var st unix.Stat_t
+	return unix.Fstat(int(f.Fd()), &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(1, 3)
 }
 
 // Pivot makes the new root the root of every thread and process in the mount
