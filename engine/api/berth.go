@@ -33,6 +33,7 @@ type berthHandlers struct {
 	layers layerReader
 	live   liveReader
 	trees  treeReader
+	store  storeChecker
 }
 
 func (b *berthHandlers) routes(rt *router) {
@@ -44,6 +45,8 @@ func (b *berthHandlers) routes(rt *router) {
 	b.treeRoutes(rt)
 	rt.on("GET /berth/containers/{id}/changes", marked(b.changes))
 	rt.on("GET /berth/containers/{id}/file", marked(b.containerFile))
+	rt.on("GET /berth/system/check", marked(b.check))
+	rt.on("POST /berth/system/check", marked(b.check))
 	rt.on("GET /berth/", marked(func(http.ResponseWriter, *http.Request) error { return pageNotFound }))
 }
 

@@ -238,7 +238,8 @@ func (s *Store) verifyLayer(ctx context.Context, name string) error {
 	return err
 }
 
-// mendLayers unpacks damaged layers anew, lowest first.
+// mendLayers unpacks damaged layers anew, lowest first. Those that it could
+// not stay in badLayers.
 func (c *checker) mendLayers(ctx context.Context) error {
 	for i := range c.images {
 		r := &c.images[i]
@@ -251,9 +252,7 @@ func (c *checker) mendLayers(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if c.repair {
-				delete(c.badLayers, id.String())
-			}
+			delete(c.badLayers, id.String()) // no image is lost by it
 		}
 	}
 	return nil

@@ -17,6 +17,7 @@
 //	GET /berth/diff                              ?from= and ?to= trees; JSON lines of Difference;
 //	                                             ?dir= limits it, ?ignore-times=1 leaves other times out
 //	GET /berth/diff/file                         a unified diff of ?path= between the trees ?from= and ?to=
+//	GET /berth/system/check                      Check: the store is read again; POST mends what is damaged
 //
 // Entries of large trees are read in pieces: ?dir= begins at a directory, ?depth=1 takes only what is directly in it
 // (2: and one level more), ?limit= ends after so many, ?after= goes on behind a path. Each piece costs what it holds,

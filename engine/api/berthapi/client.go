@@ -193,11 +193,15 @@ func (c *Client) json(ctx context.Context, path string, query url.Values, into a
 
 // get returns the body of a good answer; path is escaped already.
 func (c *Client) get(ctx context.Context, path string, query url.Values) (io.ReadCloser, error) {
+	return c.send(ctx, http.MethodGet, path, query)
+}
+
+func (c *Client) send(ctx context.Context, method, path string, query url.Values) (io.ReadCloser, error) {
 	target := "http://berth" + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	req, err := http.NewRequestWithContext(ctx, method, target, nil)
 	if err != nil {
 		return nil, fmt.Errorf("asking the engine for %s: %w", path, err)
 	}
