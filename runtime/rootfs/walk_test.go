@@ -29,11 +29,11 @@ func TestWalkIsOpenat2(t *testing.T) {
 	root, _ := tree(t)
 	dir := root.Name()
 	if err := errors.Join(os.WriteFile(dir+"/file", nil, 0o600), os.Symlink("file", dir+"/tofile"), os.Symlink("nowhere", dir+"/dangling"),
-		os.Symlink("in/../b", dir+"/around"), os.Symlink("/", dir+"/slash")); err != nil {
+		os.Symlink("in/../b", dir+"/around"), os.Symlink("/", dir+"/slash"), os.Symlink("/in", dir+"/a/abs")); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"/", ".", "..", "../..", "a", "/a/b", "a/../a//b/.", "in", "in/..", "in/../..", "in/../../../a", "around", "slash/slash/a",
-		"abs", "up", "deep", "loop", "loop/x", "dangling", "gone/x", "file", "file/", "file/.", "file/..", "tofile", "tofile/x", "slash/../in/..//b"} {
+		"a/abs", "a/b/../abs/..", "abs", "up", "deep", "loop", "loop/x", "dangling", "gone/x", "file", "file/", "file/.", "file/..", "tofile", "tofile/x", "slash/../in/..//b"} {
 		want, werr := open(root, name)
 		fd, err := walk(root, name)
 		if !errors.Is(werr, err) && (err != nil || werr != nil) {
