@@ -60,7 +60,6 @@ func TestCreateRefuses(t *testing.T) {
 		"bind /gone on /x":                 {notFound, func(o *Options, s *specs.Spec) { addMount(s, "/x", "bind", "/gone", "bind") }},
 		"size=lots":                        {invalid, func(o *Options, s *specs.Spec) { addMount(s, "/x", "tmpfs", "tmpfs", "size=lots") }},
 		"file system type not known":       {errdefs.ErrNotImplemented, func(o *Options, s *specs.Spec) { addMount(s, "/x", "floppyfs", "x") }},
-		"ID-mapped":                        {errdefs.ErrNotImplemented, func(o *Options, s *specs.Spec) { addMount(s, "/x", "bind", "/tmp", "bind", "idmap") }},
 		"executable file not found in $PA": {ErrNotFound, func(o *Options, s *specs.Spec) { s.Process.Args = []string{"nosuch"} }},
 		"/no/such: no such file or":        {ErrNotFound, func(o *Options, s *specs.Spec) { s.Process.Args = []string{"/no/such"} }},
 		"is a directory":                   {ErrNotExecutable, func(o *Options, s *specs.Spec) { s.Process.Args = []string{"/bin"} }},

@@ -39,14 +39,30 @@ func validateUser(spec *specs.Spec, ns nsenter.Namespaces) error {
 			return invalid("linux.timeOffsets: %s: %d nanoseconds are a second or more", clock, o.Nanosecs)
 		}
 	}
+	for i, m := range spec.Mounts {
+		if len(m.UIDMappings)+len(m.GIDMappings) == 0 {
+			continue
+		}
+		// The mappings need not be what the container's root could be in.
+		for field, list := range map[string][]specs.LinuxIDMapping{"uidMappings": m.UIDMappings, "gidMappings": m.GIDMappings} {
+			if len(list) == 0 {
+				return invalid("mounts[%d].%s: id-mapped mounts must have both uid and gid mappings specified", i, field)
+			}
+			if err := checkMappings(fmt.Sprintf("mounts[%d].%s", i, field), list); err != nil {
+				return err
+			}
+		}
+	}
 	if !ns.New(specs.UserNamespace) {
 		return nil
 	}
-	if err := checkMappings("linux.uidMappings", l.UIDMappings); err != nil {
-		return err
-	}
-	if err := checkMappings("linux.gidMappings", l.GIDMappings); err != nil {
-		return err
+	for field, list := range map[string][]specs.LinuxIDMapping{"linux.uidMappings": l.UIDMappings, "linux.gidMappings": l.GIDMappings} {
+		if err := checkMappings(field, list); err != nil {
+			return err
+		}
+		if !mapped(list, 0) {
+			return invalid("%s: the container's root is not mapped", field)
+		}
 	}
 	return validateUserProcess(spec.Process, l.UIDMappings, l.GIDMappings)
 }
@@ -73,9 +89,6 @@ func checkMappings(field string, list []specs.LinuxIDMapping) error {
 				return invalid("[%d] and [%d] overlap", j, i)
 			}
 		}
-	}
-	if !mapped(list, 0) {
-		return invalid("the container's root is not mapped")
 	}
 	return nil
 }
@@ -127,9 +140,23 @@ func (b *build) rootfsConfig() rootfs.Config {
 	cfg := rootfs.Config{Spec: b.spec, Path: b.c.rec.Rootfs, Bundle: b.o.Bundle, NoPivot: b.o.NoPivot, Cgroups: b.cgroupMounts()}
 	if b.c.rec.UserNS {
 		pid := unix.Getpid() // of the twin
-		cfg.OpenHost = func(path string) (*os.File, error) { return nsenter.OpenIn(pid, path) }
+		cfg.Privileged = func(f func() error) error { return nsenter.Privileged(pid, f) }
 	}
+	cfg.UserNS = b.mountIDs
 	return cfg
+}
+
+// mountIDs gives the user namespace for an ID-mapped mount.
+func (b *build) mountIDs(uids, gids []specs.LinuxIDMapping) (*os.File, error) {
+	switch {
+	case b.c.rec.Owner != 0:
+		return nil, fmt.Errorf("id-mapped mounts are not supported for rootless containers: %w", errdefs.ErrPermissionDenied)
+	case len(uids)+len(gids) > 0:
+		return nsenter.NewUser(nsenter.Settings{UIDs: uids, GIDs: gids})
+	case b.c.rec.UserNS:
+		return os.Open("/proc/self/ns/user") // the twin's
+	}
+	return nil, fmt.Errorf("option idmap: neither the mount has mappings nor the container a user namespace: %w", errdefs.ErrInvalidArgument)
 }
 
 // inside runs f on a builder that may enter the container.

@@ -208,17 +208,35 @@ func enterOf(pid int, name string, flag int) error {
 	return nil
 }
 
-// OpenIn opens (O_PATH) a path of the mount namespace that the process pid, a twin,
-// is in, with the rights of the runtime. Those of the container's root may not do
-// for the way to a directory that the container is to get.
-func OpenIn(pid int, path string) (f *os.File, err error) {
-	err = outside(func() error {
+// Privileged runs f on a thread that has the runtime's rights and is in the mount
+// namespace of the process pid, a twin. Those of the container's root may not do for
+// the way to a directory that the container is to get, or over its file system.
+func Privileged(pid int, f func() error) error {
+	return outside(func() error {
 		return Builder(func() error {
 			if err := setns(nsFile(pid, "mnt"), unix.CLONE_NEWNS); err != nil {
-				return fmt.Errorf("open %s for the container: %w", path, err)
+				return fmt.Errorf("go where the container's root lacks rights: %w", err)
 			}
-			f, err = os.OpenFile(path, unix.O_PATH|unix.O_CLOEXEC, 0)
-			return err
+			return f()
+		})
+	})
+}
+
+// NewUser makes a user namespace that nobody is in.
+func NewUser(settings Settings) (f *os.File, err error) {
+	err = outside(func() error {
+		return Builder(func() error {
+			return Twin(func() error {
+				if err := unix.Unshare(unix.CLONE_NEWUSER); err != nil {
+					return fmt.Errorf("make a user namespace: %w", err)
+				}
+				pid := unix.Getpid()
+				if err := outside(func() error { return settings.apply(pid) }); err != nil {
+					return err
+				}
+				f, err = os.Open("/proc/self/ns/user")
+				return err
+			})
 		})
 	})
 	return f, err

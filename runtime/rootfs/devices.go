@@ -109,7 +109,7 @@ func fromSpec(l specs.LinuxDevice) (device, error) {
 // node makes a device in dir. One that is there already must be the same.
 func (r *Rootfs) node(dir *os.File, d device) error {
 	base, fd := path.Base(d.path), int(dir.Fd())
-	if r.cfg.OpenHost != nil && d.format != unix.S_IFIFO {
+	if r.cfg.Privileged != nil && d.format != unix.S_IFIFO {
 		return r.bindNode(dir, d) // nobody makes devices in a user namespace
 	}
 	rdev := 0

@@ -63,8 +63,11 @@ func isBind(m specs.Mount, o mount.Options) bool { return o.Bind || m.Type == "b
 // mount makes one mount; tree is it when it is made already.
 func (r *Rootfs) mount(m specs.Mount, o mount.Options, tree *os.File) error {
 	dest := path.Clean("/" + m.Destination)
-	if len(m.UIDMappings)+len(m.GIDMappings) > 0 || o.IDMap {
-		return fmt.Errorf("ID-mapped mounts: %w", errdefs.ErrNotImplemented)
+	if len(m.UIDMappings)+len(m.GIDMappings) > 0 {
+		o.IDMap = true
+	}
+	if o.IDMap && !isBind(m, o) {
+		return fmt.Errorf("id-mapped mounts are only supported for bind-mounts: %w", errdefs.ErrInvalidArgument)
 	}
 	if o.Remount {
 		return r.remount(dest, o)
@@ -124,7 +127,13 @@ func (r *Rootfs) bind(m specs.Mount, o mount.Options) (*os.File, error) {
 	if !path.IsAbs(src) {
 		src = path.Join(r.cfg.Bundle, src)
 	}
-	tree, err := r.clone(src, o.Recursive)
+	var tree *os.File
+	var err error
+	if o.IDMap {
+		tree, err = r.cloneMapped(m, src, o)
+	} else {
+		tree, err = r.clone(src, o.Recursive)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -31,9 +31,12 @@ type Config struct {
 	Bundle  string // absolute; relative bind sources are relative to it
 	NoPivot bool   // move the root to / instead of pivot_root (a root on initramfs)
 	Cgroups Cgroups
-	// OpenHost is set in a user namespace. It opens (O_PATH) a path of the host with
+	// Privileged is set in a user namespace. It runs f where the builder is, but with
 	// the runtime's rights.
-	OpenHost func(path string) (*os.File, error)
+	Privileged func(f func() error) error
+	// UserNS makes a user namespace of these mappings or, without any, opens the
+	// container's.
+	UserNS func(uids, gids []specs.LinuxIDMapping) (*os.File, error)
 }
 
 // Cgroups says how a mount of type cgroup is made.

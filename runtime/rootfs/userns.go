@@ -8,6 +8,7 @@ import (
 
 	"berth/runtime/mount"
 	"github.com/containerd/errdefs"
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -16,15 +17,46 @@ import (
 // container is not for the directories above it to say.
 func (r *Rootfs) openHost(name string) (*os.File, error) {
 	f, err := os.OpenFile(name, unix.O_PATH|unix.O_CLOEXEC, 0)
-	if r.cfg.OpenHost == nil || !errors.Is(err, unix.EACCES) {
+	if !errors.Is(err, unix.EACCES) {
 		return f, err
 	}
-	return r.cfg.OpenHost(name)
+	err = r.privileged(func() error {
+		f, err = os.OpenFile(name, unix.O_PATH|unix.O_CLOEXEC, 0)
+		return err
+	})
+	return f, err
+}
+
+func (r *Rootfs) privileged(f func() error) error {
+	if r.cfg.Privileged == nil {
+		return f()
+	}
+	return r.cfg.Privileged(f)
+}
+
+// cloneMapped is clone with the IDs mapped, which takes rights over the file system.
+func (r *Rootfs) cloneMapped(m specs.Mount, name string, o mount.Options) (tree *os.File, err error) {
+	ns, err := r.cfg.UserNS(m.UIDMappings, m.GIDMappings)
+	if err != nil {
+		return nil, err
+	}
+	defer ns.Close()
+	err = r.privileged(func() error {
+		if tree, err = mount.Clone(unix.AT_FDCWD, name, o.Recursive); err != nil {
+			return err
+		}
+		if err := mount.SetIDMap(tree, ns, o.RecIDMap); err != nil {
+			tree.Close()
+			return err
+		}
+		return nil
+	})
+	return tree, err
 }
 
 // clone makes a detached copy of what is mounted at a path of the host.
 func (r *Rootfs) clone(name string, recursive bool) (*os.File, error) {
-	if r.cfg.OpenHost == nil {
+	if r.cfg.Privileged == nil {
 		return mount.Clone(unix.AT_FDCWD, name, recursive)
 	}
 	f, err := r.openHost(name)
