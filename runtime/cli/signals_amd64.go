@@ -11,6 +11,8 @@ import (
 )
 
 // signalPipe is what the signal handler writes to. It stays open.
+//
+//lint:ignore U1000 it is read in signals_amd64.s
 var signalPipe int32
 
 func handlers() (handler, restorer uintptr)

@@ -23,7 +23,9 @@ import (
 )
 
 func init() {
-	// None of these may return: package ahead has left out what main needs.
+	// None of these may return: package ahead has left out what main needs. The
+	// goroutine of an init function has the first thread for its own, and every time
+	// it waited and went on two threads would change.
 	switch ahead.Of(os.Args) {
 	case ahead.Shim:
 		os.Exit(server.Main())

@@ -30,7 +30,7 @@ type module struct {
 	functions             []byte     // begin with the start and the name, as offsets
 	table                 []struct{ start, function uint32 }
 	_                     [3]uintptr // findfunctab, minpc, maxpc
-	text, etext           uintptr
+	text, _               uintptr
 	noptrdata, enoptrdata uintptr
 	_                     [33]uintptr // data to pkghashes
 	tasks                 []*task
