@@ -4,8 +4,8 @@ package caps
 
 import (
 	"fmt"
-	"os"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -55,22 +55,13 @@ func Names() []string {
 	return list
 }
 
-// Last is the highest capability of the running kernel.
+// Last is the highest capability of the running kernel, which refuses to tell of
+// those that it does not have.
 var Last = sync.OnceValue(func() int {
-	b, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")
-	if err == nil {
-		if n, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil {
-			return n
-		}
-	}
-	// No /proc: the kernel refuses to tell of capabilities that it does not have.
-	n := 0
-	for {
-		if _, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(n+1), 0, 0, 0); err != nil {
-			return n
-		}
-		n++
-	}
+	return sort.Search(64, func(n int) bool {
+		_, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(n+1), 0, 0, 0)
+		return err != nil
+	})
 })
 
 // Sets are the five capability sets of a process, one bit each capability.

@@ -20,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 
+	"berth/runtime/plainfile"
 	"berth/runtime/rootfs"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -49,7 +50,7 @@ func New(cgroupsPath, id string, resources *specs.LinuxResources) (*Manager, err
 	if strings.ContainsRune(cgroupsPath, 0) {
 		return nil, fmt.Errorf("linux.cgroupsPath %q holds a NUL byte: %w", cgroupsPath, errdefs.ErrInvalidArgument)
 	}
-	own, err := os.ReadFile("/proc/thread-self/cgroup")
+	own, err := plainfile.Read("/proc/thread-self/cgroup")
 	if err != nil {
 		return nil, fmt.Errorf("find the cgroup hierarchies: %w", err)
 	}
@@ -239,7 +240,7 @@ func (m *Manager) Hierarchies() []rootfs.Hierarchy {
 
 // Dir opens the directory of v2.
 func (m *Manager) Dir() (*os.File, error) {
-	return os.OpenFile(m.Paths[""], unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	return plainfile.Open(m.Paths[""], unix.O_PATH|unix.O_DIRECTORY)
 }
 
 // Pids lists the processes in the cgroups and those below them.
@@ -252,7 +253,7 @@ func (m *Manager) Pids() ([]int, error) {
 }
 
 func processes(dir string) ([]int, error) {
-	b, err := os.ReadFile(path.Join(dir, "cgroup.procs"))
+	b, err := plainfile.Read(path.Join(dir, "cgroup.procs"))
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENODEV) {
 		return nil, nil // removed, before or just now
 	}

@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 
+	"berth/runtime/plainfile"
 	"golang.org/x/sys/unix"
 )
 
@@ -54,7 +55,7 @@ func inheritCPUSet(dir string) error {
 }
 
 func inherit(dir, file string) (string, error) {
-	b, err := os.ReadFile(path.Join(dir, file))
+	b, err := plainfile.Read(path.Join(dir, file))
 	if err != nil {
 		return "", err
 	}
@@ -79,7 +80,7 @@ func createUnified(dir string) error {
 	rest := strings.Split(strings.Trim(strings.TrimPrefix(dir, root), "/"), "/")
 	at := root
 	for _, part := range rest {
-		b, err := os.ReadFile(path.Join(at, "cgroup.controllers"))
+		b, err := plainfile.Read(path.Join(at, "cgroup.controllers"))
 		if err != nil {
 			return fmt.Errorf("make the cgroup %s: %w", dir, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 
+	"berth/runtime/plainfile"
 	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
 )
@@ -14,7 +15,7 @@ import (
 // cgroup's: what else is found there, mounted over it or left by an unmount, would
 // take the word and do nothing.
 func openFile(name string) (*os.File, error) {
-	f, err := os.OpenFile(name, os.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	f, err := plainfile.Open(name, unix.O_WRONLY|unix.O_NOFOLLOW)
 	if err != nil {
 		return nil, err
 	}

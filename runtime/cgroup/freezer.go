@@ -3,10 +3,11 @@ package cgroup
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path"
 	"strings"
 	"time"
+
+	"berth/runtime/plainfile"
 )
 
 // freezeWait bounds the wait for all processes to stop. One in an
@@ -48,9 +49,9 @@ func (m *Manager) Freeze(frozen bool) error {
 // Frozen tells whether the processes are frozen.
 func (m *Manager) Frozen() bool {
 	if m.Unified {
-		b, err := os.ReadFile(path.Join(m.Paths[""], "cgroup.events"))
+		b, err := plainfile.Read(path.Join(m.Paths[""], "cgroup.events"))
 		return err == nil && strings.Contains(string(b), "frozen 1")
 	}
-	b, err := os.ReadFile(path.Join(m.Paths["freezer"], "freezer.state"))
+	b, err := plainfile.Read(path.Join(m.Paths["freezer"], "freezer.state"))
 	return err == nil && strings.TrimSpace(string(b)) == "FROZEN"
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"berth/runtime/plainfile"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -45,7 +46,7 @@ func (m *Manager) value(controller, file string) string {
 	if dir == "" {
 		return ""
 	}
-	b, err := os.ReadFile(path.Join(dir, file))
+	b, err := plainfile.Read(path.Join(dir, file))
 	if err != nil {
 		return ""
 	}

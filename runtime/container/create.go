@@ -12,6 +12,7 @@ import (
 	"berth/runtime/cgroup"
 	"berth/runtime/initproc"
 	"berth/runtime/nsenter"
+	"berth/runtime/plainfile"
 	"berth/runtime/resctrl"
 	"berth/runtime/rootfs"
 	"berth/runtime/seccomp"
@@ -43,7 +44,7 @@ func Create(ctx context.Context, o Options) (_ *Container, err error) {
 	b.c.dir = dir
 	if b.c.cg.Occupied() {
 		// Not ours to roll back.
-		return nil, errors.Join(fmt.Errorf("linux.cgroupsPath: the cgroup has processes in it already: %w", errdefs.ErrAlreadyExists), os.RemoveAll(string(dir)))
+		return nil, errors.Join(fmt.Errorf("linux.cgroupsPath: the cgroup has processes in it already: %w", errdefs.ErrAlreadyExists), dir.remove())
 	}
 	defer func() {
 		if err != nil {
@@ -66,7 +67,7 @@ func Create(ctx context.Context, o Options) (_ *Container, err error) {
 	if err := b.run(ctx); err != nil {
 		return nil, err
 	}
-	if err := os.Rename(dir.path(startSocket+".tmp"), dir.path(startSocket)); err != nil {
+	if err := unix.Rename(dir.path(startSocket+".tmp"), dir.path(startSocket)); err != nil {
 		return nil, fmt.Errorf("create container %s: %w", o.ID, err)
 	}
 	return b.c, nil
@@ -216,7 +217,7 @@ func (b *build) listen() error {
 	}
 	b.proc.Sync, b.proc.Listen = b.peer, b.listener
 	if len(b.proc.Seccomp.Code) > 0 {
-		if err := os.WriteFile(b.c.dir.path(filterFile), b.proc.Seccomp.Code, 0o600); err != nil {
+		if err := plainfile.Create(b.c.dir.path(filterFile), b.proc.Seccomp.Code, 0o600); err != nil {
 			return fmt.Errorf("save the seccomp filter: %w", err)
 		}
 	}
@@ -319,7 +320,7 @@ func setOOMScore(pid int, score *int) error {
 	if score == nil {
 		return nil
 	}
-	err := os.WriteFile("/proc/"+strconv.Itoa(pid)+"/oom_score_adj", []byte(strconv.Itoa(*score)), 0)
+	err := plainfile.Write("/proc/"+strconv.Itoa(pid)+"/oom_score_adj", strconv.Itoa(*score))
 	if err != nil {
 		return fmt.Errorf("process.oomScoreAdj: set it to %d: %w", *score, err)
 	}

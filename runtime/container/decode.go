@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 
+	"berth/runtime/plainfile"
 	"berth/runtime/plainjson"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -29,7 +30,7 @@ func LoadSpec(bundle string) (*specs.Spec, error) {
 // DecodeFile reads a JSON file into what into points to. Errors in it say where
 // and what was wanted there.
 func DecodeFile(name string, into any) error {
-	b, err := os.ReadFile(name)
+	b, err := plainfile.Read(name)
 	if err != nil {
 		return fmt.Errorf("read the spec: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"berth/runtime/caps"
 	"berth/runtime/initproc"
 	"berth/runtime/nsenter"
+	"berth/runtime/plainfile"
 	"berth/runtime/procfs"
 	"berth/runtime/rootfs"
 	"berth/runtime/seccomp"
@@ -122,7 +123,7 @@ func (c *Container) newExec(o ExecOptions) (e *execution, err error) {
 			o.Warn(w)
 		}
 	}
-	code, err := os.ReadFile(c.dir.path(filterFile))
+	code, err := plainfile.Read(c.dir.path(filterFile))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("read the seccomp filter: %w", err)
 	}

@@ -135,7 +135,7 @@ func (c *Container) destroy() error {
 			return err
 		}
 	}
-	if err := os.RemoveAll(string(c.dir)); err != nil {
+	if err := c.dir.remove(); err != nil {
 		return fmt.Errorf("remove the state of container %s: %w", c.rec.ID, err)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"berth/runtime/initproc"
+	"berth/runtime/plainfile"
 	"berth/runtime/procfs"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -82,7 +83,7 @@ func label(p *initproc.Process, low int) (*os.File, error) {
 // apparmorFile is where a thread names its next AppArmor profile. Kernels before
 // Linux 5.8 have no place of AppArmor's own.
 func apparmorFile() (string, error) {
-	if on, err := os.ReadFile("/sys/module/apparmor/parameters/enabled"); err != nil || len(on) == 0 || on[0] != 'Y' {
+	if on, err := plainfile.Read("/sys/module/apparmor/parameters/enabled"); err != nil || len(on) == 0 || on[0] != 'Y' {
 		return "", fmt.Errorf("process.apparmorProfile: AppArmor is not enabled on this host; remove the field or boot with apparmor=1: %w", errdefs.ErrNotImplemented)
 	}
 	const own = "attr/apparmor/exec"

@@ -11,6 +11,7 @@ import (
 
 	"berth/runtime/cgroup"
 	"berth/runtime/initproc"
+	"berth/runtime/plainfile"
 	"berth/runtime/plainjson"
 	"berth/runtime/resctrl"
 	"github.com/containerd/errdefs"
@@ -76,7 +77,7 @@ func makeStateDir(root, id string) (stateDir, *os.File, error) {
 	}
 	lock, err := dir.lock(unix.LOCK_EX)
 	if err != nil {
-		os.RemoveAll(string(dir))
+		dir.remove()
 		return "", nil, err
 	}
 	return dir, lock, nil
@@ -113,6 +114,18 @@ func (d stateDir) lock(how int) (*os.File, error) {
 	return os.NewFile(uintptr(fd), string(d)), nil
 }
 
+// remove removes the directory with all that is in it.
+func (d stateDir) remove() error {
+	// Nearly always these are all; to find that out os.RemoveAll takes thrice the calls.
+	for _, name := range []string{filterFile, startSocket, stateFile} {
+		_ = unix.Unlink(d.path(name))
+	}
+	if err := unix.Rmdir(string(d)); err == nil || err == unix.ENOENT {
+		return nil
+	}
+	return os.RemoveAll(string(d))
+}
+
 // locked tells whether another process is changing the container.
 func (d stateDir) locked() bool {
 	f, err := d.lock(unix.LOCK_SH | unix.LOCK_NB)
@@ -134,7 +147,7 @@ func (d stateDir) withLock(f func() error) error {
 
 func (d stateDir) read() (record, error) {
 	var r record
-	b, err := os.ReadFile(d.path(stateFile))
+	b, err := plainfile.Read(d.path(stateFile))
 	if err != nil {
 		return r, err
 	}
@@ -166,10 +179,10 @@ func (d stateDir) write(r *record) error {
 		return fmt.Errorf("write the state: %w", err)
 	}
 	tmp := d.path(stateFile + ".tmp")
-	if err := os.WriteFile(tmp, append(b, pidRoom...), 0o600); err != nil {
+	if err := plainfile.Create(tmp, append(b, pidRoom...), 0o600); err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}
-	if err := os.Rename(tmp, d.path(stateFile)); err != nil {
+	if err := unix.Rename(tmp, d.path(stateFile)); err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}
 	return nil
@@ -186,15 +199,10 @@ func (d stateDir) update(r *record) error {
 	if err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}
-	f, err := os.OpenFile(d.path(stateFile), os.O_WRONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
+	if err := plainfile.Write(d.path(stateFile), string(b)); err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}
-	if _, err := f.Write(b); err != nil {
-		f.Close()
-		return fmt.Errorf("write the state: %w", err)
-	}
-	return f.Close()
+	return nil
 }
 
 // address is a name for a socket in the directory that fits sockaddr_un however
@@ -204,12 +212,12 @@ func address(dir *os.File, name string) *unix.SockaddrUnix {
 }
 
 func (d stateDir) open() (*os.File, error) {
-	return os.OpenFile(string(d), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	return plainfile.Open(string(d), unix.O_PATH|unix.O_DIRECTORY)
 }
 
 // processStat reads the state and the start time of a process.
 func processStat(pid int) (state byte, started uint64, err error) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	b, err := plainfile.Read("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return 0, 0, err
 	}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"unsafe"
 
+	"berth/runtime/plainfile"
 	"golang.org/x/sys/unix"
 )
 
@@ -34,7 +35,7 @@ func HasStub() bool {
 	if stubMachine == 0 {
 		return false
 	}
-	noexec, err := os.ReadFile("/proc/sys/vm/memfd_noexec")
+	noexec, err := plainfile.Read("/proc/sys/vm/memfd_noexec")
 	return err != nil || len(noexec) == 0 || noexec[0] != '2'
 }
 
