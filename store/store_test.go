@@ -7,13 +7,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
@@ -21,18 +19,6 @@ import (
 
 	"berth/store/image"
 )
-
-// crashRoot, in the environment, makes the test binary a process that works
-// on the store there until it is killed.
-const crashRoot = "BERTH_TEST_CRASH_ROOT"
-
-func TestMain(m *testing.M) {
-	if root := os.Getenv(crashRoot); root != "" {
-		fmt.Fprintln(os.Stderr, churn(root))
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
-}
 
 func needRoot(t testing.TB) {
 	t.Helper()
@@ -78,31 +64,6 @@ func archiveOf(n int) []byte {
 	return b.Bytes()
 }
 
-// churn loads, extends and removes images for ever.
-func churn(root string) error {
-	st, err := openStore(root)
-	if err != nil {
-		return err
-	}
-	fmt.Println("open")
-	ctx := context.Background()
-	for i := 0; ; i++ {
-		n := 1 + i%4
-		if _, err := st.Images.Load(ctx, bytes.NewReader(archiveOf(n))); err != nil {
-			return err
-		}
-		name := fmt.Sprintf("image:%d", n)
-		if _, err := st.Images.Append(ctx, bytes.NewReader(layerTar(100+i, 10)), image.NewImage{Parent: name, Name: "extended"}); err != nil {
-			return err
-		}
-		if i%2 == 0 {
-			if _, err := st.Images.Remove(ctx, name, image.RemoveOptions{}); err != nil {
-				return err
-			}
-		}
-	}
-}
-
 // verify reads everything that is in a store again.
 func verify(t *testing.T, st *Store) {
 	t.Helper()
@@ -133,49 +94,6 @@ func wantNothing(t *testing.T, st *Store, root string) {
 			t.Errorf("left in %s: %v, %v", dir, left, err)
 		}
 	}
-}
-
-// TestKilled kills a process at random instants of loading, making and
-// removing images. Every image that is listed afterwards is whole, and what
-// was half done is gone.
-func TestKilled(t *testing.T) {
-	needRoot(t)
-	root := t.TempDir()
-	for range 8 {
-		cmd := exec.Command("/proc/self/exe")
-		cmd.Env = append(os.Environ(), crashRoot+"="+root)
-		cmd.Stderr = os.Stderr
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.ReadFull(out, make([]byte, 5)); err != nil {
-			t.Error(err)
-		}
-		time.Sleep(rand.N(150 * time.Millisecond)) // the instant is the point, nothing is waited for
-		if err := cmd.Process.Kill(); err != nil {
-			t.Error(err)
-		}
-		cmd.Wait()
-
-		st, err := openStore(root)
-		if err != nil {
-			t.Fatal(err)
-		}
-		verify(t, st)
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-	st, err := openStore(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer st.Close()
-	wantNothing(t, st, root)
 }
 
 // TestManyAtOnce loads and removes images that share layers from several

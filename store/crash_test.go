@@ -1,0 +1,256 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/containerd/containerd/v2/core/snapshots"
+	"github.com/containerd/errdefs"
+	"github.com/klauspost/compress/gzip"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+
+	"berth/store/image"
+)
+
+// These variables make the test binary something else than a test: a process
+// that works on the store there until it is killed, or one that looks at what
+// is left. The guest of the power-cut test uses both.
+const (
+	crashRoot  = "BERTH_TEST_CRASH_ROOT"
+	verifyRoot = "BERTH_TEST_VERIFY_ROOT"
+)
+
+// kills is how often TestKilled kills; the variable is for a long run.
+const (
+	killsVariable = "BERTH_TEST_KILLS"
+	kills         = 10
+)
+
+func TestMain(m *testing.M) {
+	if root := os.Getenv(crashRoot); root != "" {
+		fmt.Fprintln(os.Stderr, churn(root))
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// remoteImage is an image of n compressed layers and where they come from.
+// The line breaks now and then.
+func remoteImage(n int) (image.Incoming, error) {
+	blobs := make(map[digest.Digest][]byte)
+	var ids []string
+	m := ocispec.Manifest{MediaType: ocispec.MediaTypeImageManifest}
+	for i := range n {
+		layer := layerTar(50+i, 40)
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		if _, err := w.Write(layer); err != nil {
+			return image.Incoming{}, err
+		}
+		if err := w.Close(); err != nil {
+			return image.Incoming{}, err
+		}
+		dgst := digest.FromBytes(b.Bytes())
+		blobs[dgst] = b.Bytes()
+		ids = append(ids, fmt.Sprintf("%q", digest.FromBytes(layer)))
+		m.Layers = append(m.Layers, ocispec.Descriptor{MediaType: ocispec.MediaTypeImageLayerGzip, Digest: dgst, Size: int64(b.Len())})
+	}
+	config := fmt.Appendf(nil, `{"os":"linux","rootfs":{"type":"layers","diff_ids":[%s]}}`, strings.Join(ids, ","))
+	m.Config = ocispec.Descriptor{MediaType: ocispec.MediaTypeImageConfig, Digest: digest.FromBytes(config), Size: int64(len(config))}
+	return image.Incoming{
+		Parts: image.Parts{Config: m.Config, Layers: m.Layers}, Blobs: [][]byte{config},
+		Source: func(_ context.Context, desc ocispec.Descriptor, offset int64) (io.ReadCloser, error) {
+			data := blobs[desc.Digest][offset:]
+			if rand.N(5) == 0 {
+				data = data[:rand.N(len(data)+1)]
+			}
+			return io.NopCloser(bytes.NewReader(data)), nil
+		},
+	}, nil
+}
+
+// churn loads, pulls, commits, extends, removes and collects for ever, all at
+// the same time.
+func churn(root string) error {
+	st, err := openStore(root)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(context.Background())
+	if err := dropContainers(ctx, st); err != nil {
+		return err
+	}
+	fmt.Println("open")
+	forever := func(step func(i int) error) {
+		g.Go(func() error {
+			for i := 0; ; i++ {
+				// What one step builds on another may just be taking away.
+				if err := step(i); err != nil && !errdefs.IsNotFound(err) && !errdefs.IsConflict(err) {
+					return err
+				}
+			}
+		})
+	}
+	forever(func(i int) error {
+		n := 1 + i%4
+		_, err := st.Images.Load(ctx, bytes.NewReader(archiveOf(n)))
+		return err
+	})
+	forever(func(i int) error {
+		in, err := remoteImage(1 + i%3)
+		if err != nil {
+			return err
+		}
+		_, err = st.Images.Receive(ctx, in, fmt.Sprintf("pulled:%d", i%3))
+		if err != nil && strings.Contains(err.Error(), "bytes arrived") {
+			return nil // the next step resumes
+		}
+		return err
+	})
+	forever(func(i int) error {
+		_, err := st.Images.Append(ctx, bytes.NewReader(layerTar(100+i, 10)), image.NewImage{Parent: fmt.Sprintf("image:%d", 1+i%4), Name: "extended"})
+		return err
+	})
+	forever(func(i int) error { return commitOne(ctx, st, fmt.Sprintf("pulled:%d", i%3), i) })
+	forever(func(i int) error {
+		_, err := st.Images.Remove(ctx, []string{"image:1", "image:3", "pulled:0", "pulled:2", "committed"}[i%5], image.RemoveOptions{})
+		return err
+	})
+	return g.Wait()
+}
+
+// commitOne makes a container's file system, changes it and makes an image of
+// that.
+func commitOne(ctx context.Context, st *Store, ref string, i int) error {
+	img, err := st.Images.Resolve(ctx, ref)
+	if err != nil {
+		return err
+	}
+	lease := st.Images.Lease()
+	defer lease.Release()
+	parent, err := st.Images.Unpack(ctx, img.ID)
+	if err != nil {
+		return err
+	}
+	key := fmt.Sprintf("container-%d", i)
+	if _, err := st.Snapshots.Prepare(ctx, key, parent); err != nil {
+		return err
+	}
+	defer st.Snapshots.Remove(ctx, key)
+	dirs, err := st.Snapshots.Dirs(ctx, key)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dirs.Upper, "changed"), []byte(key), 0o644); err != nil {
+		return err
+	}
+	_, err = st.Images.CommitSnapshot(ctx, key, image.CommitOptions{}, image.NewImage{Parent: img.ID.String(), Name: "committed"})
+	return err
+}
+
+// dropContainers removes the writable layers that a killed churn left: they
+// are its own to remove.
+func dropContainers(ctx context.Context, st *Store) error {
+	return st.Snapshots.Walk(ctx, func(ctx context.Context, info snapshots.Info) error {
+		if info.Kind != snapshots.KindActive {
+			return nil
+		}
+		return st.Snapshots.Remove(ctx, info.Name)
+	})
+}
+
+// TestKilled kills a process at random instants of pulling, loading, making,
+// committing, removing and collecting images. Every image that is listed
+// afterwards is whole, and what was half done is gone.
+func TestKilled(t *testing.T) {
+	needRoot(t)
+	root := t.TempDir()
+	n := kills
+	if v := os.Getenv(killsVariable); v != "" {
+		var err error
+		if n, err = strconv.Atoi(v); err != nil {
+			t.Fatalf("%s: %v", killsVariable, err)
+		}
+	}
+	for range n {
+		cmd := exec.Command("/proc/self/exe")
+		cmd.Env = append(os.Environ(), crashRoot+"="+root)
+		cmd.Stderr = os.Stderr
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(out, make([]byte, 5)); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(rand.N(300 * time.Millisecond)) // the instant is the point, nothing is waited for
+		if err := cmd.Process.Kill(); err != nil {
+			t.Error(err)
+		}
+		cmd.Wait()
+
+		st, err := openStore(root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		verify(t, st)
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			return
+		}
+	}
+	st, err := openStore(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	if err := dropContainers(t.Context(), st); err != nil {
+		t.Error(err)
+	}
+	// What had arrived of a layer waits for a week to be resumed.
+	list, err := st.Content.ListStatuses(t.Context())
+	for _, ingest := range list {
+		if ingest.Expected == "" {
+			t.Errorf("%s can never be resumed", ingest.Ref)
+		}
+		err = errors.Join(err, st.Content.Abort(t.Context(), ingest.Ref))
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	wantNothing(t, st, root)
+}
+
+// TestVerify looks at the store that a variable names.
+func TestVerify(t *testing.T) {
+	root := os.Getenv(verifyRoot)
+	if root == "" {
+		t.Skipf("%s names no store to look at", verifyRoot)
+	}
+	st, err := openStore(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	verify(t, st)
+	all, err := st.Images.List(t.Context())
+	t.Logf("%d images, %v", len(all), err)
+}
