@@ -34,7 +34,8 @@ func (a *app) features(values) (int, error) {
 			Seccomp:      seccompFeatures(),
 			Apparmor:     &features.Apparmor{Enabled: process(func(p *specs.Process) { p.ApparmorProfile = "unconfined" })},
 			Selinux:      &features.Selinux{Enabled: process(func(p *specs.Process) { p.SelinuxLabel = "a:b:c:d" })},
-			IntelRdt:     &features.IntelRdt{Enabled: linux(func(l *specs.Linux) { l.IntelRdt = &specs.LinuxIntelRdt{ClosID: "a"} })},
+			IntelRdt:     &features.IntelRdt{Enabled: &yes, Schemata: &yes, Monitoring: &yes},
+			MemoryPolicy: memoryPolicy(),
 			NetDevices: &features.NetDevices{Enabled: linux(func(l *specs.Linux) {
 				l.Namespaces = append(l.Namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace})
 				l.NetDevices = map[string]specs.LinuxNetDevice{"eth0": {}}
@@ -51,6 +52,18 @@ func (a *app) features(values) (int, error) {
 	}
 	_, err = a.stdout.Write(append(b, '\n'))
 	return 0, err
+}
+
+func memoryPolicy() *features.MemoryPolicy {
+	f := new(features.MemoryPolicy)
+	for _, m := range []specs.MemoryPolicyModeType{specs.MpolDefault, specs.MpolBind, specs.MpolInterleave, specs.MpolWeightedInterleave,
+		specs.MpolPreferred, specs.MpolPreferredMany, specs.MpolLocal} {
+		f.Modes = append(f.Modes, string(m))
+	}
+	for _, m := range []specs.MemoryPolicyFlagType{specs.MpolFNumaBalancing, specs.MpolFRelativeNodes, specs.MpolFStaticNodes} {
+		f.Flags = append(f.Flags, string(m))
+	}
+	return f
 }
 
 func process(change func(p *specs.Process)) *bool {

@@ -137,8 +137,7 @@ func newBuild(o Options) (b *build, err error) {
 		Annotations: b.spec.Annotations, Cgroups: cg.Paths, SharedPID: !b.ns.New(specs.PIDNamespace),
 		Command: b.spec.Process.Args[0], Keyring: b.proc.Keyring, FilterFlags: b.proc.Seccomp.Flags,
 		ListenerPath: b.proc.Seccomp.ListenerPath, ListenerMetadata: b.proc.Seccomp.ListenerMetadata,
-		Capabilities: b.spec.Process.Capabilities, Rlimits: b.spec.Process.Rlimits, Hooks: b.spec.Hooks,
-		Settings: b.proc.Settings, Affinity: b.spec.Process.ExecCPUAffinity, Class: class, Process: startHookProcess(b.spec),
+		Hooks: b.spec.Hooks, defaults: defaultsOf(b.spec.Process), Settings: b.proc.Settings, Class: class, Process: startHookProcess(b.spec),
 		UserNS: b.ns.Own(specs.UserNamespace), TimeNS: b.ns.Own(specs.TimeNamespace),
 	}}
 	return b, nil

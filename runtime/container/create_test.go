@@ -71,6 +71,9 @@ func TestCreateRefuses(t *testing.T) {
 		"linux.resources.cpu.cpus": {invalid, func(o *Options, s *specs.Spec) {
 			s.Linux.Resources = &specs.LinuxResources{CPU: &specs.LinuxCPU{Cpus: "many"}}
 		}},
+		"no device has the numbers 4096:0": {invalid, func(o *Options, s *specs.Spec) {
+			s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/x", Type: "b", Major: 4096}}
+		}},
 		"unknown device type":               {invalid, func(o *Options, s *specs.Spec) { s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/x", Type: "q"}} }},
 		"linux.seccomp: defaultAction":      {invalid, func(o *Options, s *specs.Spec) { s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: "no"} }},
 		"enter the working directory /etc/": {unix.ENOTDIR, func(o *Options, s *specs.Spec) { s.Process.Cwd = "/etc/passwd" }},

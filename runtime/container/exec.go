@@ -39,7 +39,7 @@ type ExecOptions struct {
 // when its execve has happened. Errors of the kinds ErrNotFound and
 // ErrNotExecutable say that the command itself cannot be run.
 //
-// Capabilities and limits that the process does not name are the container's.
+// What the process does not say is as in the container's (type defaults).
 func (c *Container) Exec(ctx context.Context, o ExecOptions) (*Process, error) {
 	e, err := c.newExec(o)
 	if err != nil {
@@ -104,15 +104,7 @@ func (c *Container) newExec(o ExecOptions) (e *execution, err error) {
 			e.close()
 		}
 	}()
-	if e.spec.Capabilities == nil {
-		e.spec.Capabilities = c.rec.Capabilities
-	}
-	if e.spec.Rlimits == nil {
-		e.spec.Rlimits = c.rec.Rlimits
-	}
-	if e.spec.ExecCPUAffinity == nil {
-		e.spec.ExecCPUAffinity = c.rec.Affinity
-	}
+	c.rec.fill(&e.spec)
 	e.proc = initproc.Process{Spec: &e.spec, Listen: -1, Keyring: c.rec.Keyring, Await: e.spec.OOMScoreAdj != nil || c.rec.Class != nil, Settings: c.rec.Settings}
 	var warnings []string
 	if e.proc.Caps, warnings, err = caps.Parse(e.spec.Capabilities); err != nil {

@@ -91,3 +91,29 @@ func TestExecOfWhatCannotRun(t *testing.T) {
 		t.Errorf("pids %v, %v; want init alone", pids, err)
 	}
 }
+
+// TestExecDefaults is a process.json that says next to nothing: the container's own
+// process speaks for it.
+func TestExecDefaults(t *testing.T) {
+	f := newFixture(t)
+	p := f.opts.Spec.Process
+	score, umask := 400, uint32(0o27)
+	p.OOMScoreAdj, p.User.Umask = &score, &umask
+	p.Scheduler = &specs.Scheduler{Policy: specs.SchedBatch, Nice: 4}
+	p.IOPriority = &specs.LinuxIOPriority{Class: specs.IOPRIO_CLASS_IDLE}
+	p.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 77, Hard: 99}}
+	c := f.running()
+	out, _ := f.exec(c, "sh", "-c", "cat /proc/self/oom_score_adj; umask; cut -d' ' -f19 /proc/self/stat; ionice -p $$; ulimit -n; grep CapEff /proc/self/status")
+	if want := "400\n0027\n4\nidle\n77\nCapEff:\t00000000080404e1\n"; out != want {
+		t.Errorf("an exec has %q, want %q", out, want)
+	}
+}
+
+func TestDefaultsDoNotOverride(t *testing.T) {
+	d := defaultsOf(&specs.Process{ApparmorProfile: "a", SelinuxLabel: "b", OOMScoreAdj: ptr(1), Rlimits: []specs.POSIXRlimit{{Type: "x"}}})
+	own := specs.Process{ApparmorProfile: "c", OOMScoreAdj: ptr(2)}
+	d.fill(&own)
+	if own.ApparmorProfile != "c" || own.SelinuxLabel != "b" || *own.OOMScoreAdj != 2 || len(own.Rlimits) != 1 || own.Capabilities != nil {
+		t.Errorf("filled in: %+v", own)
+	}
+}

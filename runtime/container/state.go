@@ -50,10 +50,7 @@ type record struct {
 	ListenerMetadata string `json:"listenerMetadata,omitempty"`
 
 	Command string `json:"command"` // process.args[0], for errors of Start
-	// Capabilities, Rlimits and Affinity are what an exec gets that asks for none.
-	Capabilities *specs.LinuxCapabilities `json:"capabilities,omitempty"`
-	Rlimits      []specs.POSIXRlimit      `json:"rlimits,omitempty"`
-	Affinity     *specs.CPUAffinity       `json:"execCPUAffinity,omitempty"`
+	defaults
 	// Process is who the startContainer hooks run as, if there are any.
 	Process  *specs.Process    `json:"process,omitempty"`
 	Settings initproc.Settings `json:"settings"`

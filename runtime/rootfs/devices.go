@@ -49,7 +49,7 @@ func (r *Rootfs) Devices() error {
 	}
 	own := map[string]bool{}
 	for _, d := range r.cfg.Spec.Linux.Devices {
-		own[path.Clean(d.Path)] = true
+		own[path.Clean("/"+d.Path)] = true
 	}
 	dev, err := makeDir(r.root, "/dev", 0o755)
 	if err != nil {
@@ -93,6 +93,10 @@ func fromSpec(l specs.LinuxDevice) (device, error) {
 		d.format = unix.S_IFIFO
 	default:
 		return d, fmt.Errorf("unknown device type %q: %w", l.Type, errdefs.ErrInvalidArgument)
+	}
+	// dev_t has 12 and 20 bits.
+	if d.format != unix.S_IFIFO && (l.Major < 0 || l.Major >= 1<<12 || l.Minor < 0 || l.Minor >= 1<<20) {
+		return d, fmt.Errorf("no device has the numbers %d:%d: %w", l.Major, l.Minor, errdefs.ErrInvalidArgument)
 	}
 	if l.FileMode != nil {
 		d.mode = uint32(l.FileMode.Perm())
