@@ -55,7 +55,7 @@ func (a *app) state(f values) (int, error) {
 }
 
 func (a *app) list(f values) (int, error) {
-	all, err := container.List(a.root)
+	all, err := container.List(a.root, func(id string, err error) { fmt.Fprintf(a.stderr, "load container %s: %v\n", id, err) })
 	if err != nil {
 		return 1, err
 	}

@@ -142,8 +142,9 @@ func Load(stateRoot, id string) (*Container, error) {
 }
 
 // List loads all containers of a state root, in the order of their IDs.
-// Directories that are no containers are left out.
-func List(stateRoot string) ([]*Container, error) {
+// Directories that are no containers are left out, and so are those whose state
+// cannot be read: skipped is told of them.
+func List(stateRoot string, skipped func(id string, err error)) ([]*Container, error) {
 	entries, err := os.ReadDir(stateRoot)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
@@ -159,7 +160,7 @@ func List(stateRoot string) ([]*Container, error) {
 			list = append(list, c)
 		case errdefs.IsNotFound(err), errdefs.IsInvalidArgument(err):
 		default:
-			return nil, err
+			skipped(e.Name(), err)
 		}
 	}
 	sort.Slice(list, func(i, j int) bool { return list[i].rec.ID < list[j].rec.ID })

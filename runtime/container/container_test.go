@@ -102,7 +102,7 @@ func newFixture(t testing.TB, args ...string) *fixture {
 	}
 	before := leftovers(t, dir)
 	t.Cleanup(func() {
-		if list, err := List(f.root); err == nil {
+		if list, err := List(f.root, func(id string, err error) { f.t.Errorf("container %s: %v", id, err) }); err == nil {
 			for _, c := range list {
 				if err := c.Delete(true); err != nil {
 					t.Errorf("clean up: %v", err)
