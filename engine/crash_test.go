@@ -142,10 +142,12 @@ func (r *rig) blackout() {
 			}
 			return ""
 		})
-		cgroups, err := filepath.Glob("/sys/fs/cgroup/*" + cgroupParent(r.dir+"/state") + "/" + e.Name())
+		own := cgroupParent(r.dir+"/state") + "/" + e.Name()
+		cgroups, err := filepath.Glob("/sys/fs/cgroup/*" + own)
 		if err != nil {
 			r.t.Fatal(err)
 		}
+		cgroups = append(cgroups, "/sys/fs/cgroup"+own) // under v2
 		r.until("its cgroups are empty", func() string {
 			for _, c := range cgroups {
 				if err := os.Remove(c); err != nil && !os.IsNotExist(err) {

@@ -99,7 +99,7 @@ func TestCgroupsInTheContainer(t *testing.T) {
 		}
 		// Either way the container sees its own cgroups and cannot write to them.
 		f.opts.Spec.Process.Args = []string{"sh", "-c", `cd /sys/fs/cgroup; for d in pids memory devices .; do [ -e $d/cgroup.procs ] && grep -cx 1 $d/cgroup.procs; done
-			echo x > pids/pids.max; mkdir memory/x`}
+			for f in pids/pids.max pids.max; do [ -e $f ] && echo x > $f; done; for d in memory .; do [ -e $d/cgroup.procs ] && mkdir $d/x; done`}
 		out, _ := f.run()
 		for _, want := range []string{"1\n", "Read-only file system"} {
 			if !strings.Contains(out, want) {
