@@ -38,6 +38,7 @@ type Manager struct {
 
 	resources *specs.LinuxResources
 	settings  []setting
+	unit      *unit // systemd's, if it makes the cgroups
 }
 
 // New gives the cgroups of a container at cgroupsPath (linux.cgroupsPath): an

@@ -13,6 +13,11 @@ import (
 
 // Create makes the directories.
 func (m *Manager) Create() error {
+	if m.unit != nil {
+		if err := m.unit.start(m); err != nil {
+			return err
+		}
+	}
 	if m.Unified {
 		return createUnified(m.Paths[""])
 	}

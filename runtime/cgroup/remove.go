@@ -48,6 +48,11 @@ func (m *Manager) Kill() error {
 // Remove removes the directories with all below them. Processes must be dead,
 // or be dying.
 func (m *Manager) Remove() error {
+	if m.unit != nil {
+		if err := m.unit.stop(); err != nil {
+			return err
+		}
+	}
 	deadline := time.Now().Add(removeWait)
 	done := map[string]bool{}
 	for _, dir := range m.Paths {

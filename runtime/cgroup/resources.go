@@ -95,6 +95,11 @@ func (m *Manager) Update(r *specs.LinuxResources) error {
 	if err := m.checkUsage(r.Memory); err != nil {
 		return err
 	}
+	if m.unit != nil {
+		if err := m.unit.set(m, r); err != nil {
+			return err
+		}
+	}
 	var undo []setting
 	for i := 0; i < len(list); i++ {
 		old := list[i]

@@ -155,6 +155,10 @@ func weight(shares uint64) uint64 {
 	return 1 + (min(max(shares, minShares), maxShares)-minShares)*9999/(maxShares-minShares)
 }
 
+// ioWeight turns a weight of v1 and BFQ, 10 to 1000, into the range of the
+// others, 1 to 10000.
+func ioWeight(w uint16) int64 { return 1 + (int64(w)-10)*9999/990 }
+
 func (l *list) ioV2(b *specs.LinuxBlockIO) error {
 	if b == nil {
 		return nil
@@ -164,8 +168,7 @@ func (l *list) ioV2(b *specs.LinuxBlockIO) error {
 		if device != "" {
 			field = "weightDevice"
 		}
-		// BFQ has the range of v1, 10 to 1000; that of the others is 1 to 10000.
-		wide := strconv.Itoa(1 + (int(w)-10)*9999/990)
+		wide := strconv.FormatInt(ioWeight(w), 10)
 		if device == "" {
 			wide = "default " + wide
 		}

@@ -7,12 +7,13 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"strconv"
 
+	"berth/runtime/cgroup"
 	"berth/runtime/container"
 	"berth/runtime/initproc"
 )
@@ -29,6 +30,7 @@ type app struct {
 	stdout, stderr *os.File
 	root           string
 	criu           string // the binary
+	systemd        bool   // makes the cgroups
 	log            *logger
 }
 
@@ -68,6 +70,10 @@ func (a *app) main(args []string) (int, error) {
 		return 1, err
 	}
 	name, rest := global.args[0], global.args[1:]
+	if name == cgroup.HoldCommand {
+		_, err := io.Copy(io.Discard, a.stdin) // until whoever started us has no more use for us
+		return 0, err
+	}
 	help := name == "help" || name == "h"
 	if help && len(rest) == 0 {
 		a.help(a.stdout)
@@ -99,9 +105,7 @@ func (a *app) configure(global values) error {
 			return fmt.Errorf("--rootless %q: want true, false or auto", r)
 		}
 	}
-	if global.has("systemd-cgroup") {
-		return errors.New("--systemd-cgroup: the systemd cgroup driver is not supported")
-	}
+	a.systemd = global.has("systemd-cgroup")
 	if a.root = global.get("root"); a.root == "" {
 		a.root = defaultRoot
 	}

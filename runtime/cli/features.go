@@ -30,7 +30,7 @@ func (a *app) features(values) (int, error) {
 		Linux: &features.Linux{
 			Namespaces:   namespaces(),
 			Capabilities: caps.Names(),
-			Cgroup:       &features.Cgroup{V1: &yes, V2: &yes, Systemd: &no, SystemdUser: &no, Rdma: &yes},
+			Cgroup:       &features.Cgroup{V1: &yes, V2: &yes, Systemd: &yes, SystemdUser: &yes, Rdma: &yes},
 			Seccomp:      seccompFeatures(),
 			Apparmor:     &features.Apparmor{Enabled: process(func(p *specs.Process) { p.ApparmorProfile = "unconfined" })},
 			Selinux:      &features.Selinux{Enabled: process(func(p *specs.Process) { p.SelinuxLabel = "a:b:c:d" })},
@@ -42,6 +42,7 @@ func (a *app) features(values) (int, error) {
 			})},
 			MountExtensions: &features.MountExtensions{IDMap: &features.IDMap{Enabled: idmap()}},
 		},
+		PotentiallyUnsafeConfigAnnotations: []string{"org.systemd.property."},
 		Annotations: map[string]string{
 			"berth.version": version,
 		},

@@ -101,7 +101,7 @@ func (a *app) run(f values) (int, error) {
 func (a *app) options(f values) (container.Options, error) {
 	o := container.Options{
 		ID: f.args[0], StateRoot: a.root, Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr,
-		NoPivot: f.has("no-pivot"), NoNewKeyring: f.has("no-new-keyring"), Warn: a.warn,
+		NoPivot: f.has("no-pivot"), NoNewKeyring: f.has("no-new-keyring"), SystemdCgroup: a.systemd, Warn: a.warn,
 	}
 	var err error
 	if o.Bundle, err = bundleDir(f); err != nil {

@@ -60,6 +60,7 @@ type Options struct {
 	ExtraFiles    []*os.File // become the command's descriptors 3, 4, …
 	NoPivot       bool       // move the root to / instead of pivot_root
 	NoNewKeyring  bool       // leave the caller's session keyring
+	SystemdCgroup bool       // linux.cgroupsPath names a unit, which systemd makes
 	Notify        bool       // make NotifyDir, for a socket that the command is to be given
 	Warn          func(message string)
 }
@@ -137,6 +138,7 @@ func Load(stateRoot, id string) (*Container, error) {
 		if c.cg, err = cgroup.Load(rec.Cgroups, nil); err != nil {
 			return nil, err
 		}
+		c.cg.OfUnit(rec.Unit)
 	}
 	return c, nil
 }

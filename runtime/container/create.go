@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"berth/runtime/caps"
-	"berth/runtime/cgroup"
 	"berth/runtime/initproc"
 	"berth/runtime/nsenter"
 	"berth/runtime/plainfile"
@@ -67,6 +66,7 @@ func Create(ctx context.Context, o Options) (_ *Container, err error) {
 	if err := b.run(ctx); err != nil {
 		return nil, err
 	}
+	b.c.cg.Settled()
 	if err := unix.Rename(dir.path(startSocket+".tmp"), dir.path(startSocket)); err != nil {
 		return nil, fmt.Errorf("create container %s: %w", o.ID, err)
 	}
@@ -119,7 +119,7 @@ func newBuild(o Options) (b *build, err error) {
 	if err != nil {
 		return nil, err
 	}
-	cg, err := cgroup.New(b.spec.Linux.CgroupsPath, o.ID, b.spec.Linux.Resources)
+	cg, err := o.cgroup(b.spec)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func newBuild(o Options) (b *build, err error) {
 	}
 	b.c = &Container{cg: cg, warn: o.Warn, rec: record{
 		Version: b.spec.Version, ID: o.ID, Bundle: o.Bundle, Rootfs: root, Created: time.Now().UTC(), Owner: os.Geteuid(),
-		Annotations: b.spec.Annotations, Cgroups: cg.Paths, SharedPID: !b.ns.New(specs.PIDNamespace),
+		Annotations: b.spec.Annotations, Cgroups: cg.Paths, Unit: cg.Unit(), SharedPID: !b.ns.New(specs.PIDNamespace),
 		Command: b.spec.Process.Args[0], Keyring: b.proc.Keyring, FilterFlags: b.proc.Seccomp.Flags,
 		ListenerPath: b.proc.Seccomp.ListenerPath, ListenerMetadata: b.proc.Seccomp.ListenerMetadata,
 		Hooks: b.spec.Hooks, defaults: defaultsOf(b.spec.Process), Settings: b.proc.Settings, Class: class, Process: startHookProcess(b.spec),

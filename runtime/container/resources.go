@@ -50,3 +50,11 @@ func (e *execution) cgroup(c *Container) (*cgroup.Manager, error) {
 	}
 	return c.cg.Of(c.rec.PID)
 }
+
+// cgroup is where the container runs.
+func (o *Options) cgroup(spec *specs.Spec) (*cgroup.Manager, error) {
+	if o.SystemdCgroup {
+		return cgroup.NewSystemd(spec.Linux.CgroupsPath, o.ID, spec.Linux.Resources, spec.Annotations)
+	}
+	return cgroup.New(spec.Linux.CgroupsPath, o.ID, spec.Linux.Resources)
+}

@@ -39,6 +39,7 @@ type record struct {
 	Owner       int               `json:"owner"`
 	Annotations map[string]string `json:"annotations,omitempty"`
 	Cgroups     map[string]string `json:"cgroups"`
+	Unit        string            `json:"unit,omitempty"`  // systemd's, whose cgroups they are
 	Class       *resctrl.Group    `json:"class,omitempty"` // linux.intelRdt
 	SharedPID   bool              `json:"sharedPID,omitempty"`
 	UserNS      bool              `json:"userNS,omitempty"` // it has one other than the runtime's
