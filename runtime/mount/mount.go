@@ -145,6 +145,10 @@ func newTree(fstype, source string, opts Options, lowerPlus bool) (*os.File, err
 			}
 		case has:
 			err = configure(fd, fstype, key, value)
+		case key == "iversion":
+			// mount(2) takes it for every file system. Those that can count changes do
+			// so unasked, and the others refuse it here.
+			_ = unix.FsconfigSetFlag(fd, key)
 		default:
 			if err = unix.FsconfigSetFlag(fd, key); err != nil {
 				err = fmt.Errorf("mount %s: option %s: %w", fstype, key, explain(fd, err))

@@ -98,7 +98,7 @@ func Open(cfg Config) (*Rootfs, error) {
 		return nil, err
 	}
 	flags := propagation
-	if flags&unix.MS_SHARED != 0 || flags == 0 {
+	if flags&(unix.MS_SHARED|unix.MS_UNBINDABLE) != 0 || flags == 0 {
 		flags = unix.MS_SLAVE | unix.MS_REC
 	}
 	if err := unix.Mount("", "/", "", uintptr(flags), ""); err != nil {
@@ -206,11 +206,7 @@ func (r *Rootfs) Pivot() error {
 	if err := unix.PivotRoot(".", "."); err != nil {
 		return fmt.Errorf("pivot_root to %s: %w", r.path, err)
 	}
-	// The working directory is the old root now. Its unmounting must not reach
-	// the host.
-	if err := unix.Mount("", ".", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
-		return fmt.Errorf("make the old root a slave: %w", err)
-	}
+	// No mount of the old root is shared (Open), so this does not reach the host.
 	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
 		return fmt.Errorf("unmount the old root: %w", err)
 	}
