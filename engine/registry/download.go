@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/containerd/containerd/v2/core/remotes/docker"
@@ -60,10 +61,14 @@ func (d *download) Read(p []byte) (int, error) {
 			return 0, err
 		case d.ctx.Err() != nil:
 			return 0, d.ctx.Err()
+		case errdefs.IsNotFound(err):
+			return 0, notFound("unknown blob: the registry does not have %s, which the manifest names", d.blob.Digest)
+		case code(err) == http.StatusRequestedRangeNotSatisfiable:
+			return 0, invalid("the registry has %d bytes, the manifest tells of %d", d.offset, d.blob.Size)
 		case lasting(err):
 			return 0, err
 		case d.failed == fetchRetries:
-			return 0, fmt.Errorf("the connection was lost too often, after %d of %d bytes (a new pull goes on from there): %w", d.offset, d.blob.Size, pushProblem(err))
+			return 0, &problem{text: fmt.Sprintf("the connection was lost too often, after %d of %d bytes (a new pull goes on from there): %v", d.offset, d.blob.Size, pushProblem(err)), cause: err}
 		}
 		d.failed++
 		if err := sleep(d.ctx, d.delay); err != nil {
@@ -115,6 +120,5 @@ func (d *download) Close() error {
 
 // lasting tells errors that another try will not mend.
 func lasting(err error) bool {
-	code, _ := answered(err)
-	return code >= 400 && code < 500 || errdefs.IsNotFound(err) || errdefs.IsInvalidArgument(err) || errors.Is(err, docker.ErrInvalidAuthorization)
+	return code(err) >= 400 && code(err) < 500 || errdefs.IsNotFound(err) || errdefs.IsInvalidArgument(err) || errors.Is(err, docker.ErrInvalidAuthorization)
 }

@@ -80,8 +80,11 @@ func pushProblem(err error) error {
 		return nil
 	}
 	var asked *url.Error
+	var known *problem
 	code, said := answered(err)
 	switch {
+	case errors.As(err, &known):
+		return err
 	case said != "":
 		return &problem{said, nil, err}
 	case errors.Is(err, docker.ErrInvalidAuthorization):
@@ -124,6 +127,12 @@ func answered(err error) (code int, said string) {
 		return 0, ""
 	}
 	return status.StatusCode, errorBody(status.Body)
+}
+
+// code is the status of the answer that err tells of, 0 for none.
+func code(err error) int {
+	status, _ := answered(err)
+	return status
 }
 
 // errorBody reads the errors of an answer (distribution-spec, "Error Codes")

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -107,7 +108,18 @@ type pull struct {
 // one pulls one image.
 func (p *pull) one(ctx context.Context, ref reference.Named) (Pulled, error) {
 	lease := p.store.Images.Lease()
-	defer lease.Release()
+	pulled, err := p.leased(ctx, ref)
+	lease.Release()
+	if ctx.Err() != nil {
+		if _, cerr := p.store.Images.Collect(context.WithoutCancel(ctx)); cerr != nil {
+			err = errors.Join(err, cerr)
+		}
+	}
+	return pulled, err
+}
+
+// leased is one with a lease held.
+func (p *pull) leased(ctx context.Context, ref reference.Named) (Pulled, error) {
 	desc, err := p.session.resolve(ctx, ref)
 	if err != nil {
 		return Pulled{}, err
@@ -165,7 +177,7 @@ func (p *pull) present(ctx context.Context, ref reference.Named, desc ocispec.De
 func (p *pull) fetch(ctx context.Context, ref reference.Named, desc ocispec.Descriptor) (image.Image, error) {
 	chosen, raw, err := p.session.choose(ctx, desc, p.want, p.name)
 	if err != nil {
-		return image.Image{}, pullProblem(ref, err)
+		return image.Image{}, err
 	}
 	m, err := decodeManifest(raw)
 	if err != nil {
@@ -189,8 +201,11 @@ func (p *pull) fetch(ctx context.Context, ref reference.Named, desc ocispec.Desc
 		names = []string{ref.String()}
 	}
 	img, err := p.store.Images.Receive(ctx, in, names...)
+	if ctx.Err() != nil {
+		return img, errors.Join(context.Cause(ctx), p.forget(context.WithoutCancel(ctx), m.Layers))
+	}
 	if err != nil {
-		return img, pullProblem(ref, err)
+		return img, pushProblem(err)
 	}
 	for _, blob := range append([]ocispec.Descriptor{m.Config}, m.Layers...) {
 		if err := p.session.remember(ctx, p.store.Content, blob); err != nil {
@@ -198,6 +213,24 @@ func (p *pull) fetch(ctx context.Context, ref reference.Named, desc ocispec.Desc
 		}
 	}
 	return img, nil
+}
+
+// forget throws away what a pull that was called off has got of layers, unless
+// another is getting them. What is complete is garbage.
+func (p *pull) forget(ctx context.Context, layers []ocispec.Descriptor) error {
+	all, err := p.store.Content.ListStatuses(ctx)
+	if err != nil {
+		return err
+	}
+	for _, st := range all {
+		if !slices.ContainsFunc(layers, func(l ocispec.Descriptor) bool { return l.Digest == st.Expected }) {
+			continue
+		}
+		if aerr := p.store.Content.Abort(ctx, st.Ref); aerr != nil && !errdefs.IsUnavailable(aerr) && !errdefs.IsNotFound(aerr) {
+			err = errors.Join(err, aerr)
+		}
+	}
+	return err
 }
 
 // begin reports which layers will be pulled.

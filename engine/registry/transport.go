@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	remoteerrors "github.com/containerd/containerd/v2/core/remotes/errors"
-	"github.com/containerd/errdefs"
 )
 
 // maxDocument bounds manifests, configs, tokens and lists, in bytes
@@ -80,7 +78,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 				defer resp.Body.Close()
 				return nil, remoteerrors.NewUnexpectedStatusErr(resp)
 			}
-			return bounded(req, resp), nil
+			return bounded(req, resp)
 		}
 		discard(resp.Body)
 		if err := sleep(req.Context(), wait); err != nil {
@@ -136,13 +134,17 @@ func discard(body io.ReadCloser) {
 type blobSize struct{}
 
 // bounded keeps an answer from having no end.
-func bounded(req *http.Request, resp *http.Response) *http.Response {
+func bounded(req *http.Request, resp *http.Response) (*http.Response, error) {
 	most := int64(maxDocument)
 	if size, ok := req.Context().Value(blobSize{}).(int64); ok {
 		most = max(most, size)
 	}
+	if resp.ContentLength > most && strings.Contains(req.URL.Path, "/manifests/") {
+		resp.Body.Close()
+		return nil, invalid("%s: the manifest is said to have %d bytes: more than %d are refused", sanitized(req), resp.ContentLength, most)
+	}
 	resp.Body = &boundedBody{ReadCloser: resp.Body, left: most, most: most, what: sanitized(req)}
-	return resp
+	return resp, nil
 }
 
 // boundedBody is a body of at most so many bytes.
@@ -159,7 +161,7 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(p)
 	if b.left -= int64(n); b.left < 0 {
-		return 0, fmt.Errorf("%s: the answer is larger than %d bytes: %w", b.what, b.most, errdefs.ErrInvalidArgument)
+		return 0, invalid("%s: the answer is larger than %d bytes", b.what, b.most)
 	}
 	return n, err
 }

@@ -1,0 +1,422 @@
+package registry
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// endless writes until the client has had enough.
+func endless(w http.ResponseWriter) {
+	for chunk := bytes.Repeat([]byte(" "), 64<<10); ; {
+		if _, err := w.Write(chunk); err != nil {
+			return
+		}
+	}
+}
+
+// TestWhatDoesNotFitIsRefused has a registry that lies about one thing at a
+// time. Nothing of the image may be kept.
+func TestWhatDoesNotFitIsRefused(t *testing.T) {
+	layer := func(m ocispec.Manifest) string { return "/blobs/" + m.Layers[1].Digest.String() }
+	for _, c := range []struct {
+		name string
+		// lie prepares the registry; m is the honest manifest, put is to
+		// store another one under the tag.
+		lie  func(f *fake, m ocispec.Manifest, put func(mediaType string, doc any))
+		want string
+	}{
+		{"a layer with another content", func(f *fake, m ocispec.Manifest, _ func(string, any)) {
+			f.blobs[m.Layers[1].Digest] = f.blobs[m.Layers[0].Digest]
+			m.Layers[1].Size = m.Layers[0].Size
+			f.put("1", m.MediaType, m)
+		}, "what arrived has the digest"},
+		{"a layer that goes on", func(f *fake, m ocispec.Manifest, _ func(string, any)) {
+			f.on(layer(m), func(w http.ResponseWriter, _ *http.Request) { endless(w) })
+		}, "sent more than the"},
+		{"a layer that is smaller than the manifest says", func(_ *fake, m ocispec.Manifest, put func(string, any)) {
+			m.Layers[1].Size++
+			put(m.MediaType, m)
+		}, "the registry has"},
+		{"a layer that is larger than the manifest says", func(_ *fake, m ocispec.Manifest, put func(string, any)) {
+			m.Layers[1].Size--
+			put(m.MediaType, m)
+		}, "sent more than the"},
+		{"a layer that unpacks to something else", func(f *fake, m ocispec.Manifest, put func(string, any)) {
+			m.Layers[1] = m.Layers[0]
+			put(m.MediaType, m)
+		}, "the image config says"},
+		{"a layer that the registry does not have", func(f *fake, m ocispec.Manifest, _ func(string, any)) {
+			delete(f.blobs, m.Layers[1].Digest)
+		}, "unknown blob"},
+		{"a config with another content", func(f *fake, m ocispec.Manifest, _ func(string, any)) {
+			f.blobs[m.Config.Digest] = bytes.Repeat([]byte(" "), int(m.Config.Size))
+		}, "sent something else"},
+		{"a config that goes on", func(f *fake, m ocispec.Manifest, _ func(string, any)) {
+			f.on("/blobs/"+m.Config.Digest.String(), func(w http.ResponseWriter, _ *http.Request) { endless(w) })
+		}, "sent more than the"},
+		{"a config of other layers", func(f *fake, m ocispec.Manifest, put func(string, any)) {
+			m.Layers = m.Layers[:2]
+			put(m.MediaType, m)
+		}, "config tells of 3 layers, its manifest of 2"},
+		{"a huge config", func(_ *fake, m ocispec.Manifest, put func(string, any)) {
+			m.Config.Size = 1 << 40
+			put(m.MediaType, m)
+		}, "more than 4194304 are refused"},
+		{"a config of something else", func(_ *fake, m ocispec.Manifest, put func(string, any)) {
+			m.Config.MediaType = "application/vnd.cncf.helm.config.v1+json"
+			put(m.MediaType, m)
+		}, "not a container image"},
+		{"an encrypted layer", func(_ *fake, m ocispec.Manifest, put func(string, any)) {
+			m.Layers[1].MediaType += "+encrypted"
+			put(m.MediaType, m)
+		}, "cannot be unpacked"},
+		{"a layer with a digest of another kind", func(_ *fake, m ocispec.Manifest, put func(string, any)) {
+			m.Layers[1].Digest = digest.SHA512.FromString("x")
+			put(m.MediaType, m)
+		}, "only sha256 is supported"},
+		{"a layer without a size", func(_ *fake, m ocispec.Manifest, put func(string, any)) {
+			m.Layers[1].Size = -1
+			put(m.MediaType, m)
+		}, "the size -1"},
+		{"a layer with a path for a digest", func(_ *fake, m ocispec.Manifest, put func(string, any)) {
+			m.Layers[1].Digest = "sha256:../../../../etc/passwd"
+			put(m.MediaType, m)
+		}, "only sha256 is supported"},
+		{"a manifest with another content than its digest", func(f *fake, m ocispec.Manifest, _ func(string, any)) {
+			f.on("/manifests/", func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Docker-Content-Digest", digest.FromString("x").String())
+				w.Header().Set("Content-Type", m.MediaType)
+				w.Header().Set("Content-Length", "4")
+				if r.Method == http.MethodGet {
+					io.WriteString(w, "null")
+				}
+			})
+		}, "sent something else"},
+		{"a huge manifest", func(f *fake, m ocispec.Manifest, _ func(string, any)) {
+			f.on("/manifests/", func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Docker-Content-Digest", digest.FromString("x").String())
+				w.Header().Set("Content-Type", m.MediaType)
+				w.Header().Set("Content-Length", "1000000000")
+			})
+		}, "1000000000 bytes"},
+		{"an endless manifest without a digest", func(f *fake, m ocispec.Manifest, _ func(string, any)) {
+			f.on("/manifests/", func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", m.MediaType)
+				if r.Method == http.MethodGet {
+					endless(w)
+				}
+			})
+		}, "is larger than 4194304 bytes"},
+		{"a manifest that is none", func(_ *fake, _ ocispec.Manifest, put func(string, any)) {
+			put("text/html", []byte("<html>"))
+		}, `the media type "text/html", which is none of an image`},
+		{"a manifest of schema 1", func(_ *fake, _ ocispec.Manifest, put func(string, any)) {
+			put(images.MediaTypeDockerSchema1Manifest, []byte("{}"))
+		}, "schema 1"},
+		{"a manifest and index in one", func(_ *fake, m ocispec.Manifest, put func(string, any)) {
+			put(m.MediaType, struct {
+				ocispec.Manifest
+				Manifests []ocispec.Descriptor `json:"manifests"`
+			}{m, []ocispec.Descriptor{}})
+		}, "ambiguous"},
+		{"a manifest of too many layers", func(_ *fake, m ocispec.Manifest, put func(string, any)) {
+			for len(m.Layers) <= maxLayers {
+				m.Layers = append(m.Layers, m.Layers[0])
+			}
+			put(m.MediaType, m)
+		}, "layers: more than 1000 are refused"},
+		{"an index of indexes of indexes", func(f *fake, m ocispec.Manifest, _ func(string, any)) {
+			desc := f.put("", m.MediaType, m)
+			for range maxIndex + 1 {
+				desc = f.put("1", ocispec.MediaTypeImageIndex, ocispec.Index{MediaType: ocispec.MediaTypeImageIndex, Manifests: []ocispec.Descriptor{desc}})
+			}
+		}, "nested"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f, r := newFake(t), newRig(t, Config{})
+			m := f.manifestOf(three(t))
+			f.put("1", m.MediaType, m)
+			put := func(mediaType string, doc any) {
+				f.put("1", mediaType, doc)
+			}
+			m.Layers = append([]ocispec.Descriptor(nil), m.Layers...)
+			c.lie(f, m, put)
+			err := r.pull(f.host+"/app:1", PullOptions{})
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %q", err, c.want)
+			}
+			if n := r.left()["images"]; n != 0 {
+				t.Errorf("%d images left", n)
+			}
+		})
+	}
+}
+
+func TestLostConnectionsAreTakenUpAgain(t *testing.T) {
+	f, r := newFake(t), newRig(t, Config{})
+	big := picture{layers: [][]byte{tarOf(t, "b", strings.Repeat("0123456789abcdef", 1<<16))}, compress: []string{"none"}}
+	f.image("1", big)
+	m := f.manifestOf(big)
+	blob := f.blobs[m.Layers[0].Digest]
+	var ranges []string
+	f.on("/blobs/"+m.Layers[0].Digest.String(), func(w http.ResponseWriter, req *http.Request) {
+		from := 0
+		if rng := req.Header.Get("Range"); rng != "" {
+			ranges = append(ranges, rng)
+			fmt.Sscanf(rng, "bytes=%d-", &from)
+			w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, len(blob)-1, len(blob)))
+			w.Header().Set("Content-Length", strconv.Itoa(len(blob)-from))
+			w.WriteHeader(http.StatusPartialContent)
+		} else {
+			w.Header().Set("Content-Length", strconv.Itoa(len(blob)))
+		}
+		// A third each time; then the connection is cut.
+		w.Write(blob[from:min(len(blob), from+len(blob)/3+1)])
+	})
+	if err := r.pull(f.host+"/app:1", PullOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if len(ranges) < 2 {
+		t.Errorf("asked for %q", ranges)
+	}
+	for _, rng := range ranges {
+		if rng == "bytes=0-" {
+			t.Errorf("asked for all again: %q", ranges)
+		}
+	}
+}
+
+func TestABrokenPullGoesOnWhereItEnded(t *testing.T) {
+	f, r := newFake(t), newRig(t, Config{})
+	big := picture{layers: [][]byte{tarOf(t, "b", strings.Repeat("0123456789abcdef", 1<<16))}, compress: []string{"none"}}
+	f.image("1", big)
+	m := f.manifestOf(big)
+	blob := f.blobs[m.Layers[0].Digest]
+	broken, sent := true, 0
+	f.on("/blobs/"+m.Layers[0].Digest.String(), func(w http.ResponseWriter, req *http.Request) {
+		switch {
+		case broken && req.Header.Get("Range") == "":
+			w.Header().Set("Content-Length", strconv.Itoa(len(blob)))
+			w.Write(blob[:len(blob)/2])
+		case broken:
+			panic(http.ErrAbortHandler)
+		default:
+			sent, _ = strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(req.Header.Get("Range"), "bytes="), "-"))
+			http.ServeContent(w, req, "", time.Time{}, bytes.NewReader(blob))
+		}
+	})
+	err := r.pull(f.host+"/app:1", PullOptions{})
+	if err == nil || !strings.Contains(err.Error(), "lost too often") {
+		t.Fatalf("error %v", err)
+	}
+	broken = false
+	if err := r.pull(f.host+"/app:1", PullOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if sent < len(blob)/2 {
+		t.Errorf("the second pull began at byte %d of %d", sent, len(blob))
+	}
+}
+
+// authorizations collects what a server is shown.
+func authorizations(t *testing.T, h http.HandlerFunc) (host string, seen *[]string) {
+	seen = new([]string)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a := r.Header.Get("Authorization"); a != "" {
+			*seen = append(*seen, a)
+		}
+		h(w, r)
+	}))
+	t.Cleanup(s.Close)
+	return strings.TrimPrefix(s.URL, "http://"), seen
+}
+
+func TestRedirectsGetNoCredentials(t *testing.T) {
+	f, r := newFake(t), newRig(t, Config{})
+	f.image("1", three(t))
+	// Another port of the same host: net/http alone would pass them on.
+	elsewhere, seen := authorizations(t, func(w http.ResponseWriter, req *http.Request) {
+		f.mu.Lock()
+		data := f.blobs[digest.Digest(strings.TrimPrefix(req.URL.Path, "/"))]
+		f.mu.Unlock()
+		w.Write(data)
+	})
+	f.hook = func(w http.ResponseWriter, req *http.Request) bool {
+		if user, password, ok := req.BasicAuth(); !ok || user != "ann" || password != "secret" {
+			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return true
+		}
+		if _, id, ok := strings.Cut(req.URL.Path, "/blobs/"); ok {
+			http.Redirect(w, req, "http://"+elsewhere+"/"+id, http.StatusTemporaryRedirect)
+			return true
+		}
+		return false
+	}
+	if err := r.pull(f.host+"/app:1", PullOptions{Auth: Auth{Username: "ann", Password: "secret"}}); err != nil {
+		t.Fatal(err)
+	}
+	if len(*seen) != 0 {
+		t.Errorf("the other host was shown %q", *seen)
+	}
+}
+
+func TestMirrorsGetNoCredentials(t *testing.T) {
+	mirror := newFake(t)
+	desc := mirror.image("1", three(t))
+	var shown []string
+	mirror.hook = func(_ http.ResponseWriter, req *http.Request) bool {
+		if a := req.Header.Get("Authorization"); a != "" {
+			shown = append(shown, a)
+		}
+		return false
+	}
+	r := newRig(t, Config{Mirrors: []string{"http://" + mirror.host}})
+	if err := r.pull("docker.io/library/app:1", PullOptions{Auth: Auth{Username: "ann", Password: "secret"}}); err != nil {
+		t.Fatal(err)
+	}
+	if len(shown) != 0 {
+		t.Errorf("the mirror was shown %q", shown)
+	}
+	if _, err := r.store.Images.Resolve(t.Context(), "app@"+desc.Digest.String()); err != nil {
+		t.Errorf("the image has not got its own name: %v", err)
+	}
+}
+
+func TestChallengesGoRoundNoCircle(t *testing.T) {
+	for _, challenge := range []string{`Basic realm="x"`, `Bearer realm="http://HOST/token",service="s"`, `Negotiate`, ``} {
+		f, r := newFake(t), newRig(t, Config{})
+		f.hook = func(w http.ResponseWriter, req *http.Request) bool {
+			if req.URL.Path == "/token" {
+				io.WriteString(w, `{"token":"t"}`)
+				return true
+			}
+			w.Header().Set("WWW-Authenticate", strings.ReplaceAll(challenge, "HOST", f.host))
+			w.WriteHeader(http.StatusUnauthorized)
+			return true
+		}
+		err := r.pull(f.host+"/app:1", PullOptions{Auth: Auth{Username: "ann", Password: "wrong"}})
+		if err == nil || len(f.asked) > 20 {
+			t.Errorf("%q: error %v after %d requests", challenge, err, len(f.asked))
+		}
+	}
+}
+
+func TestTooManyRequests(t *testing.T) {
+	f, r := newFake(t), newRig(t, Config{})
+	f.image("1", three(t))
+	left := 2
+	f.hook = func(w http.ResponseWriter, _ *http.Request) bool {
+		if left--; left < 0 {
+			return false
+		}
+		w.Header().Set("Retry-After", "0")
+		w.WriteHeader(http.StatusTooManyRequests)
+		return true
+	}
+	if err := r.pull(f.host+"/app:1", PullOptions{}); err != nil {
+		t.Errorf("a registry that was busy for a moment: %v", err)
+	}
+	// A limit that lasts is told at once, in the registry's words.
+	f.asked = nil
+	f.hook = func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Retry-After", "21600")
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusTooManyRequests)
+		io.WriteString(w, `{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached your pull rate limit. \u001b[31m"}]}`)
+		return true
+	}
+	err := r.pull(f.host+"/app:2", PullOptions{})
+	if err == nil || !strings.Contains(err.Error(), "toomanyrequests") || strings.ContainsRune(err.Error(), 0x1b) {
+		t.Errorf("error %v", err)
+	}
+	if len(f.asked) > 2 {
+		t.Errorf("asked %d times: %q", len(f.asked), f.asked)
+	}
+}
+
+func TestTokens(t *testing.T) {
+	f, r := newFake(t), newRig(t, Config{})
+	f.image("1", three(t))
+	var grants []string
+	f.hook = func(w http.ResponseWriter, req *http.Request) bool {
+		switch {
+		case req.URL.Path == "/token":
+			req.ParseForm()
+			grants = append(grants, req.Form.Get("grant_type")+" "+req.Form.Get("username")+req.Form.Get("refresh_token")+" "+req.Form.Get("scope"))
+			json.NewEncoder(w).Encode(map[string]string{"access_token": "good", "token": "good"})
+			return true
+		case req.Header.Get("Authorization") != "Bearer good":
+			w.Header().Set("WWW-Authenticate", `Bearer realm="http://`+f.host+`/token",service="s",scope="repository:app:pull"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return true
+		}
+		return false
+	}
+	for _, auth := range []Auth{{}, {Username: "ann", Password: "secret"}, {IdentityToken: "id"}, {Auth: base64.StdEncoding.EncodeToString([]byte("bob:x"))}} {
+		if _, err := r.Inspect(t.Context(), named(t, f.host+"/app:1"), auth); err != nil {
+			t.Errorf("%+v: %v", auth, err)
+		}
+	}
+	want := []string{"  repository:app:pull", "password ann repository:app:pull", "refresh_token id repository:app:pull", "password bob repository:app:pull"}
+	if strings.Join(grants, "|") != strings.Join(want, "|") {
+		t.Errorf("grants %q, want %q", grants, want)
+	}
+	// A token that the client has already.
+	if _, err := r.Inspect(t.Context(), named(t, f.host+"/app:1"), Auth{RegistryToken: "good"}); err != nil || len(grants) != 4 {
+		t.Errorf("registry token: %v, %d grants", err, len(grants))
+	}
+}
+
+func TestProblemsSayWhatDockerSays(t *testing.T) {
+	f, r := newFake(t), newRig(t, Config{})
+	answer := func(status int, body string) func(http.ResponseWriter, *http.Request) bool {
+		return func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(status)
+			io.WriteString(w, body)
+			return true
+		}
+	}
+	for _, c := range []struct {
+		name string
+		hook func(http.ResponseWriter, *http.Request) bool
+		want string
+		kind func(error) bool
+	}{
+		{"unknown", nil, "manifest for " + f.host + "/app:1 not found: manifest unknown: manifest unknown", errdefs.IsNotFound},
+		{"denied", answer(403, `{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}`),
+			"pull access denied for " + f.host + "/app, repository does not exist or may require 'docker login': denied: requested access to the resource is denied", errdefs.IsNotFound},
+		{"broken", answer(500, "oops"), "500 Internal Server Error", func(err error) bool { return !errdefs.IsNotFound(err) }},
+	} {
+		f.hook = c.hook
+		err := r.pull(f.host+"/app:1", PullOptions{})
+		if err == nil || !strings.Contains(err.Error(), c.want) || !c.kind(err) {
+			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
+		}
+	}
+	f.hook = func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
+		w.WriteHeader(http.StatusUnauthorized)
+		return true
+	}
+	if err := r.pull(f.host+"/app:1", PullOptions{}); err == nil || !strings.HasSuffix(err.Error(), "no basic auth credentials") {
+		t.Errorf("no credentials: %v", err)
+	}
+	if err := r.pull("127.0.0.1:1/app:1", PullOptions{}); err == nil || err.Error() != `Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused` {
+		t.Errorf("nobody there: %v", err)
+	}
+}
