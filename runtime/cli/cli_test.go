@@ -25,6 +25,7 @@ func TestMain(m *testing.M) {
 		os.Exit(Main(os.Args))
 	}
 	if len(os.Args) > 1 && os.Args[1] == "runtime" {
+		withoutCalls()
 		os.Exit(Main(os.Args[1:]))
 	}
 	if len(os.Args) > 1 && os.Args[1] == "report" {

@@ -163,7 +163,7 @@ func (b *build) process() error {
 	}
 	b.proc = initproc.Process{Spec: b.spec.Process, ChangeRoot: b.o.NoPivot, Caps: sets, Seccomp: *filter, CgroupNS: b.ns.New(specs.CgroupNamespace),
 		Settings: settings(b.spec)}
-	if !b.o.NoNewKeyring {
+	if !b.o.NoNewKeyring && hasKeyrings() {
 		b.proc.Keyring = "_ses." + b.o.ID
 	}
 	if b.hostProc, err = label(&b.proc, 3+len(b.o.ExtraFiles)); err != nil {

@@ -1,6 +1,7 @@
 package rootfs
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -62,7 +63,11 @@ func copyEntry(src, dst *os.File, name string) error {
 		}
 		return openBoth(src, dst, name, unix.O_RDONLY|unix.O_DIRECTORY, unix.O_RDONLY|unix.O_DIRECTORY, copyDir)
 	case unix.S_IFREG:
-		err := openBoth(src, dst, name, unix.O_RDONLY, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, func(a, b *os.File) error {
+		// Not waiting for a fifo that has been put there meanwhile.
+		err := openBoth(src, dst, name, unix.O_RDONLY|unix.O_NONBLOCK, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, func(a, b *os.File) error {
+			if file, err := isType(a, unix.S_IFREG); err != nil || !file {
+				return errors.Join(err, unix.ESTALE)
+			}
 			_, err := io.Copy(b, a)
 			return err
 		})
