@@ -53,7 +53,7 @@ func arches(goarch string, tables map[string]table) []arch {
 			{name: specs.ArchX32, audit: own.audit, calls: own.calls, bit: 1 << 30, renumbered: x32}}
 	case "arm64":
 		return []arch{{name: specs.ArchAARCH64, audit: unix.AUDIT_ARCH_AARCH64, calls: tables["arm64"]},
-			{name: specs.ArchARM, audit: unix.AUDIT_ARCH_ARM, calls: tables["arm"]}}
+			{name: specs.ArchARM, audit: unix.AUDIT_ARCH_ARM, calls: tables["arm"], renumbered: arm}}
 	case "riscv64":
 		return []arch{{name: specs.ArchRISCV64, audit: unix.AUDIT_ARCH_RISCV64, calls: tables["riscv64"]}}
 	case "ppc64le":
@@ -75,6 +75,17 @@ var x32 = map[string]uint32{
 	"get_robust_list": 531, "vmsplice": 532, "move_pages": 533, "preadv": 534, "pwritev": 535, "rt_tgsigqueueinfo": 536,
 	"recvmmsg": 537, "sendmmsg": 538, "process_vm_readv": 539, "process_vm_writev": 540, "setsockopt": 541,
 	"getsockopt": 542, "io_setup": 543, "io_submit": 544, "execveat": 545, "preadv2": 546, "pwritev2": 547,
+}
+
+// privateBase is where the private calls of 32-bit ARM begin (__ARM_NR_BASE). They
+// say nothing of how new the others are.
+const privateBase = 0x0f0000
+
+// arm are the calls of 32-bit ARM that the tables of Go lack, with which every
+// program there starts (set_tls), and a second name.
+var arm = map[string]uint32{
+	"breakpoint": privateBase + 1, "cacheflush": privateBase + 2, "usr26": privateBase + 3, "usr32": privateBase + 4,
+	"set_tls": privateBase + 5, "sync_file_range2": 341,
 }
 
 // known are all architectures of the specification.

@@ -105,7 +105,9 @@ func collect(entries []entry, a arch, byDefault uint32, calls map[uint32]outcome
 			if !ok {
 				continue
 			}
-			newest = max(newest, nr)
+			if nr&^a.bit < privateBase {
+				newest = max(newest, nr)
+			}
 			o, had := calls[nr]
 			if !had {
 				o = outcome{start: nr, byDefault: byDefault}

@@ -145,21 +145,25 @@ func reference(t *testing.T, s *specs.LinuxSeccomp, listed []arch, c call) uint3
 // TestAgainstReference compares random profiles with their definition.
 func TestAgainstReference(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	machine := arches("amd64", map[string]table{"amd64": callsAmd64, "386": calls386})
+	machine := native
+	own := machine[0]
 	actions := []specs.LinuxSeccompAction{specs.ActAllow, specs.ActErrno, specs.ActKill, specs.ActKillProcess, specs.ActLog, specs.ActTrap, specs.ActTrace}
 	ops := []specs.LinuxSeccompOperator{specs.OpNotEqual, specs.OpLessThan, specs.OpLessEqual, specs.OpEqualTo, specs.OpGreaterEqual, specs.OpGreaterThan, specs.OpMaskedEqual}
 	values := []uint64{0, 1, 2, 1 << 31, 1<<32 - 1, 1 << 32, 1<<32 + 1, 1 << 63, ^uint64(0), 0x7e020000}
 	pick := func() uint64 { return values[r.IntN(len(values))] }
 	for range 300 {
-		s := &specs.LinuxSeccomp{DefaultAction: actions[r.IntN(len(actions))], Architectures: []specs.Arch{specs.ArchX86_64}}
+		s := &specs.LinuxSeccomp{DefaultAction: actions[r.IntN(len(actions))], Architectures: []specs.Arch{own.name}}
 		listed := machine[:1]
 		if r.IntN(2) == 0 {
-			s.Architectures, listed = []specs.Arch{specs.ArchX86, specs.ArchX32, specs.ArchARM}, machine
+			s.Architectures, listed = []specs.Arch{specs.ArchMIPS}, machine // what the machine has not is no error
+			for _, a := range machine[1:] {
+				s.Architectures = append(s.Architectures, a.name)
+			}
 		}
 		for range r.IntN(15) {
 			e := specs.LinuxSyscall{Action: actions[r.IntN(len(actions))]}
 			for range 1 + r.IntN(8) {
-				e.Names = append(e.Names, callsAmd64[r.IntN(len(callsAmd64))].name)
+				e.Names = append(e.Names, own.calls[r.IntN(len(own.calls))].name)
 			}
 			for range r.IntN(3) {
 				e.Args = append(e.Args, specs.LinuxSeccompArg{Index: uint(r.IntN(3)), Op: ops[r.IntN(len(ops))], Value: pick(), ValueTwo: pick()})
@@ -193,21 +197,20 @@ func dockerProfile(t testing.TB) *specs.LinuxSeccomp {
 }
 
 func TestDockerProfileIsShallow(t *testing.T) {
-	machine := arches("amd64", map[string]table{"amd64": callsAmd64, "386": calls386})
-	prog, err := compile(dockerProfile(t), machine)
+	prog, err := compile(dockerProfile(t), native)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range callsAmd64 {
-		if _, n := simulate(t, prog, call{nr: c.number, arch: unix.AUDIT_ARCH_X86_64}); n > 30 {
+	for _, c := range native[0].calls {
+		if _, n := simulate(t, prog, call{nr: c.number, arch: native[0].audit}); n > 30 {
 			t.Errorf("%s takes %d of %d instructions", c.name, n, len(prog))
 		}
 	}
 	for name, want := range map[string]uint32{
 		"read": unix.SECCOMP_RET_ALLOW, "mount": unix.SECCOMP_RET_ERRNO | 1, "clone3": unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS),
 	} {
-		nr, _ := machine[0].number(name)
-		if got, _ := simulate(t, prog, call{nr: nr, arch: unix.AUDIT_ARCH_X86_64}); got != want {
+		nr, _ := native[0].number(name)
+		if got, _ := simulate(t, prog, call{nr: nr, arch: native[0].audit}); got != want {
 			t.Errorf("%s: verdict %#x, want %#x", name, got, want)
 		}
 	}
@@ -269,6 +272,24 @@ func TestNamesNobodyHas(t *testing.T) {
 		Syscalls: []specs.LinuxSyscall{{Names: []string{"from_the_future", "mount"}, Action: specs.ActErrno}}})
 	if err != nil || len(f.Code)%8 != 0 || len(f.Code) == 0 {
 		t.Errorf("filter of %d bytes, %v", len(f.Code), err)
+	}
+}
+
+// TestPrivateCallsOfARM are those without which no 32-bit program starts on arm64.
+func TestPrivateCallsOfARM(t *testing.T) {
+	machine := arches("arm64", map[string]table{"arm64": {{"read", 63}}, "arm": {{"read", 3}}})
+	prog, err := compile(&specs.LinuxSeccomp{DefaultAction: specs.ActErrno, Architectures: []specs.Arch{specs.ArchARM},
+		Syscalls: []specs.LinuxSyscall{{Names: []string{"read", "set_tls"}, Action: specs.ActAllow}}}, machine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for nr, want := range map[uint32]uint32{
+		0xf0005: unix.SECCOMP_RET_ALLOW, 3: unix.SECCOMP_RET_ALLOW, 2: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM),
+		4: unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS),
+	} {
+		if got, _ := simulate(t, prog, call{nr: nr, arch: unix.AUDIT_ARCH_ARM}); got != want {
+			t.Errorf("call %#x: verdict %#x, want %#x", nr, got, want)
+		}
 	}
 }
 
