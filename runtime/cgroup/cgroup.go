@@ -62,6 +62,9 @@ func New(cgroupsPath, id string, resources *specs.LinuxResources) (*Manager, err
 	return Load(paths, resources)
 }
 
+// Own gives the cgroups of the calling thread.
+func Own() (*Manager, error) { return New("./", "", nil) }
+
 // Load gives the cgroups at paths again.
 func Load(paths map[string]string, resources *specs.LinuxResources) (*Manager, error) {
 	_, unified := paths[""]

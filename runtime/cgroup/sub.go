@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -53,4 +54,23 @@ func (m *Manager) Of(pid int) (*Manager, error) {
 	sub := *m
 	sub.Paths = map[string]string{"": at}
 	return &sub, nil
+}
+
+// Freezer is the cgroup that stops the container when it is frozen.
+func (m *Manager) Freezer() string { return m.dir("freezer") }
+
+// Relative gives the cgroups as paths in their hierarchies, CONTROLLER:PATH in
+// v1.
+func (m *Manager) Relative() (list []string) {
+	if m.Unified {
+		return []string{strings.TrimPrefix(m.Paths[""], root)}
+	}
+	for controller, dir := range m.Paths {
+		inner := strings.TrimPrefix(dir, root+"/")
+		if i := strings.IndexByte(inner, '/'); i >= 0 {
+			list = append(list, controller+":"+inner[i:])
+		}
+	}
+	sort.Strings(list)
+	return list
 }

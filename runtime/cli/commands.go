@@ -72,6 +72,8 @@ var updateFlags = []flag{
 func commands() []command {
 	format := flag{"format", "f", text, `"table" or "json"`}
 	return []command{
+		{name: "checkpoint", usage: "checkpoint a running container", args: "<container-id>", min: 1, max: 1,
+			about: "CRIU saves it, which has to be installed.", flags: checkpointFlags, run: (*app).checkpoint},
 		{name: "create", usage: "create a container", args: "<container-id>", min: 1, max: 1,
 			about: "The first process is made ready, and waits for start.", flags: createFlags, run: (*app).create},
 		{name: "delete", usage: "delete a container that does not run", args: "<container-id>", min: 1, max: 1,
@@ -88,6 +90,8 @@ func commands() []command {
 		{name: "pause", usage: "freeze all processes of a container", args: "<container-id>", min: 1, max: 1, run: (*app).pause},
 		{name: "ps", usage: "list the processes in a container", args: "<container-id> [ps options]", min: 1, max: -1, first: true,
 			flags: []flag{format}, run: (*app).ps},
+		{name: "restore", usage: "restore a container from a checkpoint", args: "<container-id>", min: 1, max: 1,
+			about: "CRIU restores it, which has to be installed.", flags: restoreFlags, run: (*app).restore},
 		{name: "resume", usage: "let a paused container go on", args: "<container-id>", min: 1, max: 1, run: (*app).resume},
 		{name: "run", usage: "create and start a container", args: "<container-id>", min: 1, max: 1, flags: runFlags, run: (*app).run},
 		{name: "spec", usage: "write a config.json to start from",

@@ -44,6 +44,7 @@ func (a *app) features(values) (int, error) {
 		},
 		PotentiallyUnsafeConfigAnnotations: []string{"org.systemd.property."},
 		Annotations: map[string]string{
+			"org.opencontainers.runc.checkpoint.enabled": "true",
 			"berth.version": version,
 		},
 	}
