@@ -231,7 +231,11 @@ func (t *tarWalk) file(path string, fd int, name string, st *unix.Stat_t) error 
 	if now.Mode&unix.S_IFMT != unix.S_IFREG {
 		return errVanished
 	}
-	if err := t.header(path, fd, name, &now, nil); err != nil {
+	attrs, err := fileXattrs(src)
+	if err != nil {
+		return err
+	}
+	if err := t.write(path, fd, name, &now, attrs, nil); err != nil {
 		return err
 	}
 	if st.Nlink > 1 {
@@ -254,6 +258,15 @@ func (zeroReader) Read(b []byte) (int, error) {
 
 // header writes the header of a file as stat tells it; edit may change it.
 func (t *tarWalk) header(path string, fd int, name string, st *unix.Stat_t, edit func(*tar.Header)) error {
+	attrs, err := listXattrs(fd, name)
+	if err != nil {
+		return vanished(err)
+	}
+	return t.write(path, fd, name, st, attrs, edit)
+}
+
+// write is header for who knows the extended attributes.
+func (t *tarWalk) write(path string, fd int, name string, st *unix.Stat_t, attrs map[string]string, edit func(*tar.Header)) error {
 	h := &tar.Header{
 		Name: path, Mode: int64(st.Mode & 0o7777), Uid: int(st.Uid), Gid: int(st.Gid),
 		// Fractions would cost a PAX record for every file; docker and
@@ -279,10 +292,6 @@ func (t *tarWalk) header(path string, fd int, name string, st *unix.Stat_t, edit
 			h.Typeflag = tar.TypeChar
 		}
 		h.Devmajor, h.Devminor = int64(unix.Major(st.Rdev)), int64(unix.Minor(st.Rdev))
-	}
-	attrs, err := listXattrs(fd, name)
-	if err != nil {
-		return vanished(err)
 	}
 	for key, value := range attrs {
 		if h.PAXRecords == nil {
