@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"berth/store/image"
 
@@ -38,11 +40,11 @@ func (is *Images) Load(ctx context.Context, r io.Reader) ([]LoadedImage, error) 
 func (is *Images) Save(ctx context.Context, w io.Writer, refs []string) error {
 	var images []image.Image
 	for _, ref := range refs {
-		img, err := is.resolve(ctx, ref)
+		found, err := is.named(ctx, ref)
 		if err != nil {
 			return err
 		}
-		images = append(images, img)
+		images = append(images, found...)
 	}
 	if err := is.images.Save(ctx, w, refs); err != nil {
 		return fmt.Errorf("saving images: %w", err)
@@ -51,6 +53,27 @@ func (is *Images) Save(ctx context.Context, w io.Writer, refs []string) error {
 		is.emit(events.ActionSave, img, img.ID.String())
 	}
 	return nil
+}
+
+// named finds the images that a reference means to docker save: a name without a tag is all of its tags.
+func (is *Images) named(ctx context.Context, ref string) ([]image.Image, error) {
+	if repo, err := reference.ParseNormalizedNamed(ref); err == nil && reference.IsNameOnly(repo) {
+		all, err := is.images.List(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("listing images: %w", err)
+		}
+		all = slices.DeleteFunc(all, func(img image.Image) bool {
+			return !slices.ContainsFunc(img.RepoTags, func(tag string) bool {
+				rest, ok := strings.CutPrefix(tag, reference.FamiliarName(repo)+":")
+				return ok && !strings.Contains(rest, "/") // not a registry's port
+			})
+		})
+		if len(all) > 0 {
+			return all, nil
+		}
+	}
+	img, err := is.resolve(ctx, ref)
+	return []image.Image{img}, err
 }
 
 // Import makes an image of one layer from the archive of a root file system, and returns its ID.

@@ -13,6 +13,7 @@ import (
 
 // ImageListOptions choose the images of a listing.
 type ImageListOptions struct {
+	All        bool // also images without a name that others were made of
 	SharedSize bool // fill in SharedSize, which looks at all images
 	// Filters: before, dangling, label, reference, since, until.
 	Filters filter.Args
@@ -20,7 +21,8 @@ type ImageListOptions struct {
 
 // ImageRemoveOptions say how hard to try.
 type ImageRemoveOptions struct {
-	Force bool // even if stopped containers or several names use it
+	Force       bool // even if stopped containers or several names use it
+	KeepParents bool // the images without a name that it was made of stay
 }
 
 // ImportOptions describe the image that a root file system becomes.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -33,9 +34,13 @@ func (is *Images) Remove(ctx context.Context, ref string, o ImageRemoveOptions) 
 	if byID && !o.Force && len(img.RepoTags) > 1 {
 		return nil, unable(img.ID, "must be forced", "image is referenced in multiple repositories")
 	}
-	return is.remove(ctx, img, ref, image.RemoveOptions{Force: o.Force, InUse: func(id digest.Digest) error {
-		return inUse(id, is.used()[id.String()], ref, o.Force, byID)
+	removed, err := is.remove(ctx, img, ref, image.RemoveOptions{Force: o.Force, Parents: !o.KeepParents, InUse: func(id digest.Digest) error {
+		return inUse(id, is.used()[id.String()], ref, o.Force && id == img.ID, byID || id != img.ID)
 	}})
+	if errors.Is(err, image.ErrHasChildren) {
+		err = unable(img.ID, "cannot be forced", "image has dependent child images")
+	}
+	return removed, err
 }
 
 // remove removes ref, which means img, and tells about it.
@@ -106,15 +111,23 @@ func (is *Images) Prune(ctx context.Context, filters filter.Args) (apiimage.Prun
 			!until.IsZero() && !createdAt(img).Before(until) || !filters.Labels(img.Config.Config.Labels) {
 			continue
 		}
-		removed, err := is.remove(ctx, img, img.ID.String(), image.RemoveOptions{Force: true, InUse: func(id digest.Digest) error {
-			return inUse(id, is.used()[id.String()], id.String(), false, true)
-		}})
-		for _, step := range removed {
-			report.SpaceReclaimed += uint64(sizes[step.Deleted])
+		// By name where there is one: an image that others were made of loses its names only, and goes with the last of
+		// those.
+		refs := img.RepoTags
+		if len(refs) == 0 {
+			refs = []string{img.ID.String()}
 		}
-		report.ImagesDeleted = append(report.ImagesDeleted, removed...)
-		if err != nil && !errdefs.IsConflict(err) {
-			return report, fmt.Errorf("pruning image %s: %w", short(img.ID.String()), err)
+		for _, ref := range refs {
+			removed, err := is.remove(ctx, img, ref, image.RemoveOptions{Parents: true, InUse: func(id digest.Digest) error {
+				return inUse(id, is.used()[id.String()], id.String(), false, true)
+			}})
+			for _, step := range removed {
+				report.SpaceReclaimed += uint64(sizes[step.Deleted])
+			}
+			report.ImagesDeleted = append(report.ImagesDeleted, removed...)
+			if err != nil && !errdefs.IsConflict(err) && !errdefs.IsNotFound(err) {
+				return report, fmt.Errorf("pruning image %s: %w", short(img.ID.String()), err)
+			}
 		}
 	}
 	is.events.Publish(events.ImageEventType, events.ActionPrune, "", map[string]string{"reclaimed": strconv.FormatUint(report.SpaceReclaimed, 10)})

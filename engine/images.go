@@ -19,6 +19,7 @@ import (
 	apievents "github.com/moby/moby/api/types/events"
 	apiimage "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/api/types/storage"
+	"github.com/opencontainers/go-digest"
 )
 
 // Images are the images of an engine, in Docker's terms.
@@ -55,6 +56,11 @@ func (is *Images) resolve(ctx context.Context, ref string) (image.Image, error) 
 	switch {
 	case errdefs.IsNotFound(err):
 		return img, kind(errdefs.ErrNotFound, "No such image: %s", familiar(ref))
+	case errdefs.IsInvalidArgument(err):
+		if _, perr := reference.ParseNormalizedNamed(ref); perr != nil {
+			return img, kind(errdefs.ErrInvalidArgument, "%v", perr)
+		}
+		fallthrough
 	case err != nil:
 		return img, fmt.Errorf("finding image %s: %w", ref, err)
 	}
@@ -82,6 +88,10 @@ func (is *Images) List(ctx context.Context, o ImageListOptions) ([]apiimage.Summ
 		return nil, fmt.Errorf("listing images: %w", err)
 	}
 	used := is.used()
+	parents := map[digest.Digest]bool{}
+	for _, img := range all {
+		parents[img.Parent] = true
+	}
 	sharers := map[string]int{}
 	if o.SharedSize {
 		for _, img := range all {
@@ -92,7 +102,7 @@ func (is *Images) List(ctx context.Context, o ImageListOptions) ([]apiimage.Summ
 	}
 	summaries := []apiimage.Summary{}
 	for _, img := range all {
-		if !keep(img) {
+		if !keep(img) || !o.All && parents[img.ID] && len(img.RepoTags)+len(img.RepoDigests) == 0 {
 			continue
 		}
 		tags := img.RepoTags
@@ -268,7 +278,7 @@ func imageAttributes(img image.Image, name string) map[string]string {
 
 // usage tells what the layers of all images take, each layer counted once.
 func (is *Images) usage(ctx context.Context, used *apiimage.DiskUsage) (err error) {
-	if used.Items, err = is.List(ctx, ImageListOptions{SharedSize: true}); err != nil {
+	if used.Items, err = is.List(ctx, ImageListOptions{All: true, SharedSize: true}); err != nil {
 		return err
 	}
 	all, err := is.images.List(ctx)

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -83,9 +84,18 @@ func wantNothing(t *testing.T, st *Store, root string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, img := range all {
-		if _, err := st.Images.Remove(t.Context(), img.ID.String(), image.RemoveOptions{Force: true}); err != nil {
-			t.Error(err)
+	for len(all) > 0 {
+		removed := 0
+		for _, img := range all {
+			switch _, err := st.Images.Remove(t.Context(), img.ID.String(), image.RemoveOptions{Force: true}); {
+			case err == nil:
+				removed++
+			case !errors.Is(err, image.ErrHasChildren):
+				t.Error(err)
+			}
+		}
+		if all, err = st.Images.List(t.Context()); err != nil || removed == 0 {
+			t.Fatalf("%d images stay, %v", len(all), err)
 		}
 	}
 	for _, dir := range []string{"content/blobs/sha256", "content/ingests", "snapshots"} {

@@ -50,7 +50,7 @@ func (i *imageHandlers) routes(rt *router) {
 	rt.onNamed("DELETE /images/", "", i.remove)
 }
 
-// list answers GET /images/json, newest first. There are no intermediate images, so ?all= changes nothing; ?manifests= is
+// list answers GET /images/json, newest first; ?all= also images without a name that others were made of. ?manifests= is
 // for stores of several platforms. ?filter= was the filter "reference" until 1.41.
 func (i *imageHandlers) list(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
@@ -61,7 +61,7 @@ func (i *imageHandlers) list(w http.ResponseWriter, r *http.Request) error {
 	if name := query.Get("filter"); name != "" && versionOf(r).before(41) {
 		filters["reference"] = append(filters["reference"], name)
 	}
-	found, err := i.read.List(r.Context(), engine.ImageListOptions{SharedSize: flag(query, "shared-size"), Filters: filters})
+	found, err := i.read.List(r.Context(), engine.ImageListOptions{All: flag(query, "all"), SharedSize: flag(query, "shared-size"), Filters: filters})
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (i *imageHandlers) tag(w http.ResponseWriter, r *http.Request) error {
 // remove answers DELETE /images/{name} with the names and layers that went, or 409 if a container or another name keeps
 // the image and ?force= cannot or does not help.
 func (i *imageHandlers) remove(w http.ResponseWriter, r *http.Request) error {
-	o := engine.ImageRemoveOptions{Force: flag(r.URL.Query(), "force")}
+	o := engine.ImageRemoveOptions{Force: flag(r.URL.Query(), "force"), KeepParents: flag(r.URL.Query(), "noprune")}
 	removed, err := i.write.Remove(r.Context(), r.PathValue("name"), o)
 	if err != nil {
 		return err

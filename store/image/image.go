@@ -27,6 +27,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -219,6 +220,7 @@ func (s *Store) List(ctx context.Context) ([]Image, error) {
 
 // image puts an image together from its record.
 func (s *Store) image(ctx context.Context, id digest.Digest, r record, tags []string) (Image, error) {
+	slices.Sort(tags) // by what people see
 	config, err := s.config(ctx, r.Config)
 	if err != nil {
 		return Image{}, err

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -225,22 +226,30 @@ func TestRemoveGivesBackWhatNothingElseUses(t *testing.T) {
 	if _, err := st.Snapshots.Prepare(ctx, "container", top); err != nil {
 		t.Fatal(err)
 	}
-	for _, ref := range dangling(t, st) {
-		if _, err := st.Images.Remove(ctx, ref, image.RemoveOptions{}); err != nil {
-			t.Fatal(err)
+	// What others were made of goes with the last of them, not before.
+	between := dangling(t, st)
+	if len(between) != 2 {
+		t.Fatalf("images without a name: %v", between)
+	}
+	for _, ref := range between {
+		if _, err := st.Images.Remove(ctx, ref, image.RemoveOptions{Force: true}); !errors.Is(err, image.ErrHasChildren) {
+			t.Fatalf("an image that others were made of: %v", err)
 		}
 	}
-	if steps, err = st.Images.Remove(ctx, "starter", image.RemoveOptions{}); err != nil || steps[0].Untagged != "starter:latest" || steps[1].Deleted != img.ID.String() || len(steps) != 2 {
-		t.Fatalf("%+v, %v", steps, err)
+	steps, err = st.Images.Remove(ctx, "starter", image.RemoveOptions{Parents: true})
+	if err != nil || len(steps) != 4 || steps[0].Untagged != "starter:latest" || steps[1].Deleted != img.ID.String() || len(dangling(t, st)) != 0 {
+		t.Fatalf("%+v, %v", steps, err) // and no layer: the container has them
 	}
 	if err := st.Snapshots.Remove(ctx, "container"); err != nil {
 		t.Fatal(err)
 	}
-	if steps, err = st.Images.Remove(ctx, "starter:base", image.RemoveOptions{}); err != nil || len(steps) != 2+3 {
-		t.Fatalf("%+v, %v", steps, err) // the three layers that were the container's
-	}
-	if steps, err = st.Images.Remove(ctx, other.ID.Encoded()[:12], image.RemoveOptions{}); err != nil || len(steps) != 2+2 {
+	steps, err = st.Images.Remove(ctx, "starter:base", image.RemoveOptions{Parents: true})
+	if err != nil || !slices.Equal(steps, []image.Removed{{Untagged: "starter:base"}}) {
 		t.Fatalf("%+v, %v", steps, err)
+	}
+	steps, err = st.Images.Remove(ctx, other.ID.Encoded()[:12], image.RemoveOptions{Parents: true})
+	if err != nil || len(steps) != 3+5 {
+		t.Fatalf("%+v, %v", steps, err) // two images; their layers and the three that were the container's
 	}
 	if blobs, snaps := contents(t, st); blobs != 0 || snaps != 0 {
 		t.Errorf("%d blobs and %d snapshots are left", blobs, snaps)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -20,7 +21,16 @@ type RemoveOptions struct {
 	// InUse, if set, is asked before an image goes for good; its error keeps
 	// the image and its names, and is returned.
 	InUse func(id digest.Digest) error
+	// Parents also removes the images that this one was made of, as far as
+	// they have no name, no other image was made of them, and nobody uses them.
+	Parents bool
+
+	nameless bool // refuse an image with a name
 }
+
+// ErrHasChildren is why an image cannot be removed by its ID that others were
+// made of.
+var ErrHasChildren = fmt.Errorf("image has dependent child images: %w", errdefs.ErrConflict)
 
 // Removed is one step of a removal: a name that was taken away, or the ID of
 // an image or chain ID of a layer that was deleted. One of the two is set.
@@ -30,26 +40,52 @@ type Removed struct {
 }
 
 // Remove takes a name away or, given an ID, an image. An image whose last
-// name goes is deleted, with the layers that nothing else uses.
+// name goes is deleted, with the layers that nothing else uses; but one that
+// others were made of only loses its names.
 func (s *Store) Remove(ctx context.Context, ref string, opts RemoveOptions) ([]Removed, error) {
+	p, err := s.remove(ref, opts)
+	if err != nil || !p.whole {
+		return p.steps, err
+	}
+	steps := [][]Removed{p.steps}
+	for parent := p.parent; opts.Parents && parent != ""; {
+		up, err := s.remove(parent.String(), RemoveOptions{InUse: opts.InUse, nameless: true})
+		if err != nil {
+			break // it is used, or gone already: what was asked for is done
+		}
+		steps = append(steps, up.steps)
+		parent = up.parent
+	}
+	removed, err := s.Collect(ctx)
+	var layers []Removed
+	for _, name := range removed.Snapshots {
+		if strings.HasPrefix(name, "sha256:") {
+			layers = append(layers, Removed{Deleted: name})
+		}
+	}
+	return append(slices.Concat(steps...), layers...), err
+}
+
+// remove does what Remove does with one image, and leaves the layers.
+func (s *Store) remove(ref string, opts RemoveOptions) (removal, error) {
 	var p removal
 	err := s.db.View(func(tx *meta.Tx) (err error) {
-		p, err = s.planRemoval(tx, ref, opts.Force)
+		p, err = s.planRemoval(tx, ref, opts)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return removal{}, err
 	}
 	asked := p.whole
 	if p.whole && opts.InUse != nil {
 		// Outside of any transaction: who answers may need one.
 		if err := opts.InUse(p.id); err != nil {
-			return nil, err
+			return removal{}, err
 		}
 	}
 	// Names may have come and gone since: plan again, and do it.
 	err = s.db.Update(func(tx *meta.Tx) (err error) {
-		if p, err = s.planRemoval(tx, ref, opts.Force); err != nil {
+		if p, err = s.planRemoval(tx, ref, opts); err != nil {
 			return err
 		}
 		if p.whole && !asked {
@@ -65,30 +101,22 @@ func (s *Store) Remove(ctx context.Context, ref string, opts RemoveOptions) ([]R
 		}
 		return nil
 	})
-	if err != nil || !p.whole {
-		return p.steps, err
-	}
-	removed, err := s.Collect(ctx)
-	for _, name := range removed.Snapshots {
-		if strings.HasPrefix(name, "sha256:") {
-			p.steps = append(p.steps, Removed{Deleted: name})
-		}
-	}
-	return p.steps, err
+	return p, err
 }
 
 // removal is what a removal takes away.
 type removal struct {
-	id    digest.Digest
-	names []string
-	whole bool // the image, not just names
-	steps []Removed
+	id     digest.Digest
+	parent digest.Digest
+	names  []string
+	whole  bool // the image, not just names
+	steps  []Removed
 }
 
 // planRemoval decides as docker does: a name that is not the last only goes
 // itself; an ID takes the image with its name, but not with several unless
 // forced.
-func (s *Store) planRemoval(tx *meta.Tx, ref string, force bool) (removal, error) {
+func (s *Store) planRemoval(tx *meta.Tx, ref string, opts RemoveOptions) (removal, error) {
 	id, name, err := s.resolveIn(tx, ref)
 	if err != nil {
 		return removal{}, err
@@ -100,14 +128,24 @@ func (s *Store) planRemoval(tx *meta.Tx, ref string, force bool) (removal, error
 	if name != "" && len(names) > 1 {
 		return removal{id: id, names: []string{name}, steps: []Removed{{Untagged: familiar(name)}}}, nil
 	}
-	if name == "" && len(names) > 1 && !force {
+	children, err := s.hasChildren(tx, id)
+	if err != nil {
+		return removal{}, err
+	}
+	switch {
+	case children && name != "":
+		return removal{id: id, names: []string{name}, steps: []Removed{{Untagged: familiar(name)}}}, nil
+	case children, opts.nameless && len(names) > 0:
+		return removal{}, ErrHasChildren
+	}
+	if name == "" && len(names) > 1 && !opts.Force {
 		return removal{}, fmt.Errorf("unable to delete %s (must be forced) - image is referenced in multiple repositories: %w", ref, errdefs.ErrConflict)
 	}
 	r, err := s.images.In(tx).Get(id.String())
 	if err != nil {
 		return removal{}, err
 	}
-	p := removal{id: id, names: names, whole: true}
+	p := removal{id: id, parent: r.Parent, names: names, whole: true}
 	for _, n := range names {
 		p.steps = append(p.steps, Removed{Untagged: familiar(n)})
 	}
@@ -116,6 +154,15 @@ func (s *Store) planRemoval(tx *meta.Tx, ref string, force bool) (removal, error
 	}
 	p.steps = append(p.steps, Removed{Deleted: id.String()})
 	return p, nil
+}
+
+// hasChildren tells whether images were made of this one.
+func (s *Store) hasChildren(tx *meta.Tx, id digest.Digest) (found bool, err error) {
+	err = s.images.In(tx).ForEach(func(_ string, r record) error {
+		found = found || r.Parent == id
+		return nil
+	})
+	return found, err
 }
 
 // namesOf lists the canonical names of an image.

@@ -47,7 +47,10 @@ func (s *Store) stage(ctx context.Context, r io.ReadCloser, opts diff.ApplyOptio
 	go func() {
 		defer close(g.done)
 		// A read that waits for bytes to arrive ends with the context, too.
-		stop := context.AfterFunc(ctx, func() { r.Close() })
+		// It is closed when this is done, also then: a file that is open takes
+		// its room although it was removed.
+		closed := sync.OnceFunc(func() { r.Close() })
+		stop := context.AfterFunc(ctx, closed)
 		opts.Index = dirs.Index
 		opts.Below = func(ctx context.Context) ([]string, error) {
 			if turns != nil {
@@ -57,9 +60,8 @@ func (s *Store) stage(ctx context.Context, r io.ReadCloser, opts diff.ApplyOptio
 			return g.wait(ctx)
 		}
 		g.res, g.err = diff.Apply(ctx, dirs.Upper, r, opts)
-		if stop() {
-			r.Close()
-		}
+		stop()
+		closed()
 		if cerr := context.Cause(ctx); cerr != nil && g.err != nil {
 			g.err = cerr
 		}
