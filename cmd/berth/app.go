@@ -1,6 +1,8 @@
 package main
 
 import (
+	_ "berth/cmd/berth/early" // before all others: it says why
+
 	"context"
 	"errors"
 	"fmt"

@@ -10,8 +10,6 @@ package main
 import (
 	"context"
 	"os"
-
-	_ "berth/cmd/berth/early" // the shim
 )
 
 func main() {

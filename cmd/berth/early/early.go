@@ -10,8 +10,10 @@
 // nor paid for: not in time (3 ms) and not in memory, where their pages stay unread in
 // the file that all shims share.
 //
-// That holds as long as this package imports little. early_test.go lists what it may.
-// Package ahead leaves out what would come first all the same.
+// That holds as long as this package imports little, which early_test.go holds. Package
+// ahead leaves out what would come first all the same; for that, and to have what
+// the short roles run side by side in memory, package main imports this one before
+// all others.
 package early
 
 import (
