@@ -156,7 +156,7 @@ func (b *build) mount(root *rootfs.Rootfs, hostProc *os.File) (terminal *os.File
 	if err := root.Protect(); err != nil {
 		return terminal, err
 	}
-	if err := b.createHooks(); err != nil {
+	if err := b.createHooks(root); err != nil {
 		return terminal, err
 	}
 	return terminal, root.Pivot()

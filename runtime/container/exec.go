@@ -196,6 +196,9 @@ func (e *execution) fork() error {
 	}
 	if e.o.hook != "" {
 		e.proc.Paths, e.proc.Env = []string{e.o.hook}, e.spec.Env
+		if e.proc.Env == nil {
+			e.proc.Env = environment(e.c.rec.Process, proc)
+		}
 	} else if e.proc.Paths, e.proc.Env, err = resolve(&e.spec, proc); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 
 	"berth/runtime/nsenter"
 	"berth/runtime/plainjson"
+	"berth/runtime/rootfs"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -108,11 +110,14 @@ type hookProcess interface {
 	Wait() error
 }
 
-// hostHook starts a hook from the calling thread.
+// hostHook starts a hook from the calling thread. One that names no environment
+// has the runtime's, as with runc and crun.
 func hostHook(h specs.Hook, args []string, in, out *os.File) (hookProcess, error) {
-	// A nil environment would be ours.
-	env := append([]string{}, h.Env...)
-	p, err := os.StartProcess(h.Path, args, &os.ProcAttr{Env: env, Files: []*os.File{in, out, out}})
+	// What the runtime was started with is not the hook's.
+	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return nil, fmt.Errorf("close the runtime's descriptors: %w", err)
+	}
+	p, err := os.StartProcess(h.Path, args, &os.ProcAttr{Env: h.Env, Files: []*os.File{in, out, out}})
 	return hostProcess{p}, err
 }
 
@@ -188,7 +193,7 @@ func runHook(h specs.Hook, state []byte, start hookStart) error {
 }
 
 // createHooks runs the hooks before pivot_root, from the builder.
-func (b *build) createHooks() error {
+func (b *build) createHooks(root *rootfs.Rootfs) error {
 	h := b.spec.Hooks
 	if h == nil {
 		return nil
@@ -220,6 +225,11 @@ func (b *build) createHooks() error {
 	if err != nil {
 		return err
 	}
+	// The builder's are nothing for others, and its directory is about to be the root.
+	defer unix.Umask(unix.Umask(0o022))
+	if err := unix.Fchdir(root.FD()); err != nil {
+		return fmt.Errorf("enter the root file system: %w", err)
+	}
 	return eachHook("createContainer", h.CreateContainer, state, hostHook)
 }
 
@@ -246,7 +256,7 @@ func startHookProcess(spec *specs.Spec) *specs.Process {
 		return nil
 	}
 	p := *spec.Process
-	p.Args, p.Env, p.Cwd, p.Terminal, p.ConsoleSize = nil, nil, "/", false, nil
+	p.Args, p.Terminal, p.ConsoleSize = nil, false, nil
 	return &p
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // shellHook is a hook of the host's shell.
@@ -62,10 +63,10 @@ func TestCreateContainerIsInItsNamespaces(t *testing.T) {
 	f := newFixture(t, "true")
 	log := filepath.Join(f.opts.Bundle, "log")
 	f.opts.Spec.Hooks = &specs.Hooks{CreateContainer: shellHook("echo $$ $(hostname) > " + log + "; ip link | grep -c eth0 >> " + log +
-		"; grep -c ' " + f.opts.Bundle + "/rootfs/proc ' /proc/mounts >> " + log)}
+		"; grep -c ' " + f.opts.Bundle + "/rootfs/proc ' /proc/mounts >> " + log + "; pwd >> " + log + "; umask >> " + log)}
 	f.create()
 	b, err := os.ReadFile(log)
-	if err != nil || len(b) < 2 || b[0] > '9' || b[1] != ' ' || string(b[2:]) != "berth\n0\n1\n" {
+	if err != nil || len(b) < 2 || b[0] > '9' || b[1] != ' ' || string(b[2:]) != "berth\n0\n1\n"+f.opts.Bundle+"/rootfs\n0022\n" {
 		t.Errorf("the hook wrote %q, %v; want a low number of its own", b, err)
 	}
 }
@@ -77,5 +78,34 @@ func TestHookTimeoutIsNamed(t *testing.T) {
 	_, err := Create(context.Background(), f.opts)
 	if err == nil || !strings.Contains(err.Error(), "hooks.createContainer[0]: /bin/sleep: ran past its timeout of 1 s") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestHookEnvironment: without one of its own a hook has the runtime's, and in the
+// container the command's. Descriptors it has three.
+func TestHookEnvironment(t *testing.T) {
+	t.Setenv("OF_THE_RUNTIME", "1")
+	// One that is not closed at exec, as a caller of the runtime may leave it.
+	open, err := unix.FcntlInt(1, unix.F_DUPFD, 200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(open)
+	f := newFixture(t, "true")
+	log := filepath.Join(f.opts.Bundle, "log")
+	script := "echo $OF_THE_RUNTIME $OWN $HOME $(pwd) >> "
+	descriptors := "; ls /proc/$$/fd | grep -c 200 >> " + log + "; true"
+	f.opts.Spec.Process.Env = append(f.opts.Spec.Process.Env, "OWN=1", "OWN=2")
+	f.opts.Spec.Process.Cwd = "/tmp"
+	f.opts.Spec.Hooks = &specs.Hooks{
+		CreateRuntime: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "echo $OF_THE_RUNTIME $OWN >> " + log + descriptors}},
+			{Path: "/bin/sh", Args: []string{"sh", "-c", "echo $OF_THE_RUNTIME $OWN >> " + log}, Env: []string{"OWN=3"}}},
+		StartContainer: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", script + "/hooked"}}},
+	}
+	f.run()
+	for name, want := range map[string]string{log: "1\n0\n3\n", filepath.Join(f.opts.Bundle, "rootfs/hooked"): "2 / /tmp\n"} {
+		if b, err := os.ReadFile(name); err != nil || string(b) != want {
+			t.Errorf("%s holds %q, %v; want %q", filepath.Base(name), b, err, want)
+		}
 	}
 }

@@ -22,11 +22,30 @@ func resolve(p *specs.Process, proc *os.File) (paths, env []string, err error) {
 	if paths, err = candidates(p); err != nil {
 		return nil, nil, err
 	}
-	env = p.Env
-	if lookupEnv(env, "HOME") == "" {
-		env = append(env[:len(env):len(env)], "HOME="+home(p.User.UID, proc))
+	return paths, environment(p, proc), nil
+}
+
+// environment is the process's with HOME in it, and with each name once: where one
+// is given again, as those of an exec are, the last value counts.
+func environment(p *specs.Process, proc *os.File) []string {
+	env := make([]string, 0, len(p.Env)+1)
+	at := make(map[string]int, len(p.Env)+1)
+	set := func(e string) {
+		name, _, _ := strings.Cut(e, "=")
+		if i, ok := at[name]; ok {
+			env[i] = e
+			return
+		}
+		at[name] = len(env)
+		env = append(env, e)
 	}
-	return paths, env, nil
+	for _, e := range p.Env {
+		set(e)
+	}
+	if lookupEnv(env, "HOME") == "" {
+		set("HOME=" + home(p.User.UID, proc))
+	}
+	return env
 }
 
 // maxCandidates bounds the places that init tries, whatever PATH an image has.

@@ -198,3 +198,11 @@ func TestEndlessLists(t *testing.T) {
 		t.Errorf("more groups than the kernel takes: %v", err)
 	}
 }
+
+// TestEnvironmentHasNamesOnce: getenv(3) finds the first of a name, and what was
+// given last is what counts.
+func TestEnvironmentHasNamesOnce(t *testing.T) {
+	f := newFixture(t)
+	f.opts.Spec.Process.Env = []string{"A=1", "PATH=/nowhere", "A=2", "HOME=", "PATH=/bin", "B=x=y"}
+	f.want("tr '\\0' '\\n' < /proc/1/environ | sort", "A=2\nB=x=y\nHOME=/\nPATH=/bin")
+}
