@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"berth/runtime/cgroup"
 	"berth/runtime/steptest"
+	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // sequence is a command to be killed, after others that prepare for it.
@@ -95,11 +97,33 @@ func (b *bundle) step(t *testing.T, s sequence, g steptest.Generation, at int) s
 			t.Fatalf("%v, whose init was killed at step %d, leaves %q", s.args, at, left)
 		}
 	}
+	if r.Killed && s.args[0] == "start" {
+		b.startAgain(t, at)
+	}
 	b.ok("delete", "--force", b.id)
 	if left := b.leftovers(); len(left) > 0 {
 		t.Fatalf("%v killed at step %d and deleted by force leaves %q", s.args, at, left)
 	}
 	return r
+}
+
+// startAgain starts a container after a start that was killed, which either did
+// nothing or all.
+func (b *bundle) startAgain(t *testing.T, at int) {
+	t.Helper()
+	var s specs.State
+	if err := json.Unmarshal([]byte(b.ok("state", b.id)), &s); err != nil {
+		t.Fatal(err)
+	}
+	switch s.Status {
+	case specs.StateRunning:
+	case specs.StateCreated:
+		if _, errs, status := b.do("start", b.id); status != 0 {
+			t.Errorf("a start killed at step %d left the container created, and it cannot be started: %s", at, errs)
+		}
+	default:
+		t.Errorf("a start killed at step %d left the container %s", at, s.Status)
+	}
 }
 
 // leftovers lists cgroups, states, mounts and processes of the bundle's container,

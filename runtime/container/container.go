@@ -35,9 +35,12 @@ import (
 	"os"
 	"path"
 	"sort"
+	"strconv"
+	"strings"
 	"time"
 
 	"berth/runtime/cgroup"
+	"berth/runtime/initproc"
 	"berth/runtime/seccomp"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -200,12 +203,21 @@ func (c *Container) status() specs.ContainerState {
 		return Paused
 	}
 	switch {
-	case c.dir.has(startSocket):
+	case c.dir.has(startSocket) && !c.released():
 		return specs.StateCreated
 	case c.dir.has(startSocket + ".tmp"):
 		return specs.StateCreating
 	}
 	return specs.StateRunning
+}
+
+// released tells whether the command runs though the start socket is there: who
+// started it was killed before the socket was removed.
+func (c *Container) released() bool {
+	exe, err := os.Readlink("/proc/" + strconv.Itoa(c.rec.PID) + "/exe")
+	// A waiting init cannot be looked at by all who may ask, and is a fork of the
+	// runtime where there is no stub.
+	return err == nil && !strings.HasPrefix(exe, initproc.StubFile) && initproc.HasStub()
 }
 
 // alive tells whether init runs, and is init and not another process that got

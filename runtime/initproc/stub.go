@@ -30,6 +30,11 @@ const (
 	stubTextMax = stubParams - stubEntry
 )
 
+const stubName = "berth-init"
+
+// StubFile is what the /proc/<pid>/exe of a process that runs the stub begins with.
+const StubFile = "/memfd:" + stubName
+
 // HasStub tells whether Stub will give one.
 func HasStub() bool {
 	if stubMachine == 0 {
@@ -48,9 +53,9 @@ func (p *Program) Stub() (*os.File, error) {
 		return nil, nil
 	}
 	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
-	fd, err := unix.MemfdCreate("berth-init", flags|unix.MFD_EXEC)
+	fd, err := unix.MemfdCreate(stubName, flags|unix.MFD_EXEC)
 	if err == unix.EINVAL { // before Linux 6.3
-		fd, err = unix.MemfdCreate("berth-init", flags)
+		fd, err = unix.MemfdCreate(stubName, flags)
 	}
 	if err == unix.EACCES || err == unix.ENOSYS {
 		return nil, nil
@@ -77,7 +82,7 @@ func (p *Program) Stub() (*os.File, error) {
 		unix.Close(ro)
 		return nil, fmt.Errorf("make the program of init unreadable: %w", err)
 	}
-	return os.NewFile(uintptr(ro), "berth-init"), nil
+	return os.NewFile(uintptr(ro), stubName), nil
 }
 
 // stub is the file's content.
