@@ -66,6 +66,9 @@ func (l *list) memoryV1(m *specs.LinuxMemory, now state) {
 	var memory, swap list
 	addNonZero(&memory, "memory.limit", "memory", "memory.limit_in_bytes", m.Limit)
 	addNonZero(&swap, "memory.swap", "memory", "memory.memsw.limit_in_bytes", m.Swap)
+	if len(swap) > 0 && *m.Swap == -1 {
+		swap[0].moot = true // what does not count swap does not limit it
+	}
 	if len(memory) > 0 && *m.Limit == -1 && len(swap) == 0 {
 		// Memory without a limit needs the sum without one, where it is counted.
 		swap = list{{field: "memory.swap", controller: "memory", file: "memory.memsw.limit_in_bytes", value: "-1", moot: true}}
