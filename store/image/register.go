@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -49,6 +50,9 @@ func (s *Store) put(all []named) error {
 			if len(n.names) > 0 {
 				r.LastTagged = now
 			}
+			if err := s.takeDigests(tx, id, n.record.RepoDigests); err != nil {
+				return err
+			}
 			if err := s.images.In(tx).Put(id.String(), r); err != nil {
 				return err
 			}
@@ -64,6 +68,33 @@ func (s *Store) put(all []named) error {
 		}
 		return nil
 	})
+}
+
+// takeDigests takes the repository digests that an image gets from the images
+// that had them: an index has one digest and an image for each platform, and
+// the one pulled last is meant by it.
+func (s *Store) takeDigests(tx *meta.Tx, id digest.Digest, digests []string) error {
+	if len(digests) == 0 {
+		return nil
+	}
+	losers := make(map[string]record)
+	err := s.images.In(tx).ForEach(func(key string, r record) error {
+		kept := slices.DeleteFunc(slices.Clone(r.RepoDigests), func(d string) bool { return slices.Contains(digests, d) })
+		if key != id.String() && len(kept) < len(r.RepoDigests) {
+			r.RepoDigests = kept
+			losers[key] = r
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for key, r := range losers {
+		if err := s.images.In(tx).Put(key, r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // merged is the record of an image that is stored again.
