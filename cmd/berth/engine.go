@@ -9,7 +9,6 @@ import (
 	"berth/cmd/berth/connect"
 	"berth/engine"
 	"berth/engine/api"
-	"berth/engine/registry"
 
 	cerrdefs "github.com/containerd/errdefs"
 )
@@ -25,7 +24,11 @@ type engineHandle struct {
 
 // openEngine opens the engine of c and puts the API before it.
 func openEngine(ctx context.Context, c connect.Config, log *slog.Logger) (*engineHandle, error) {
-	e, err := engine.Open(ctx, engine.Config{Root: c.Root, State: c.State, Log: log, Registry: registryConfig()})
+	registries, err := registryConfig()
+	if err != nil {
+		return nil, err
+	}
+	e, err := engine.Open(ctx, engine.Config{Root: c.Root, State: c.State, Log: log, Registry: registries})
 	if err != nil {
 		if cerrdefs.IsUnavailable(err) {
 			return nil, errors.Join(errBusy, err)
@@ -34,14 +37,6 @@ func openEngine(ctx context.Context, c connect.Config, log *slog.Logger) (*engin
 	}
 	return &engineHandle{engine: e, handler: api.New(e, log)}, nil
 }
-
-// registryConfig is how this machine reaches registries.
-func registryConfig() registry.Config {
-	return registry.Config{CertDirs: registry.CertDirs, Agent: userAgent()}
-}
-
-// userAgent is what registries are told of who asks.
-func userAgent() string { return "berth/" + berthVersion() }
 
 // busy says whether a container runs, or is to be started again.
 func (h *engineHandle) busy(ctx context.Context) (bool, error) {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,6 +102,7 @@ func imageRows(s image.Summary, noTrunc, digests bool) []imageRow {
 		}
 	}
 	var rows []imageRow
+	shown := map[string]bool{}
 	for _, t := range s.RepoTags {
 		r := base
 		if i := strings.LastIndex(t, ":"); i > 0 {
@@ -110,14 +113,17 @@ func imageRows(s image.Summary, noTrunc, digests bool) []imageRow {
 		if d, ok := digestOf[r.Repository]; ok {
 			r.Digest = d
 		}
-		delete(digestOf, r.Repository)
+		shown[r.Repository] = true
 		rows = append(rows, r)
 	}
 	if len(rows) > 0 && !digests {
 		return rows
 	}
-	for repo, d := range digestOf {
-		r := base
+	for _, repo := range slices.Sorted(maps.Keys(digestOf)) {
+		if shown[repo] {
+			continue
+		}
+		r, d := base, digestOf[repo]
 		r.Repository, r.Digest = repo, d
 		rows = append(rows, r)
 	}

@@ -37,9 +37,12 @@ func newManifestInspect(a *app) *cobra.Command {
 				return err
 			}
 			ref = reference.TagNameOnly(ref)
-			conf := registryConfig()
+			conf, err := registryConfig()
+			if err != nil {
+				return err
+			}
 			if insecure {
-				conf.Insecure = []string{reference.Domain(ref)}
+				conf.Insecure = append(conf.Insecure, reference.Domain(ref))
 			}
 			remote, err := registry.NewRemote(conf)
 			if err != nil {

@@ -118,16 +118,10 @@ func (a *app) create(ctx context.Context, cl *connect.Client, r *runflags.Reques
 		cid = f
 		defer cid.Close()
 	}
-	created, err := cl.ContainerCreate(ctx, client.ContainerCreateOptions{
-		Name: r.Name, Platform: r.Platform,
-		Config: r.Config, HostConfig: r.HostConfig, NetworkingConfig: r.Networking,
-	})
+	created, err := a.createPulling(ctx, cl, r)
 	if err != nil {
 		if cid != nil {
 			os.Remove(r.CIDFile)
-		}
-		if cerrdefs.IsNotFound(err) && strings.Contains(strings.ToLower(err.Error()), "no such image") {
-			return "", fmt.Errorf("%w; bring it in with 'berth load' or 'berth import', and see what is here with 'berth images'", err)
 		}
 		return "", err
 	}

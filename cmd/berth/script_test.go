@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,9 @@ func TestScript(t *testing.T) {
 			for _, v := range []string{"DOCKER_HOST", "BERTH_HOST", "BERTH_ROOT", "BERTH_STATE"} {
 				env.Setenv(v, "")
 			}
+			// Nobody's settings and credentials but the script's.
+			env.Setenv("BERTH_CONFIG", filepath.Join(env.WorkDir, "config.toml"))
+			env.Setenv("DOCKER_CONFIG", filepath.Join(env.WorkDir, "docker"))
 			script := env.T().(testing.TB)
 			if strings.Contains(script.Name(), "/usage") {
 				return nil
@@ -49,6 +53,7 @@ func TestScript(t *testing.T) {
 			"until":    until,
 			"exitcode": exitcode,
 			"mktar":    mktar,
+			"registry": startRegistry,
 		},
 		ContinueOnError:     false,
 		RequireExplicitExec: true,

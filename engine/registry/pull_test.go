@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -185,6 +184,11 @@ func TestPlatforms(t *testing.T) {
 	if img, err := r.store.Images.Resolve(t.Context(), f.host+"/app:1"); err != nil || img.ID.String() != ids["linux/armv7"] {
 		t.Errorf("the name means %s, %v", img.ID, err)
 	}
+	// So does the digest of the index.
+	f.asked = nil
+	if err := r.pull(f.host+"/app:1", PullOptions{Platform: &ocispec.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}}); err != nil || len(f.asked) != 1 {
+		t.Errorf("pulled again: %v, asked %q", err, f.asked)
+	}
 }
 
 func TestPlatformOfASingleManifestIsOnlyWarnedOf(t *testing.T) {
@@ -251,7 +255,7 @@ func TestCancelledPullLeavesNothing(t *testing.T) {
 	f.on("/blobs/"+m.Layers[1].Digest.String(), func(w http.ResponseWriter, req *http.Request) {
 		data := f.blobs[m.Layers[1].Digest]
 		w.Header().Set("Content-Length", "100000")
-		io.WriteString(w, string(data[:len(data)/2]))
+		w.Write(data[:len(data)/2])
 		w.(http.Flusher).Flush()
 		cancel()
 		<-req.Context().Done()

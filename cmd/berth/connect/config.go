@@ -72,7 +72,7 @@ func (c Config) Local() bool { return c.Host == "" || c.Host == c.Socket() }
 func (c Config) Environ() []string {
 	var env []string
 	for _, kv := range os.Environ() {
-		if strings.HasPrefix(kv, "BERTH_") || strings.HasPrefix(kv, "NOTIFY_SOCKET=") {
+		if strings.HasPrefix(kv, "BERTH_") && !strings.HasPrefix(kv, "BERTH_CONFIG=") || strings.HasPrefix(kv, "NOTIFY_SOCKET=") {
 			continue
 		}
 		env = append(env, kv)

@@ -18,11 +18,11 @@ type Flags struct {
 	fs *pflag.FlagSet
 
 	// who and what
-	Name, Platform, cidFile, hostname, domainname, user, workdir, entrypoint string
-	tty, interactive, privileged, readOnly, initProc, rm                     bool
-	attach, env, envFile, label, labelFile, annotation, groupAdd             []string
-	stopSignal, restart, runtime                                             string
-	stopTimeout                                                              int
+	Name, Platform, pull, cidFile, hostname, domainname, user, workdir, entrypoint string
+	quiet, tty, interactive, privileged, readOnly, initProc, rm                    bool
+	attach, env, envFile, label, labelFile, annotation, groupAdd                   []string
+	stopSignal, restart, runtime                                                   string
+	stopTimeout                                                                    int
 
 	// isolation
 	capAdd, capDrop, securityOpt, sysctl                 []string
@@ -96,6 +96,8 @@ func (f *Flags) HasAttach(stream string) bool {
 
 func (f *Flags) registerIdentity(fs *pflag.FlagSet) {
 	fs.StringVar(&f.Name, "name", "", "name of the container")
+	fs.StringVar(&f.pull, "pull", PullMissing, "pull the image before: always, missing or never")
+	fs.BoolVarP(&f.quiet, "quiet", "q", false, "show nothing of a pull")
 	fs.StringVar(&f.Platform, "platform", "", "platform of the image, e.g. linux/arm64")
 	fs.StringVar(&f.cidFile, "cidfile", "", "write the container's ID to this file")
 	fs.StringVarP(&f.hostname, "hostname", "h", "", "host name inside the container")

@@ -19,11 +19,20 @@ import (
 type Request struct {
 	Name       string
 	CIDFile    string
+	Pull       string // PullAlways, PullMissing or PullNever
+	Quiet      bool   // show nothing of a pull
 	Platform   *ocispec.Platform
 	Config     *container.Config
 	HostConfig *container.HostConfig
 	Networking *network.NetworkingConfig
 }
+
+// When the image of a container is pulled before.
+const (
+	PullAlways  = "always"
+	PullMissing = "missing"
+	PullNever   = "never"
+)
 
 // Parse reads the image and the command that follow the flags, and makes the
 // request. Its errors name the flag and the value that it could not use.
@@ -31,7 +40,14 @@ func (f *Flags) Parse(args []string, environ []string) (*Request, error) {
 	if len(args) == 0 {
 		return nil, fmt.Errorf("no image was named")
 	}
-	r := &Request{Name: f.Name, CIDFile: f.cidFile}
+	r := &Request{Name: f.Name, CIDFile: f.cidFile, Pull: f.pull, Quiet: f.quiet}
+	switch f.pull {
+	case PullAlways, PullMissing, PullNever:
+	case "":
+		r.Pull = PullMissing
+	default:
+		return nil, fmt.Errorf("invalid pull option: '%s': must be one of \"always\", \"missing\" or \"never\"", f.pull)
+	}
 	var err error
 	if r.Platform, err = parsePlatform(f.Platform); err != nil {
 		return nil, err
