@@ -103,41 +103,61 @@ func TestContainersAreTheSameAsRuncs(t *testing.T) {
 			if err := os.Mkdir(filepath.Join(b.dir, "rootfs/tmp"), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			b.configure(func(s *specs.Spec) {
-				s.Process.Args = []string{"sh", "-c", probe}
-				// The hierarchies' order and the unified one beside v1 are the cgroup package's matter.
-				s.Mounts = slices.DeleteFunc(s.Mounts, func(m specs.Mount) bool { return m.Type == "cgroup" })
-				s.Mounts = append(s.Mounts, specs.Mount{Destination: "/tmp", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "nodev"}})
-				change(s)
-			})
-			ours, status, err := run(b.command("run", b.id))
-			peer := exec.Command(runc, "--root", filepath.Join(b.dir, "runc"), "run", b.id+"-runc")
-			peer.Dir = b.dir
-			theirs, pstatus, perr := run(peer)
-			if err != nil || perr != nil || status != pstatus {
-				t.Fatalf("ours: %v, status %d\n%s\nrunc's: %v, status %d\n%s", err, status, ours, perr, pstatus, theirs)
+			configure := func(args ...string) {
+				b.configure(func(s *specs.Spec) {
+					s.Process.Args = args
+					// The hierarchies' order and the unified one beside v1 are the cgroup package's matter.
+					s.Mounts = slices.DeleteFunc(s.Mounts, func(m specs.Mount) bool { return m.Type == "cgroup" })
+					s.Mounts = append(s.Mounts, specs.Mount{Destination: "/tmp", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "nodev"}})
+					change(s)
+				})
 			}
-			got, want := b.normal(ours, b.id), b.normal(theirs, b.id+"-runc")
-			if len(got) < 100 {
-				t.Errorf("the probe says only\n%s", ours)
+			configure("sh", "-c", probe)
+			peer := b.id + "-runc"
+			peers := func(args ...string) *exec.Cmd {
+				c := exec.Command(runc, append([]string{"--root", filepath.Join(b.dir, "runc")}, args...)...)
+				c.Dir = b.dir
+				return c
 			}
-			for _, line := range got {
-				if !slices.Contains(want, line) {
-					t.Errorf("ours alone: %s", line)
+			b.compare("run", b.command("run", b.id), peers("run", peer))
+			// And a process that joins.
+			configure("sleep", "1000")
+			t.Cleanup(func() { _ = peers("delete", "-f", peer).Run() })
+			for _, c := range []*exec.Cmd{b.command("run", "-d", b.id), peers("run", "-d", peer)} {
+				if err := c.Run(); err != nil {
+					t.Fatal(err)
 				}
 			}
-			for _, line := range want {
-				if !slices.Contains(got, line) {
-					t.Errorf("runc's alone: %s", line)
-				}
-			}
+			b.compare("exec", b.command("exec", b.id, "sh", "-c", probe), peers("exec", peer, "sh", "-c", probe))
+			flags := []string{"-u", "5:6", "-g", "7", "--cap", "CAP_KILL", "-e", "A=b", "-e", "PATH=/bin:/x", "--cwd", "/sys"}
+			b.compare("exec with flags", b.command(append(append([]string{"exec"}, flags...), b.id, "sh", "-c", probe)...),
+				peers(append(append([]string{"exec"}, flags...), peer, "sh", "-c", probe)...))
 		})
 	}
 }
 
-func run(c *exec.Cmd) (out string, status int, err error) {
-	b, err := c.CombinedOutput()
-	return string(b), c.ProcessState.ExitCode(), err
+// compare runs a probe under both runtimes.
+func (b *bundle) compare(name string, mine, peers *exec.Cmd) {
+	b.t.Helper()
+	ours, err := mine.CombinedOutput()
+	theirs, perr := peers.CombinedOutput()
+	if err != nil || perr != nil {
+		b.t.Fatalf("%s: ours: %v\n%s\nrunc's: %v\n%s", name, err, ours, perr, theirs)
+	}
+	got, want := b.normal(string(ours), b.id), b.normal(string(theirs), b.id+"-runc")
+	if len(got) < 100 {
+		b.t.Errorf("%s: the probe says only\n%s", name, ours)
+	}
+	for _, line := range got {
+		if !slices.Contains(want, line) {
+			b.t.Errorf("%s: ours alone: %s", name, line)
+		}
+	}
+	for _, line := range want {
+		if !slices.Contains(got, line) {
+			b.t.Errorf("%s: runc's alone: %s", name, line)
+		}
+	}
 }
 
 // asDocker makes a spec what dockerd has by default.

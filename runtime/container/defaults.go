@@ -3,28 +3,27 @@ package container
 import "github.com/opencontainers/runtime-spec/specs-go"
 
 // defaults is what an exec gets of the container's process for what its own does
-// not say, as with runc. Above all it is confined by the same security modules.
+// not say, as with runc. Above all it is confined by the same security modules. The
+// umask is init's alone.
 type defaults struct {
 	Capabilities    *specs.LinuxCapabilities `json:"capabilities,omitempty"`
 	Rlimits         []specs.POSIXRlimit      `json:"rlimits,omitempty"`
 	ApparmorProfile string                   `json:"apparmorProfile,omitempty"`
 	SelinuxLabel    string                   `json:"selinuxLabel,omitempty"`
 	OOMScoreAdj     *int                     `json:"oomScoreAdj,omitempty"`
-	Umask           *uint32                  `json:"umask,omitempty"`
 	Scheduler       *specs.Scheduler         `json:"scheduler,omitempty"`
 	IOPriority      *specs.LinuxIOPriority   `json:"ioPriority,omitempty"`
 	ExecCPUAffinity *specs.CPUAffinity       `json:"execCPUAffinity,omitempty"`
 }
 
 func defaultsOf(p *specs.Process) defaults {
-	return defaults{p.Capabilities, p.Rlimits, p.ApparmorProfile, p.SelinuxLabel, p.OOMScoreAdj, p.User.Umask, p.Scheduler, p.IOPriority, p.ExecCPUAffinity}
+	return defaults{p.Capabilities, p.Rlimits, p.ApparmorProfile, p.SelinuxLabel, p.OOMScoreAdj, p.Scheduler, p.IOPriority, p.ExecCPUAffinity}
 }
 
 // fill completes the process of an exec.
 func (d *defaults) fill(p *specs.Process) {
 	orElse(&p.Capabilities, d.Capabilities)
 	orElse(&p.OOMScoreAdj, d.OOMScoreAdj)
-	orElse(&p.User.Umask, d.Umask)
 	orElse(&p.Scheduler, d.Scheduler)
 	orElse(&p.IOPriority, d.IOPriority)
 	orElse(&p.ExecCPUAffinity, d.ExecCPUAffinity)

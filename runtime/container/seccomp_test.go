@@ -1,10 +1,14 @@
 package container
 
 import (
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	profile "github.com/moby/profiles/seccomp"
 )
@@ -38,4 +42,46 @@ func TestFilterWithoutWhatInitCalls(t *testing.T) {
 	if out, status := f.run(); strings.TrimSpace(out) != "fine" || status != 0 {
 		t.Errorf("output %q, status %v", out, status)
 	}
+}
+
+// TestSeccompActions has each action do to mkdir what it is for.
+func TestSeccompActions(t *testing.T) {
+	errno := uint(unix.EXDEV)
+	for _, c := range []struct {
+		action specs.LinuxSeccompAction
+		errno  *uint
+		out    string
+		signal unix.Signal
+	}{
+		{specs.ActAllow, nil, "made\n", 0},
+		{specs.ActLog, nil, "made\n", 0},
+		{specs.ActErrno, nil, "mkdir: can't create directory '/tmp/x': Operation not permitted\n", 0},
+		{specs.ActErrno, &errno, "mkdir: can't create directory '/tmp/x': Invalid cross-device link\n", 0},
+		{specs.ActTrace, nil, "mkdir: can't create directory '/tmp/x': Function not implemented\n", 0}, // nobody traces
+		{specs.ActTrap, nil, "", unix.SIGSYS},
+		{specs.ActKill, nil, "", unix.SIGSYS},
+		{specs.ActKillThread, nil, "", unix.SIGSYS},
+		{specs.ActKillProcess, nil, "", unix.SIGSYS},
+	} {
+		f := newFixture(t, "mkdir", "/tmp/x")
+		f.opts.Spec.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow,
+			Syscalls: []specs.LinuxSyscall{{Names: []string{"mkdir", "mkdirat"}, Action: c.action, ErrnoRet: c.errno}}}
+		// Not the signals: the first process of a pid namespace is proof against its own.
+		f.opts.Spec.Linux.Namespaces = slices.DeleteFunc(f.opts.Spec.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == specs.PIDNamespace })
+		out, status := f.run()
+		if _, err := os.Stat(filepath.Join(f.opts.Bundle, "rootfs/tmp/x")); err == nil {
+			out += "made\n"
+		}
+		if out != c.out || c.signal != 0 && (!status.Signaled() || status.Signal() != c.signal) {
+			t.Errorf("%s: output %q, status %v; want %q and signal %v", c.action, out, status, c.out, c.signal)
+		}
+	}
+}
+
+// TestSeccompArguments has a condition decide.
+func TestSeccompArguments(t *testing.T) {
+	f := newFixture(t)
+	f.opts.Spec.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{{
+		Names: []string{"kill"}, Action: specs.ActErrno, Args: []specs.LinuxSeccompArg{{Index: 1, Value: uint64(unix.SIGUSR1), Op: specs.OpEqualTo}}}}}
+	f.want("kill -0 1 && echo fine; /bin/busybox kill -USR1 1", "fine\nkill: can't kill pid 1: Operation not permitted")
 }
