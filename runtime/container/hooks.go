@@ -12,6 +12,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"berth/runtime/nsenter"
@@ -163,8 +164,10 @@ func runHook(h specs.Hook, state []byte, start hookStart) error {
 	if err != nil {
 		return err
 	}
+	var expired atomic.Bool
 	if h.Timeout != nil {
 		t := time.AfterFunc(time.Duration(*h.Timeout)*time.Second, func() {
+			expired.Store(true)
 			_ = p.Kill() // it may have ended just now
 			// What it started may still hold the pipe.
 			_ = stderr.SetReadDeadline(time.Now())
@@ -180,7 +183,7 @@ func runHook(h specs.Hook, state []byte, start hookStart) error {
 		_, rerr = io.Copy(io.Discard, stderr) // what it says beyond that must not block it
 	}
 	err = p.Wait()
-	late := errors.Is(rerr, os.ErrDeadlineExceeded)
+	late := expired.Load()
 	switch text := strings.TrimSpace(string(said)); {
 	case err != nil && late:
 		return fmt.Errorf("ran past its timeout of %d s: %w", *h.Timeout, err)

@@ -74,7 +74,15 @@ func Fork(p *initproc.Program, stub *os.File, keep []int, flags uintptr, cgroup 
 		}
 		list = append(list, -1)
 		argv, empty := p.Strings([]string{"berth-init"}), p.Strings(nil)
-		if pid = vfork(&args, &list[0], int32(stub.Fd()), p.String(""), argv, empty); pid < 0 {
+		path := p.String("")
+		pid = vfork(&args, &list[0], int32(stub.Fd()), path, argv, empty)
+		if pid == -int(unix.EINVAL) {
+			// Before Linux 6.3 a thread that has made a time namespace cannot lend its
+			// memory to a child; it is copied then.
+			args.flags &^= unix.CLONE_VM
+			pid = vfork(&args, &list[0], int32(stub.Fd()), path, argv, empty)
+		}
+		if pid < 0 {
 			errno = syscall.Errno(-pid)
 		}
 	}
