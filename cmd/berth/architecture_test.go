@@ -33,7 +33,7 @@ var layers = []struct {
 	{"berth/engine/api", []string{"berth/engine", "berth/shim", "berth/store", "berth/runtime"}},
 	{"berth/engine", append([]string{"berth/engine/events", "berth/engine/filter", "berth/engine/logs", "berth/engine/spec", "berth/engine/network", "berth/engine/registry", "berth/engine/build"}, below...)},
 	{"berth/tui", []string{"berth/tui", "berth/engine/api/berthapi"}},
-	{"berth/cmd/berth/early", []string{"berth/shim", "berth/runtime"}},
+	{"berth/cmd/berth/early", []string{"berth/cmd/berth/early", "berth/shim", "berth/runtime"}},
 	{"berth/cmd/berth", []string{"berth"}},
 }
 
