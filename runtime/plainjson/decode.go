@@ -148,7 +148,7 @@ func (d *decoder) object(v reflect.Value) bool {
 			if fields[i].name == name {
 				again := seen&(1<<i) != 0
 				seen |= 1 << i
-				return !again && d.value(v.Field(fields[i].index))
+				return !again && d.value(v.FieldByIndex(fields[i].index))
 			}
 		}
 		for i := range fields {

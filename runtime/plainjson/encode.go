@@ -71,7 +71,7 @@ func (e *encoder) object(v reflect.Value) bool {
 	}
 	e.out = append(e.out, '{')
 	for _, f := range fields {
-		item := v.Field(f.index)
+		item := v.FieldByIndex(f.index)
 		if f.omitEmpty && empty(item) {
 			continue
 		}

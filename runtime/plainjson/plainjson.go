@@ -37,17 +37,23 @@ func Unmarshal(data []byte, v any) error {
 
 // Marshal is json.Marshal.
 func Marshal(v any) ([]byte, error) {
-	e := encoder{out: make([]byte, 0, 1024)}
-	if e.value(reflect.ValueOf(v)) {
-		return e.out, nil
+	if b, ok := Append(make([]byte, 0, 1024), v); ok {
+		return b, nil
 	}
 	return json.Marshal(v)
+}
+
+// Append appends what Marshal gives to b. It is false for what is not plain.
+func Append(b []byte, v any) ([]byte, bool) {
+	e := encoder{out: b}
+	ok := e.value(reflect.ValueOf(v))
+	return e.out, ok
 }
 
 // field is a field of a struct that has a name in JSON.
 type field struct {
 	name      string
-	index     int
+	index     []int
 	omitEmpty bool
 }
 
@@ -67,17 +73,33 @@ func (s *shapes) of(t reflect.Type) ([]field, bool) {
 			return (*s)[i].fields, true
 		}
 	}
-	n := t.NumField()
-	if n > 64 || hasMethods(t) { // one bit for each in the decoder
+	fields, ok := appendFields(make([]field, 0, t.NumField()), t, nil)
+	if !ok || len(fields) > 64 { // one bit for each in the decoder
 		return nil, false
 	}
-	fields := make([]field, 0, n)
-	for i := range n {
+	*s = append(*s, shape{t, fields})
+	return fields, true
+}
+
+// appendFields adds the fields of a struct that is at the index in another.
+func appendFields(fields []field, t reflect.Type, at []int) ([]field, bool) {
+	if hasMethods(t) {
+		return nil, false
+	}
+	for i := range t.NumField() {
 		f := t.Field(i)
-		if f.Anonymous {
-			return nil, false
-		}
 		tag := f.Tag.Get("json")
+		index := append(at[:len(at):len(at)], i)
+		if f.Anonymous {
+			if tag != "" || f.Type.Kind() != reflect.Struct {
+				return nil, false
+			}
+			var ok bool
+			if fields, ok = appendFields(fields, f.Type, index); !ok {
+				return nil, false
+			}
+			continue
+		}
 		if !f.IsExported() || tag == "-" {
 			continue
 		}
@@ -104,9 +126,8 @@ func (s *shapes) of(t reflect.Type) ([]field, bool) {
 				return nil, false
 			}
 		}
-		fields = append(fields, field{name, i, options != ""})
+		fields = append(fields, field{name, index, options != ""})
 	}
-	*s = append(*s, shape{t, fields})
 	return fields, true
 }
 

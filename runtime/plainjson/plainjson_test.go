@@ -44,7 +44,7 @@ func TestConfigIsPlain(t *testing.T) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	e := encoder{}
-	if !e.value(reflect.ValueOf(got.Linux)) || !e.value(reflect.ValueOf(got.Mounts)) {
+	if !e.value(reflect.ValueOf(got.Linux)) || !e.value(reflect.ValueOf(plain{})) {
 		t.Errorf("not written beyond %s", e.out)
 	}
 }
@@ -68,6 +68,7 @@ type strange struct {
 	Inner    struct{ A, a int }
 	Pointers **string
 	Raw      json.RawMessage
+	*plain
 }
 
 // plain is what of it is plain.
@@ -82,6 +83,22 @@ type plain struct {
 	Twice  **string          `json:"twice"`
 	Words  map[string]string `json:"words"`
 	List   [][]string        `json:"list"`
+	embedded
+	Last int `json:"last"`
+}
+
+type embedded struct {
+	First string `json:"first"`
+	Deeper
+}
+
+// Deeper is embedded, too.
+type Deeper struct{ Deep []int }
+
+// hidden has a field twice.
+type hidden struct {
+	First int `json:"first"`
+	embedded
 }
 
 // level writes itself.
@@ -113,7 +130,7 @@ func same[T any](t *testing.T, data []byte) {
 
 var documents = []string{
 	config, "", " ", "null", "{}", "[]", "{", `{"int8"`, `{"int8":}`, `{"int8":1,}`, `{"int8":1}x`, `{"int8":1}{}`, `{"INT8":1}`, `{"int8":1,"int8":2}`,
-	`{"process":{"args":["a"]},"process":{"env":["b"]}}`, `{"Process":{"cwd":"/"}}`, `{"proceſs":{}}`, `{"int8":128}`, `{"int8":-128}`, `{"int8":01}`, `{"int8":-0}`,
+	`{"process":{"args":["a"]},"process":{"env":["b"]}}`, `{"Process":{"cwd":"/"}}`, `{"proceſs":{}}`, `{"int8":128}`, `{"first":"a","Deep":[1],"last":2}`, `{"embedded":{"first":"a"}}`, `{"first":5}`, `{"int8":-128}`, `{"int8":01}`, `{"int8":-0}`,
 	`{"int8":1.0}`, `{"int8":1e1}`, `{"int8":"1"}`, `{"uint16":-1}`, `{"uint16":65535}`, `{"Float":1.5}`, `{"Any":{"a":[1]}}`, `{"Any":null}`, `{"Bytes":"AQI="}`,
 	`{"Nested":{"a":{"b":[1,null,2]}}}`, `{"nested":{"a":[1,null]},"list":[[],null,["a","b"]]}`, `{"time":"2026-01-02T03:04:05.000000006Z"}`, `{"time":"2026-01-02T03:04:05+02:00"}`,
 	`{"time":"2026-01-02T3:04:05Z"}`, `{"time":"2026-01-02T03:04:05.10Z"}`, `{"time":1}`, `{"when":"2026-12-31T23:59:60Z"}`, `{"Named":"level x","Keys":{"level a":1}}`,
@@ -134,6 +151,7 @@ func TestSameAsEncodingJSON(t *testing.T) {
 			same[strange](t, []byte(doc))
 			same[plain](t, []byte(doc))
 			same[any](t, []byte(doc))
+			same[hidden](t, []byte(doc))
 			same[[]plain](t, []byte("["+doc+"]"))
 			doc = " \t\r\n" + doc + "\n"
 		}

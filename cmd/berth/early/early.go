@@ -18,6 +18,7 @@ package early
 
 import (
 	"os"
+	"runtime"
 
 	"berth/cmd/berth/early/ahead"
 	"berth/runtime/cli"
@@ -25,6 +26,10 @@ import (
 )
 
 func init() {
+	if ahead.Of(os.Args) != ahead.Main {
+		// Its first sample would walk the stack, through tables nobody else reads.
+		runtime.MemProfileRate = 0
+	}
 	// None of these may return: package ahead has left out what main needs. The
 	// goroutine of an init function has the first thread for its own, and every time
 	// it waited and went on two threads would change.
