@@ -36,6 +36,10 @@ func (m *Model) extract(n tree.Node) tea.Cmd {
 			modes[p] = 0o644
 		}
 	})
+	if info.Unread || m.lazy != nil && info.Dir {
+		m.lazy.whole = true
+		return notice(NoticeMsg{Text: "reading all files of this layer first: extract again when they are there"})
+	}
 	if len(paths) == 0 {
 		return notice(NoticeMsg{Text: "there is no regular file to extract at " + text.Clean(top)})
 	}

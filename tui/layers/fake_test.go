@@ -33,6 +33,8 @@ type engine struct {
 	asked   map[string]int
 	foreign bool // not berth's
 	err     error
+	waste   berthapi.Waste
+	sent    int           // entries of parts
 	slow    chan struct{} // entries after the first 1000 come when it is closed, or 1 ms apart
 }
 
@@ -76,6 +78,40 @@ func (e *engine) Entries(ctx context.Context, _ string, n int, union bool) iter.
 			}
 		}
 	}
+}
+
+func (e *engine) EntriesOf(_ context.Context, _ string, n int, union bool, part berthapi.Part) iter.Seq2[berthapi.Entry, error] {
+	name := fmt.Sprint(n)
+	if union {
+		name += "u"
+	}
+	return func(yield func(berthapi.Entry, error) bool) {
+		if err := e.begin("part " + name + " " + part.Dir); err != nil {
+			yield(berthapi.Entry{}, err)
+			return
+		}
+		left := part.Limit
+		for _, entry := range e.entries[name] {
+			if path.Dir(entry.Path) != part.Dir || part.After != "" && comparePaths(entry.Path, part.After) <= 0 {
+				continue
+			}
+			e.sent++
+			if !yield(entry, nil) {
+				return
+			}
+			if left--; left == 0 {
+				return
+			}
+		}
+	}
+}
+
+func (e *engine) Waste(context.Context, string) (berthapi.Waste, error) {
+	return e.waste, e.begin("waste")
+}
+
+func put(path string, kind berthapi.Kind, size int64) berthapi.Entry {
+	return berthapi.Entry{Path: path, Kind: kind, Type: berthapi.File, Size: size}
 }
 
 func (e *engine) open(name string) (io.ReadCloser, error) {
@@ -166,6 +202,9 @@ func newEngine() *engine {
 	}
 	e := &engine{
 		asked: map[string]int{},
+		waste: berthapi.Waste{Efficiency: 0.885, Files: []berthapi.WastedFile{
+			{Path: "/var/lib/apt/lists/main", Count: 3, Size: 20_000_000}, {Path: "/etc/app.conf", Count: 2, Size: 82}, {Path: "/etc/motd", Count: 2, Size: 24},
+		}},
 		layers: []berthapi.Layer{
 			{Index: 0, Size: 78_000_000, CreatedBy: "/bin/sh -c #(nop) ADD file:5f0e in / ", Wasted: 4_000_000},
 			{Index: 1, Empty: true, CreatedBy: "ENV A=b"},

@@ -27,6 +27,8 @@ import (
 type Berth interface {
 	Layers(ctx context.Context, ref string) ([]berthapi.Layer, error)
 	Entries(ctx context.Context, ref string, n int, union bool) iter.Seq2[berthapi.Entry, error]
+	EntriesOf(ctx context.Context, ref string, n int, union bool, part berthapi.Part) iter.Seq2[berthapi.Entry, error]
+	Waste(ctx context.Context, ref string) (berthapi.Waste, error)
 	LayerFile(ctx context.Context, ref string, n int, path string) (io.ReadCloser, error)
 	Changes(ctx context.Context, id string) (berthapi.Changes, error)
 	ContainerFile(ctx context.Context, id, path string) (io.ReadCloser, error)

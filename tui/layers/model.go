@@ -56,6 +56,7 @@ type Model struct {
 	treeSeq int
 	treeErr error
 	waste   *waste
+	lazy    *lazy // the tree that is read directory by directory; nil for one that is read whole
 
 	liveTree *tree.Tree
 	changes  berthapi.Changes
@@ -112,7 +113,7 @@ func (m *Model) clear() {
 	m.layers, m.loaded, m.reason, m.err = nil, false, "", nil
 	m.row, m.top, m.union = 0, 0, false
 	m.mark, m.paired = -1, false
-	m.trees, m.treeErr, m.waste = map[place]*tree.Tree{}, nil, nil
+	m.trees, m.treeErr, m.waste, m.lazy = map[place]*tree.Tree{}, nil, nil, nil
 	m.loading = place{layer: -2}
 	m.liveTree, m.changes, m.bare, m.liveErr, m.polling = nil, berthapi.Changes{}, false, nil, false
 	m.changed, m.now = time.Time{}, time.Time{}
@@ -260,6 +261,9 @@ func (m *Model) choose(row int) tea.Cmd {
 func (m *Model) showPlace() tea.Cmd {
 	p := m.place()
 	m.treeErr = nil
+	if m.lazy != nil && m.lazy.place != p {
+		m.lazy = nil
+	}
 	if p.layer == live && p.against == 0 {
 		if m.liveTree != nil {
 			m.setTree(m.liveTree)
@@ -272,9 +276,15 @@ func (m *Model) showPlace() tea.Cmd {
 		m.setTree(t)
 		return nil
 	}
+	if m.lazy != nil {
+		return nil // it is on the screen
+	}
 	m.setTree(tree.NewBuilder().Tree())
 	if m.reason != "" || m.loading == p {
 		return nil
+	}
+	if m.tooLarge(p) && !m.wantsAll() {
+		return m.readLazily(p)
 	}
 	return m.loadTree(p)
 }

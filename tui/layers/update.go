@@ -23,6 +23,8 @@ func (m *Model) Update(msg tea.Msg) tea.Cmd {
 		}
 	case treeMsg:
 		return m.gotTree(msg)
+	case dirMsg:
+		return m.gotDir(msg)
 	case wasteMsg:
 		if msg.gen == m.gen && msg.err == nil {
 			m.waste = &msg.waste
@@ -41,11 +43,12 @@ func (m *Model) Update(msg tea.Msg) tea.Cmd {
 			return m.gotFile(msg)
 		}
 	case tea.KeyPressMsg:
-		return m.pressed(msg)
+		return tea.Batch(m.pressed(msg), m.readMore())
 	case tea.PasteMsg:
 		if m.typing != nil && m.typing.Update(msg) {
 			m.applyFilter()
 		}
+		return m.readMore()
 	}
 	return nil
 }
@@ -290,7 +293,7 @@ func (m *Model) fileKey(k tea.KeyPressMsg, r tree.Row) tea.Cmd {
 	info := m.view.Tree().Info(r.Node)
 	switch {
 	case key.Matches(k, b.fold), key.Matches(k, b.open) && info.Dir:
-		m.change(func() { m.view.Fold(r) })
+		m.change(func() { m.view.Fold(r) }) // readMore reads it
 	case key.Matches(k, b.open):
 		return m.open(r.Node, info)
 	case key.Matches(k, b.extract):

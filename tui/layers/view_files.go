@@ -65,14 +65,21 @@ func (m *Model) filesHeading(width int) string {
 // totals counts what the tree holds.
 func (m *Model) totals() string {
 	t, th := m.view.Tree(), m.cfg.Theme
+	counts, bytes := t.Counts, t.Size()
+	if m.lazy != nil && m.row < len(m.layers) {
+		// The tree has but a part of them; the engine has counted.
+		l := m.layers[m.row]
+		counts[tree.Added], counts[tree.Modified], counts[tree.Metadata], counts[tree.Deleted] = l.Added, l.Modified, 0, l.Deleted
+		bytes = l.Size
+	}
 	var parts []string
 	for _, k := range []tree.Kind{tree.Added, tree.Modified, tree.Metadata, tree.Deleted} {
-		if n := t.Counts[k]; n > 0 {
+		if n := counts[k]; n > 0 {
 			parts = append(parts, kindStyle(k, th).Render(fmt.Sprintf("%s %d", k, n)))
 		}
 	}
-	if t.Size() > 0 {
-		parts = append(parts, size(t.Size()))
+	if bytes > 0 {
+		parts = append(parts, size(bytes))
 	}
 	return strings.Join(parts, " ")
 }
@@ -91,7 +98,7 @@ func (m *Model) noFiles() []string {
 		return []string{m.reason}
 	case m.treeErr != nil:
 		return []string{"the files cannot be read: " + m.treeErr.Error()}
-	case m.loading == m.place():
+	case m.loading == m.place(), m.readingRoot():
 		return []string{"reading the files …"}
 	case m.paired && m.view.Tree().Len() == 0:
 		return []string{"the two sides are the same"}
@@ -125,7 +132,7 @@ func (m *Model) fileRow(r tree.Row, width int, cursor bool) string {
 		name += " → " + text.Clean(info.Link)
 	}
 	bytes := "-"
-	if info.Kind != tree.Deleted && (!info.Bare || info.Size > 0) && !m.isBare() {
+	if info.Kind != tree.Deleted && !info.Unread && (!info.Bare || info.Size > 0) && !m.isBare() {
 		bytes = size(info.Size)
 	}
 	style := kindStyle(info.Kind, th)

@@ -41,6 +41,8 @@ type Entry struct {
 	Link     string
 	// Bare means that nothing but path and kind is known.
 	Bare bool
+	// Unread marks a directory whose files are added later, if at all.
+	Unread bool
 }
 
 // Node is the number of a file in its tree; the root is 0.
@@ -50,8 +52,9 @@ type Node int32
 const None Node = -1
 
 const (
-	flagDir  = 1 << iota
-	flagBare // mode, owner and size are not known
+	flagDir    = 1 << iota
+	flagBare   // mode, owner and size are not known
+	flagUnread // a directory whose files are not known yet
 )
 
 // node is one file. Children are a chain through next, in no order.
@@ -102,6 +105,9 @@ func (b *Builder) Add(e Entry) {
 	if e.Bare {
 		p.flags |= flagBare
 	}
+	if e.Unread {
+		p.flags |= flagUnread
+	}
 	switch {
 	case e.Mode.IsDir():
 		p.flags |= flagDir
@@ -144,6 +150,13 @@ func (b *Builder) insert(path string) Node {
 	t.names = append(t.names, name...)
 	t.nodes[parent].child = n
 	return n
+}
+
+// Read notes that the files of a directory are known, or begin to be.
+func (b *Builder) Read(path string) {
+	if n, ok := b.dirs[strings.Trim(path, "/")]; ok {
+		b.t.nodes[n].flags &^= flagUnread
+	}
 }
 
 // Snapshot returns what was built so far; building goes on.
@@ -237,6 +250,7 @@ type Info struct {
 	Link     string
 	Dir      bool
 	Bare     bool // nothing but name and kind is known
+	Unread   bool // a directory whose files are not known yet
 }
 
 // Info returns what is known of a node.
@@ -244,7 +258,7 @@ func (t *Tree) Info(n Node) Info {
 	p := &t.nodes[n]
 	return Info{
 		Kind: p.kind, Mode: p.mode, UID: int(p.uid), GID: int(p.gid), Size: p.size, Link: t.links[n],
-		Dir: p.flags&flagDir != 0, Bare: p.flags&flagBare != 0,
+		Dir: p.flags&flagDir != 0, Bare: p.flags&flagBare != 0, Unread: p.flags&flagUnread != 0,
 	}
 }
 

@@ -113,6 +113,8 @@ func (v *View) open(n Node, depth int) bool {
 		}
 	}
 	switch {
+	case v.tree.nodes[n].flags&flagUnread != 0:
+		return false
 	case v.match != nil || v.all > 0:
 		return true
 	case v.all < 0:
@@ -229,3 +231,6 @@ func (v *View) matchAll(n Node, path []byte) {
 		}
 	}
 }
+
+// AllOpen reports whether the user unfolded everything.
+func (v *View) AllOpen() bool { return v.all > 0 }
