@@ -69,14 +69,14 @@ type Sets struct {
 	Bounding, Effective, Permitted, Inheritable, Ambient uint64
 }
 
-// Parse reads the sets of a spec. What is not known here, or not held by the
-// calling thread, is left out and named in warnings: runtime-spec config.md, "Linux Process"
+// Parse reads the sets of a spec. What is not known here, or not in held (Held, or
+// All for a user namespace), is left out and named in warnings: runtime-spec config.md, "Linux Process"
 // wants these logged and the container run.
-func Parse(c *specs.LinuxCapabilities) (s Sets, warnings []string, err error) {
+func Parse(c *specs.LinuxCapabilities, held func() (uint64, error)) (s Sets, warnings []string, err error) {
 	if c == nil {
 		return s, nil, nil
 	}
-	held, err := Held()
+	has, err := held()
 	if err != nil {
 		return s, nil, err
 	}
@@ -86,7 +86,7 @@ func Parse(c *specs.LinuxCapabilities) (s Sets, warnings []string, err error) {
 			switch n, ok := Number(name); {
 			case !ok || n > Last():
 				unknown = append(unknown, name)
-			case held&(1<<n) == 0:
+			case has&(1<<n) == 0:
 				lacking = append(lacking, name)
 			default:
 				bits |= 1 << n

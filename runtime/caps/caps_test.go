@@ -30,7 +30,7 @@ func TestNames(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	s, warnings, err := Parse(nil)
+	s, warnings, err := Parse(nil, Held)
 	if err != nil || s != (Sets{}) || warnings != nil {
 		t.Errorf("nothing: %+v, %v, %v", s, warnings, err)
 	}
@@ -39,7 +39,7 @@ func TestParse(t *testing.T) {
 	}
 	list := []string{"CAP_CHOWN", "CAP_KILL", "CAP_FLY"}
 	s, warnings, err = Parse(&specs.LinuxCapabilities{Bounding: list, Permitted: list, Effective: list[:1],
-		Inheritable: list[1:], Ambient: []string{"CAP_CHOWN", "CAP_KILL"}})
+		Inheritable: list[1:], Ambient: []string{"CAP_CHOWN", "CAP_KILL"}}, Held)
 	chown, kill := uint64(1<<unix.CAP_CHOWN), uint64(1<<unix.CAP_KILL)
 	want := Sets{Bounding: chown | kill, Permitted: chown | kill, Effective: chown, Inheritable: kill, Ambient: kill}
 	if err != nil || s != want {

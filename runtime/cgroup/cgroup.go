@@ -20,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 
+	"berth/runtime/caps"
 	"berth/runtime/plainfile"
 	"berth/runtime/rootfs"
 	"github.com/containerd/errdefs"
@@ -181,11 +182,24 @@ func (m *Manager) Limit() error {
 			return err
 		}
 	}
+	err := m.limitDevices()
+	if (errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)) && caps.Rootless() {
+		// Only the host's root may. What the user cannot open, the container cannot
+		// either, as nobody can make devices in its user namespace.
+		return nil
+	}
+	return err
+}
+
+func (m *Manager) limitDevices() error {
 	if m.Unified {
 		return attachDeviceFilter(m.Paths[""], deviceRules(m.resources))
 	}
 	return writeDeviceRules(m.Paths["devices"], deviceRules(m.resources))
 }
+
+// Limits tells whether the resources of the spec ask for any, devices aside.
+func (m *Manager) Limits() bool { return len(m.settings) > 0 }
 
 // Join opens the files to which a process writes "0" to join, by controller. In v2
 // that is for those who cannot be born in the directory that Dir opens: in a user

@@ -106,10 +106,12 @@ func (a *app) configure(global values) error {
 		}
 	}
 	a.systemd = global.has("systemd-cgroup")
-	if a.root = global.get("root"); a.root == "" {
-		a.root = defaultRoot
-	}
 	var err error
+	if a.root = global.get("root"); a.root == "" {
+		if a.root, err = ownRoot(); err != nil {
+			return err
+		}
+	}
 	a.root, err = absolute(a.root)
 	return err
 }

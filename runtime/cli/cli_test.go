@@ -129,9 +129,18 @@ func (b *bundle) fails(status int, text string, args ...string) {
 // configure writes the spec command's config.json with changes.
 func (b *bundle) configure(change func(s *specs.Spec)) {
 	b.t.Helper()
-	name := filepath.Join(b.dir, "config.json")
-	_ = os.Remove(name)
+	_ = os.Remove(filepath.Join(b.dir, "config.json"))
 	b.ok("spec")
+	b.edit(func(s *specs.Spec) {
+		s.Process.Terminal = false
+		change(s)
+	})
+}
+
+// edit changes config.json.
+func (b *bundle) edit(change func(s *specs.Spec)) {
+	b.t.Helper()
+	name := filepath.Join(b.dir, "config.json")
 	data, err := os.ReadFile(name)
 	if err != nil {
 		b.t.Fatal(err)
@@ -140,7 +149,6 @@ func (b *bundle) configure(change func(s *specs.Spec)) {
 	if err := json.Unmarshal(data, &s); err != nil {
 		b.t.Fatal(err)
 	}
-	s.Process.Terminal = false
 	change(&s)
 	if data, err = json.Marshal(s); err != nil {
 		b.t.Fatal(err)

@@ -99,10 +99,15 @@ func (b *build) fork() error {
 }
 
 func (b *build) cgroupMounts() rootfs.Cgroups {
+	cg := b.c.cg
+	if cg == nil {
+		cg = b.own
+	}
 	return rootfs.Cgroups{
-		Unified:     b.c.cg.Unified,
+		ReadOnly:    b.c.cg == nil,
+		Unified:     cg.Unified,
 		Namespace:   b.ns.Own(specs.CgroupNamespace),
-		Hierarchies: b.c.cg.Hierarchies(),
+		Hierarchies: cg.Hierarchies(),
 		Enter: func() error {
 			if !b.ns.New(specs.CgroupNamespace) {
 				return nil // joined by path already

@@ -247,7 +247,7 @@ func (c *Container) Init() *Process { return c.init }
 // the caller's) pid namespace.
 func (c *Container) Pids() ([]int, error) {
 	if c.cg == nil {
-		return nil, nil
+		return c.family()
 	}
 	return c.cg.Pids()
 }
@@ -257,6 +257,9 @@ func (c *Container) Pause() error {
 	return c.dir.withLock(func() error {
 		if s := c.status(); s != specs.StateRunning && s != specs.StateCreated {
 			return fmt.Errorf("pause container %s: container not running: it is %s: %w", c.rec.ID, s, errdefs.ErrFailedPrecondition)
+		}
+		if c.cg == nil {
+			return fmt.Errorf("pause container %s: %w", c.rec.ID, errNoCgroup)
 		}
 		return c.cg.Freeze(true)
 	})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"berth/runtime/caps"
+	"berth/runtime/cgroup"
 	"berth/runtime/initproc"
 	"berth/runtime/nsenter"
 	"berth/runtime/plainfile"
@@ -66,7 +67,9 @@ func Create(ctx context.Context, o Options) (_ *Container, err error) {
 	if err := b.run(ctx); err != nil {
 		return nil, err
 	}
-	b.c.cg.Settled()
+	if b.c.cg != nil {
+		b.c.cg.Settled()
+	}
 	if err := unix.Rename(dir.path(startSocket+".tmp"), dir.path(startSocket)); err != nil {
 		return nil, fmt.Errorf("create container %s: %w", o.ID, err)
 	}
@@ -86,6 +89,8 @@ type build struct {
 	null, stub, hostProc *os.File
 	joins                map[string]*os.File
 	cgroupDir            *os.File
+	own                  *cgroup.Manager // the runtime's, when the container has none
+	rootless             bool            // known here with a user namespace only
 
 	cgroups chan error // the cgroups are made
 	forked  chan error // init exists
@@ -111,6 +116,9 @@ func newBuild(o Options) (b *build, err error) {
 	}
 	if err := validateUser(b.spec, b.ns); err != nil {
 		return nil, err
+	}
+	if b.ns.Own(specs.UserNamespace) {
+		b.rootless = caps.Rootless() // the twin would see what it is itself
 	}
 	if b.spec.Process.Terminal && o.ConsoleSocket == nil {
 		return nil, fmt.Errorf("process.terminal: a console socket is needed to send the terminal to: %w", errdefs.ErrInvalidArgument)
@@ -146,7 +154,7 @@ func newBuild(o Options) (b *build, err error) {
 // process fills in what init needs to know, as far as it is known before the
 // root file system stands.
 func (b *build) process() error {
-	sets, warnings, err := caps.Parse(b.spec.Process.Capabilities)
+	sets, warnings, err := caps.Parse(b.spec.Process.Capabilities, heldCaps(b.ns.Own(specs.UserNamespace)))
 	if err != nil {
 		return err
 	}
@@ -253,7 +261,7 @@ func (b *build) run(ctx context.Context) error {
 	}()
 	err := b.makeCgroups()
 	b.cgroups <- err
-	if err == nil {
+	if err == nil && b.c.cg != nil {
 		err = b.c.cg.Limit()
 	}
 	if ferr := <-b.forked; err == nil && ferr == nil {
@@ -272,7 +280,7 @@ func (b *build) run(ctx context.Context) error {
 
 func (b *build) makeCgroups() (err error) {
 	if err := b.c.cg.Create(); err != nil {
-		return err
+		return b.withoutCgroups(err)
 	}
 	if b.c.cg.Unified && !b.c.rec.UserNS {
 		b.cgroupDir, err = b.c.cg.Dir()

@@ -107,7 +107,7 @@ func (c *Container) newExec(o ExecOptions) (e *execution, err error) {
 	c.rec.fill(&e.spec)
 	e.proc = initproc.Process{Spec: &e.spec, Listen: -1, Keyring: c.rec.Keyring, Await: e.spec.OOMScoreAdj != nil || c.rec.Class != nil, Settings: c.rec.Settings}
 	var warnings []string
-	if e.proc.Caps, warnings, err = caps.Parse(e.spec.Capabilities); err != nil {
+	if e.proc.Caps, warnings, err = caps.Parse(e.spec.Capabilities, heldCaps(c.rec.UserNS)); err != nil {
 		return nil, err
 	}
 	for _, w := range warnings {

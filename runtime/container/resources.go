@@ -45,6 +45,12 @@ func (c *Container) WatchOOM(oom func()) error {
 
 // cgroup is where an exec runs.
 func (e *execution) cgroup(c *Container) (*cgroup.Manager, error) {
+	if c.cg == nil {
+		if len(e.o.Cgroups) > 0 {
+			return nil, errNoCgroup
+		}
+		return &cgroup.Manager{}, nil
+	}
 	if len(e.o.Cgroups) > 0 {
 		return c.cg.Sub(e.o.Cgroups)
 	}

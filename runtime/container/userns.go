@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 
+	"berth/runtime/caps"
 	"berth/runtime/cgroup"
 	"berth/runtime/initproc"
 	"berth/runtime/nsenter"
@@ -137,9 +138,10 @@ func checkGroups(p *specs.Process, in nsenter.Entered) error {
 }
 
 func (b *build) rootfsConfig() rootfs.Config {
-	cfg := rootfs.Config{Spec: b.spec, Path: b.c.rec.Rootfs, Bundle: b.o.Bundle, NoPivot: b.o.NoPivot, Cgroups: b.cgroupMounts()}
+	cfg := rootfs.Config{Rootless: caps.Rootless, Spec: b.spec, Path: b.c.rec.Rootfs, Bundle: b.o.Bundle, NoPivot: b.o.NoPivot, Cgroups: b.cgroupMounts()}
 	if b.c.rec.UserNS {
 		pid := unix.Getpid() // of the twin
+		cfg.Rootless = func() bool { return b.rootless }
 		cfg.Privileged = func(f func() error) error { return nsenter.Privileged(pid, f) }
 	}
 	cfg.UserNS = b.mountIDs

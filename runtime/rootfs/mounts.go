@@ -88,13 +88,21 @@ func (r *Rootfs) mount(m specs.Mount, o mount.Options, tree *os.File) error {
 		r.readOnly = append(r.readOnly, dest)
 	}
 	var err error
+	var host string // the path that is bound, if one is
 	switch {
 	case tree != nil:
 	case isBind(m, o):
-		tree, err = r.bind(m, o)
+		if host = m.Source; !path.IsAbs(host) {
+			host = path.Join(r.cfg.Bundle, host)
+		}
+		tree, err = r.bind(m, host, o)
 	default:
 		if o, err = r.inherit(dest, m.Type, o); err == nil {
 			tree, err = r.newTree(m.Type, m.Source, o)
+		}
+		if m.Type == "sysfs" && r.cfg.Privileged != nil && errors.Is(err, unix.EPERM) {
+			host = "/sys"
+			tree, err = r.hostSys(o)
 		}
 	}
 	if err != nil {
@@ -117,16 +125,15 @@ func (r *Rootfs) mount(m specs.Mount, o mount.Options, tree *os.File) error {
 	// Propagation can only be given to what is attached, and the attributes of a
 	// new superblock's mount were given when it was made.
 	o.Set, o.Clear = 0, 0
-	return mount.SetAttr(tree, o)
+	if err := mount.SetAttr(tree, o); err != nil || host == "" {
+		return err
+	}
+	return r.protectCgroups(tree, host)
 }
 
 // bind makes a detached copy of the source of a bind mount, with its own
 // attributes but, unless told otherwise, those that the source's mount has.
-func (r *Rootfs) bind(m specs.Mount, o mount.Options) (*os.File, error) {
-	src := m.Source
-	if !path.IsAbs(src) {
-		src = path.Join(r.cfg.Bundle, src)
-	}
+func (r *Rootfs) bind(m specs.Mount, src string, o mount.Options) (*os.File, error) {
 	var tree *os.File
 	var err error
 	if o.IDMap {
@@ -257,6 +264,9 @@ func (r *Rootfs) remount(dest string, o mount.Options) error {
 // cgroups mounts the container's cgroups.
 func (r *Rootfs) cgroups(dest string, o mount.Options) error {
 	c := r.cfg.Cgroups
+	if c.ReadOnly {
+		o.Set, o.Clear = o.Set|unix.MOUNT_ATTR_RDONLY, o.Clear&^unix.MOUNT_ATTR_RDONLY
+	}
 	target, err := makeDir(r.root, dest, 0o755)
 	if err != nil {
 		return err

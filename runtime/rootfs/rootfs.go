@@ -31,6 +31,9 @@ type Config struct {
 	Bundle  string // absolute; relative bind sources are relative to it
 	NoPivot bool   // move the root to / instead of pivot_root (a root on initramfs)
 	Cgroups Cgroups
+	// Rootless tells whether the runtime has no rights over the host. What it may
+	// write, the container's root may.
+	Rootless func() bool
 	// Privileged is set in a user namespace. It runs f where the builder is, but with
 	// the runtime's rights.
 	Privileged func(f func() error) error
@@ -41,6 +44,7 @@ type Config struct {
 
 // Cgroups says how a mount of type cgroup is made.
 type Cgroups struct {
+	ReadOnly  bool // they are not the container's to change
 	Unified   bool // cgroup v2
 	Namespace bool // the container has a cgroup namespace of its own
 	// Hierarchies of cgroup v1, or the one of v2.
