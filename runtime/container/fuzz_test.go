@@ -9,6 +9,7 @@ import (
 
 	"berth/runtime/cgroup"
 	"berth/runtime/initproc"
+	"berth/runtime/resctrl"
 	"berth/runtime/rootfs"
 	"berth/runtime/seccomp"
 	"github.com/containerd/errdefs"
@@ -24,6 +25,8 @@ func FuzzSpec(f *testing.F) {
 	f.Add(seed)
 	f.Add([]byte(`{"ociVersion":"1.0.2","process":{"args":["a"],"cwd":"/","rlimits":[{"type":"RLIMIT_CPU","hard":1,"soft":1}]},"linux":{"namespaces":[{"type":"mount"}],"seccomp":{"defaultAction":"SCMP_ACT_ERRNO","architectures":["SCMP_ARCH_X86"],"syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW","args":[{"index":1,"value":2,"valueTwo":3,"op":"SCMP_CMP_MASKED_EQ"}]}]},"resources":{"devices":[{"allow":true,"type":"c","access":"r"}],"memory":{"limit":-1,"swap":5}}}}`))
 	f.Add([]byte(`{"ociVersion":"1.0.2","mounts":[null,{}],"hooks":{"prestart":[{}]},"linux":{"sysctl":{"..":""},"devices":[{}],"resources":{"unified":{"/":""}}}}`))
+	f.Add([]byte(`{"process":{"args":["a"],"cwd":"/","env":["A=","A=b"],"scheduler":{"policy":"SCHED_DEADLINE","flags":["SCHED_FLAG_RECLAIM"],"runtime":5},"ioPriority":{"class":"IOPRIO_CLASS_BE","priority":7},"execCPUAffinity":{"initial":"0-3,7","final":"8191"},"user":{"additionalGids":[1,1]},"consoleSize":{"height":70000,"width":1},"terminal":true},"root":{"path":"/"},"hooks":{"startContainer":[{"path":"/x","timeout":1}]},"linux":{"namespaces":[{"type":"mount"},{"type":"network"}],"personality":{"domain":"LINUX32"},"memoryPolicy":{"mode":"MPOL_BIND","nodes":"0-1023","flags":["MPOL_F_STATIC_NODES"]},"netDevices":{"a":{"name":"b"}},"intelRdt":{"closID":"x","schemata":["L3:0=f;1=","MB:"]},"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/l","flags":["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"],"syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_NOTIFY"}]}}}`))
+	f.Add([]byte(`{"process":{"args":["a"],"cwd":"/"},"root":{"path":"/"},"mounts":[` + strings.Repeat(`{"destination":"/proc","type":"proc","options":["hidepid=2"]},`, 600) + `{"destination":"/x"}],"linux":{"namespaces":[{"type":"mount"}]}}`))
 	f.Fuzz(func(t *testing.T, config []byte) {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "config.json"), config, 0o600); err != nil {
@@ -39,6 +42,9 @@ func FuzzSpec(f *testing.F) {
 		// What Create does next, each of which may refuse.
 		_, _ = rootfs.Path(spec, dir)
 		_, _ = rootfs.ProcMounts(spec)
+		if spec.Linux.IntelRdt != nil {
+			_, _ = resctrl.New(dir, "id", spec.Linux.IntelRdt)
+		}
 		_, _ = cgroup.Load(map[string]string{"": dir}, spec.Linux.Resources)
 		_, _ = cgroup.Load(map[string]string{"devices": dir}, spec.Linux.Resources)
 		filter, err := seccomp.Compile(spec.Linux.Seccomp)
@@ -50,11 +56,15 @@ func FuzzSpec(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer p.Free()
-		c := initproc.Process{Spec: spec.Process, Seccomp: filter, Listen: 9, Sync: 10, Stdio: [3]int{0, 1, 2}}
+		c := initproc.Process{Spec: spec.Process, Seccomp: filter, Listen: 9, Sync: 10, Stdio: [3]int{0, 1, 2}, Settings: settings(spec),
+			HostProc: 11, Labels: []initproc.Label{{Field: "process.selinuxLabel", Path: "attr/exec", Value: spec.Process.SelinuxLabel}}}
+		if len(spec.Process.SelinuxLabel) >= os.Getpagesize() {
+			return // label refuses it
+		}
 		if c.Proc, err = rootfs.ProcMounts(spec); err != nil {
 			return
 		}
-		c.Paths, c.Env = []string{spec.Process.Args[0]}, spec.Process.Env
+		c.Paths, c.Env = []string{spec.Process.Args[0]}, append(spec.Process.Env, "HOME=/")
 		p.Enter(&c)
 		p.Become(&c)
 	})

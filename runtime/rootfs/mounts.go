@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"strings"
 
 	"berth/runtime/initproc"
 	"berth/runtime/mount"
@@ -13,10 +14,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// maxProcWork bounds what init has to do for proc file systems, in system calls and
+// memory of its program and in descriptors of one message.
+const maxProcWork = 256
+
 // ProcMounts lists the proc file systems that init has to mount, in the order
 // of the spec.
 func ProcMounts(spec *specs.Spec) ([]initproc.ProcMount, error) {
 	var list []initproc.ProcMount
+	work := 0
 	for _, m := range spec.Mounts {
 		if m.Type != "proc" {
 			continue
@@ -27,6 +33,10 @@ func ProcMounts(spec *specs.Spec) ([]initproc.ProcMount, error) {
 		}
 		if !o.Bind {
 			list = append(list, initproc.ProcMount{Data: o.Data, Attrs: o.Set})
+			work += 4 + len(o.Data) + len(strings.Join(o.Data, ""))/64
+			if work > maxProcWork {
+				return nil, fmt.Errorf("mounts: %d proc file systems with their options are more than init can make: %w", len(list), errdefs.ErrInvalidArgument)
+			}
 		}
 	}
 	return list, nil
