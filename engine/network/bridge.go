@@ -4,19 +4,25 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 
+	"github.com/containerd/errdefs"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
-// ensureBridge makes n's bridge device exist, be up and own the gateway's
-// address, and returns its index. It is idempotent.
+// ensureBridge makes n's bridge device exist, be up and own the gateways'
+// addresses, and returns its index. It is idempotent.
 func ensureBridge(n *Network) (int, error) {
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name, attrs.MTU = n.Device, n.MTU
-	attrs.HardwareAddr = macOf(n.Gateway) // else it follows the lowest port's
+	if n.V4.Valid() {
+		attrs.HardwareAddr = macOf(n.V4.Gateway) // else it follows the lowest port's
+	} else {
+		attrs.HardwareAddr = macOf(n.V6.Gateway)
+	}
 	if err := netlink.LinkAdd(&netlink.Bridge{LinkAttrs: attrs}); err != nil && !errors.Is(err, unix.EEXIST) {
 		return 0, fmt.Errorf("create bridge %s: %w", n.Device, err)
 	}
@@ -25,23 +31,70 @@ func ensureBridge(n *Network) (int, error) {
 		return 0, fmt.Errorf("find bridge %s: %w", n.Device, err)
 	}
 	if link.Type() != "bridge" {
-		return 0, fmt.Errorf("device %s exists and is a %s, not a bridge; rename or remove it", n.Device, link.Type())
+		return 0, notBridge(link)
 	}
-	addr := &netlink.Addr{IPNet: &net.IPNet{IP: n.Gateway.AsSlice(), Mask: net.CIDRMask(n.Subnet.Bits(), 32)}}
-	if err := netlink.AddrReplace(link, addr); err != nil {
-		return 0, fmt.Errorf("give %s to bridge %s: %w", addr, n.Device, err)
+	// Forwarding as dockerd sets it; route_localnet lets 127.0.0.1:port of the
+	// host reach a container (the guard chain closes the way back).
+	sysctls := []string{"net/ipv4/ip_forward", "net/ipv4/conf/" + n.Device + "/route_localnet"}
+	if n.V6.Valid() {
+		sysctls = append(sysctls, "net/ipv6/conf/default/forwarding", "net/ipv6/conf/all/forwarding")
+	}
+	for _, p := range []Pool{n.V4, n.V6} {
+		if !p.Valid() {
+			continue
+		}
+		addr := address(p.Gateway, p.Subnet.Bits())
+		if err := netlink.AddrReplace(link, addr); err != nil {
+			return 0, fmt.Errorf("give %s to bridge %s: %w", addr, n.Device, err)
+		}
 	}
 	if err := netlink.LinkSetUp(link); err != nil {
 		return 0, fmt.Errorf("set bridge %s up: %w", n.Device, err)
 	}
-	// Forwarding as dockerd sets it; route_localnet lets 127.0.0.1:port of the
-	// host reach a container (the guard chain closes the way back).
-	for _, s := range []string{"net/ipv4/ip_forward", "net/ipv4/conf/" + n.Device + "/route_localnet"} {
+	for _, s := range sysctls {
 		if err := enableSysctl(s); err != nil {
 			return 0, err
 		}
 	}
 	return link.Attrs().Index, nil
+}
+
+// bridgeExists tells whether there is a bridge called name. That there is another
+// device of this name is an error.
+func bridgeExists(name string) (bool, error) {
+	link, err := netlink.LinkByName(name)
+	switch {
+	case errors.As(err, new(netlink.LinkNotFoundError)):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("look for device %s: %w", name, err)
+	case link.Type() != "bridge":
+		return false, notBridge(link)
+	}
+	return true, nil
+}
+
+func notBridge(link netlink.Link) error {
+	return fmt.Errorf("device %s exists and is a %s, not a bridge; choose another name, or rename or remove it: %w",
+		link.Attrs().Name, link.Type(), errdefs.ErrInvalidArgument)
+}
+
+// removeBridge deletes n's bridge unless it was there before the network.
+func removeBridge(n *Network) error {
+	if n.Borrowed {
+		return nil
+	}
+	return removeLink(n.Device)
+}
+
+// address is a as netlink takes it. Nobody else has it, so that an IPv6 address
+// is usable at once rather than after its duplicate is looked for.
+func address(a netip.Addr, bits int) *netlink.Addr {
+	addr := &netlink.Addr{IPNet: &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(bits, a.BitLen())}}
+	if a.Is6() {
+		addr.Flags = unix.IFA_F_NODAD
+	}
+	return addr
 }
 
 // removeLink deletes the device called name; that there is none is no error.

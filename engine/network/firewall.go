@@ -12,8 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// firewall is the engine's nftables table. setup replaces it whole in one
-// transaction; publish and unpublish change elements of its two maps.
+// firewall is the engine's nftables, one table for each address family. setup
+// replaces both whole in one transaction; publish and unpublish change elements
+// of their two maps.
 //
 //	anywhere: proto . port          → address . port
 //	at:       address . proto . port → address . port
@@ -26,42 +27,92 @@ const ifNameLen = 16
 
 // Register numbers of nf_tables.h: NFT_REG_1 overlays NFT_REG32_00 to _03.
 const (
-	reg1   = 1
-	reg32  = 8 // NFT_REG32_00, the first of a concatenation
-	portRg = reg32 + 1
+	reg1  = 1
+	reg32 = 8 // NFT_REG32_00, the first of a concatenation
 )
 
-func (f *firewall) tableOf() *nftables.Table {
-	return &nftables.Table{Name: f.table, Family: nftables.TableFamilyIPv4}
+// family is what differs between IPv4 and IPv6.
+type family struct {
+	table    nftables.TableFamily
+	nat      uint32
+	addr     nftables.SetDatatype
+	size     uint32 // bytes of an address
+	src, dst uint32 // where they are in a packet's header
+	pool     func(*Network) *Pool
+	ip       func(*Endpoint) netip.Addr
+	loopback netip.Prefix // whose addresses reach a container although nothing there can answer to them
 }
 
-func (f *firewall) anywhere(t *nftables.Table) *nftables.Set {
+var families = []*family{
+	{
+		table: nftables.TableFamilyIPv4, nat: unix.NFPROTO_IPV4, addr: nftables.TypeIPAddr, size: 4, src: 12, dst: 16,
+		pool: func(n *Network) *Pool { return &n.V4 }, ip: func(e *Endpoint) netip.Addr { return e.IP },
+		loopback: netip.MustParsePrefix("127.0.0.0/8"),
+	},
+	{
+		table: nftables.TableFamilyIPv6, nat: unix.NFPROTO_IPV6, addr: nftables.TypeIP6Addr, size: 16, src: 8, dst: 24,
+		pool: func(n *Network) *Pool { return &n.V6 }, ip: func(e *Endpoint) netip.Addr { return e.IP6 },
+		loopback: netip.MustParsePrefix("::1/128"),
+	},
+}
+
+// portReg is the register behind an address at the beginning of a concatenation.
+func (f *family) portReg() uint32 { return reg32 + f.size/4 }
+
+func (fw *firewall) tableOf(f *family) *nftables.Table {
+	return &nftables.Table{Name: fw.table, Family: f.table}
+}
+
+func (f *family) anywhere(t *nftables.Table) *nftables.Set {
 	return &nftables.Set{
 		Table: t, Name: "anywhere", IsMap: true, Concatenation: true,
 		KeyType:  nftables.MustConcatSetType(nftables.TypeInetProto, nftables.TypeInetService),
-		DataType: nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeInetService),
+		DataType: nftables.MustConcatSetType(f.addr, nftables.TypeInetService),
 	}
 }
 
-func (f *firewall) at(t *nftables.Table) *nftables.Set {
+func (f *family) at(t *nftables.Table) *nftables.Set {
 	return &nftables.Set{
 		Table: t, Name: "at", IsMap: true, Concatenation: true,
-		KeyType:  nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeInetProto, nftables.TypeInetService),
-		DataType: nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeInetService),
+		KeyType:  nftables.MustConcatSetType(f.addr, nftables.TypeInetProto, nftables.TypeInetService),
+		DataType: nftables.MustConcatSetType(f.addr, nftables.TypeInetService),
 	}
 }
 
-// setup replaces the table by one for nets with the ports of ends.
-func (f *firewall) setup(nets map[string]*Network, ends map[string]*Endpoint) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	c, err := nftables.New()
-	if err != nil {
-		return fmt.Errorf("open nftables: %w", err)
-	}
-	t := f.tableOf()
-	c.AddTable(t) // so that the deletion finds one
-	c.DelTable(t)
+// setup replaces the tables by those for nets with the ports of ends. There is
+// one for IPv6 only if a network has it.
+func (fw *firewall) setup(nets map[string]*Network, ends map[string][]*Endpoint) error {
+	return fw.transaction("install", func(c *nftables.Conn) error {
+		for _, f := range families {
+			var with []*Network
+			for _, n := range nets {
+				if f.pool(n).Valid() {
+					with = append(with, n)
+				}
+			}
+			t := fw.tableOf(f)
+			c.AddTable(t) // so that the deletion finds one
+			c.DelTable(t)
+			if len(with) == 0 {
+				continue
+			}
+			if err := f.describe(c, t, with); err != nil {
+				return err
+			}
+			for _, of := range ends {
+				for _, e := range of {
+					if err := f.elements(t, e, c.SetAddElements); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// describe writes a table for nets.
+func (f *family) describe(c *nftables.Conn, t *nftables.Table, nets []*Network) error {
 	c.AddTable(t)
 	anywhere, at := f.anywhere(t), f.at(t)
 	if err := errors.Join(c.AddSet(anywhere, nil), c.AddSet(at, nil)); err != nil {
@@ -72,48 +123,93 @@ func (f *firewall) setup(nets map[string]*Network, ends map[string]*Endpoint) er
 	post := c.AddChain(chain(t, "postrouting", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource-1))
 	guard := c.AddChain(chain(t, "guard", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityRaw))
 	forward := c.AddChain(chain(t, "forward", nftables.ChainTypeFilter, nftables.ChainHookForward, *nftables.ChainPriorityFilter))
+	rule := func(ch *nftables.Chain, r rule) { c.AddRule(&nftables.Rule{Table: t, Chain: ch, Exprs: r}) }
 	for _, ch := range []*nftables.Chain{pre, out} {
-		c.AddRule(&nftables.Rule{Table: t, Chain: ch, Exprs: dnatAt(at)})
-		c.AddRule(&nftables.Rule{Table: t, Chain: ch, Exprs: dnatAnywhere(anywhere)})
+		rule(ch, f.dnatAt(at))
+		rule(ch, f.dnatAnywhere(anywhere))
 	}
 	for _, n := range nets {
-		c.AddRule(&nftables.Rule{Table: t, Chain: post, Exprs: masqueradeLeaving(n)})
-		c.AddRule(&nftables.Rule{Table: t, Chain: post, Exprs: masqueradeInto(n, netip.MustParsePrefix("127.0.0.0/8"))})
-		c.AddRule(&nftables.Rule{Table: t, Chain: post, Exprs: masqueradeHairpin(n)})
-		c.AddRule(&nftables.Rule{Table: t, Chain: post, Exprs: keepSource(n)})
-		c.AddRule(&nftables.Rule{Table: t, Chain: guard, Exprs: dropLoopback(n)})
-		c.AddRule(&nftables.Rule{Table: t, Chain: forward, Exprs: dropUnpublished(n)})
-	}
-	for _, e := range ends {
-		if err := f.elements(c, e, c.SetAddElements); err != nil {
-			return err
+		if !n.Internal && !n.NoMasquerade {
+			rule(post, f.masqueradeLeaving(n))
 		}
-	}
-	if err := c.Flush(); err != nil {
-		return fmt.Errorf("install nftables table %s: %w", f.table, err)
+		rule(post, f.masqueradeInto(n, f.loopback))
+		rule(post, f.masqueradeHairpin(n))
+		rule(post, f.keepSource(n))
+		rule(guard, f.dropLoopback(n))
+		if n.Internal {
+			rule(forward, dropLeaving(n))
+			rule(forward, dropEntering(n))
+		} else {
+			rule(forward, dropUnpublished(n))
+		}
 	}
 	return nil
 }
 
-func (f *firewall) publish(e *Endpoint) error {
-	return f.change(e, "publish", func(c *nftables.Conn) error { return f.elements(c, e, c.SetAddElements) })
+// publish makes e's ports reach it. That they do already is no error.
+func (fw *firewall) publish(e *Endpoint) error {
+	return fw.change(e, "publish", func(c *nftables.Conn) func(*nftables.Set, []nftables.SetElement) error { return c.SetAddElements })
 }
 
 // unpublish removes e's elements; that the table is gone is no error.
-func (f *firewall) unpublish(e *Endpoint) error {
-	err := f.change(e, "unpublish", func(c *nftables.Conn) error { return f.elements(c, e, c.SetDeleteElements) })
+func (fw *firewall) unpublish(e *Endpoint) error {
+	err := fw.change(e, "unpublish", func(c *nftables.Conn) func(*nftables.Set, []nftables.SetElement) error { return c.SetDeleteElements })
 	if errors.Is(err, unix.ENOENT) {
 		return nil
 	}
 	return err
 }
 
-func (f *firewall) change(e *Endpoint, what string, fn func(*nftables.Conn) error) error {
+func (fw *firewall) change(e *Endpoint, what string, op func(*nftables.Conn) func(*nftables.Set, []nftables.SetElement) error) error {
 	if len(e.Ports) == 0 {
 		return nil
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	return fw.transaction(what+" the ports of container "+e.ContainerID+" in", func(c *nftables.Conn) error {
+		for _, f := range families {
+			if err := f.elements(fw.tableOf(f), e, op(c)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// elements applies op to the map elements of e's ports.
+func (f *family) elements(t *nftables.Table, e *Endpoint, op func(*nftables.Set, []nftables.SetElement) error) error {
+	ip := f.ip(e)
+	for _, p := range e.Ports {
+		if !ip.IsValid() || p.HostIP.Is4() != ip.Is4() {
+			continue
+		}
+		set := f.anywhere(t)
+		key := slices.Concat(word(byte(protocols[p.Proto].proto)), port(p.HostPort))
+		if !p.HostIP.IsUnspecified() {
+			set = f.at(t)
+			key = slices.Concat(p.HostIP.AsSlice(), key)
+		}
+		val := slices.Concat(ip.AsSlice(), port(p.ContainerPort))
+		if err := op(set, []nftables.SetElement{{Key: key, Val: val}}); err != nil {
+			return fmt.Errorf("describe port %d/%s of container %s: %w", p.HostPort, p.Proto, e.ContainerID, err)
+		}
+	}
+	return nil
+}
+
+// remove deletes the tables; that there are none is no error.
+func (fw *firewall) remove() error {
+	return fw.transaction("remove", func(c *nftables.Conn) error {
+		for _, f := range families {
+			c.AddTable(fw.tableOf(f)) // so that the deletion finds one
+			c.DelTable(fw.tableOf(f))
+		}
+		return nil
+	})
+}
+
+// transaction applies what fn says to the kernel, all of it or nothing.
+func (fw *firewall) transaction(what string, fn func(*nftables.Conn) error) error {
+	fw.mu.Lock()
+	defer fw.mu.Unlock()
 	c, err := nftables.New()
 	if err != nil {
 		return fmt.Errorf("open nftables: %w", err)
@@ -122,40 +218,7 @@ func (f *firewall) change(e *Endpoint, what string, fn func(*nftables.Conn) erro
 		return err
 	}
 	if err := c.Flush(); err != nil {
-		return fmt.Errorf("%s the ports of container %s in nftables table %s: %w", what, e.ContainerID, f.table, err)
-	}
-	return nil
-}
-
-// elements applies op to the map elements of e's ports.
-func (f *firewall) elements(c *nftables.Conn, e *Endpoint, op func(*nftables.Set, []nftables.SetElement) error) error {
-	t := f.tableOf()
-	for _, p := range e.Ports {
-		set := f.anywhere(t)
-		key := slices.Concat(word(byte(protocols[p.Proto].proto)), port(p.HostPort))
-		if !p.HostIP.IsUnspecified() {
-			set = f.at(t)
-			key = slices.Concat(p.HostIP.AsSlice(), key)
-		}
-		val := slices.Concat(e.IP.AsSlice(), port(p.ContainerPort))
-		if err := op(set, []nftables.SetElement{{Key: key, Val: val}}); err != nil {
-			return fmt.Errorf("describe port %d/%s of container %s: %w", p.HostPort, p.Proto, e.ContainerID, err)
-		}
-	}
-	return nil
-}
-
-// remove deletes the table; that there is none is no error.
-func (f *firewall) remove() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	c, err := nftables.New()
-	if err != nil {
-		return fmt.Errorf("open nftables: %w", err)
-	}
-	c.DelTable(f.tableOf())
-	if err := c.Flush(); err != nil && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("remove nftables table %s: %w", f.table, err)
+		return fmt.Errorf("%s nftables table %s: %w", what, fw.table, err)
 	}
 	return nil
 }

@@ -10,16 +10,16 @@ import (
 // subnet looks free.
 func TestForeignMasqueradeSparesNeighbours(t *testing.T) {
 	f := newFixture(t)
-	a, b := sandbox(t), sandbox(t)
+	a, b := newSandbox(t), newSandbox(t)
 	ea, eb := attach(t, f, "a", a), attach(t, f, "b", b)
 	foreign := &firewall{table: f.tableName() + "-foreign"}
 	c, err := nftables.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	table := c.AddTable(foreign.tableOf())
+	table := c.AddTable(foreign.tableOf(families[0]))
 	post := c.AddChain(chain(table, "postrouting", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource))
-	c.AddRule(&nftables.Rule{Table: table, Chain: post, Exprs: masqueradeLeaving(&Network{Subnet: f.nets[Bridge].Subnet, Device: "gone0"})})
+	c.AddRule(&nftables.Rule{Table: table, Chain: post, Exprs: families[0].masqueradeLeaving(&Network{V4: f.nets[Bridge].V4, Device: "gone0"})})
 	if err := c.Flush(); err != nil {
 		t.Fatal(err)
 	}

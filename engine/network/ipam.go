@@ -1,18 +1,22 @@
 package network
 
 import (
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 
 	"github.com/containerd/errdefs"
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
-// pools are the subnets a new network is chosen from, in this order: Docker's
+// pools4 are the subnets a new network is chosen from, in this order: Docker's
 // default address pools.
-func pools(yield func(netip.Prefix) bool) {
+func pools4(yield func(netip.Prefix) bool) {
 	for b := byte(17); b <= 31; b++ {
 		if !yield(netip.PrefixFrom(netip.AddrFrom4([4]byte{172, b, 0, 0}), 16)) {
 			return
@@ -25,13 +29,51 @@ func pools(yield func(netip.Prefix) bool) {
 	}
 }
 
+// pools6 are the /64 subnets of a unique local /48 (RFC 4193, 3.2) that follows
+// from the engine's state directory, so that two engines hardly ever meet.
+func pools6(state string) func(func(netip.Prefix) bool) {
+	sum := sha256.Sum256([]byte("berth " + state))
+	return func(yield func(netip.Prefix) bool) {
+		a := [16]byte{0xfd}
+		copy(a[1:6], sum[:])
+		for i := range 1 << 16 {
+			a[6], a[7] = byte(i>>8), byte(i)
+			if !yield(netip.PrefixFrom(netip.AddrFrom16(a), 64)) {
+				return
+			}
+		}
+	}
+}
+
+// lockSubnets makes other engines of this machine wait until unlock: from the
+// choice of a subnet until a bridge has an address of it and so shows that it is taken.
+func lockSubnets() (unlock func() error, err error) {
+	lock, err := os.Open("/run")
+	if err != nil {
+		return nil, fmt.Errorf("lock the choice of a subnet: %w", err)
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock the choice of a subnet by /run: %w", err), lock.Close())
+	}
+	return lock.Close, nil
+}
+
 // freeSubnet returns prefer, if it overlaps neither a route nor an address of
-// the host, else the first pool subnet that does not. What belongs to the device
-// except does not count. Networks of ours whose bridge is not up hold nothing.
-func freeSubnet(except string, prefer []netip.Prefix) (netip.Prefix, error) {
-	taken, err := takenPrefixes(except)
+// the host nor a network of this engine, else the first subnet of the pools that
+// does not. What belongs to n does not count.
+func (m *Manager) freeSubnet(n *Network, prefer []netip.Prefix, six bool) (netip.Prefix, error) {
+	family, pools := netlink.FAMILY_V4, pools4
+	if six {
+		family, pools = netlink.FAMILY_V6, pools6(m.state)
+	}
+	taken, err := takenPrefixes(n.Device, family)
 	if err != nil {
 		return netip.Prefix{}, err
+	}
+	for _, other := range m.nets {
+		if other.ID != n.ID {
+			taken = append(taken, other.V4.Subnet, other.V6.Subnet) // invalid ones overlap nothing
+		}
 	}
 	free := func(p netip.Prefix) bool {
 		return !slices.ContainsFunc(taken, p.Overlaps)
@@ -44,18 +86,19 @@ func freeSubnet(except string, prefer []netip.Prefix) (netip.Prefix, error) {
 			return p, nil
 		}
 	}
-	return netip.Prefix{}, fmt.Errorf("choose a subnet: every default address pool overlaps a route of this host: %w", errdefs.ErrResourceExhausted)
+	return netip.Prefix{}, fmt.Errorf("could not find an available, non-overlapping address pool among the defaults to assign to the network: "+
+		"every one overlaps a route of this host or another network; remove networks or name a subnet: %w", errdefs.ErrResourceExhausted)
 }
 
 // takenPrefixes are the subnets that the host's routes and addresses use,
 // without the default route and without those of the device except.
-func takenPrefixes(except string) ([]netip.Prefix, error) {
+func takenPrefixes(except string, family int) ([]netip.Prefix, error) {
 	own := -1
 	if link, err := netlink.LinkByName(except); err == nil {
 		own = link.Attrs().Index
 	}
 	var taken []netip.Prefix
-	routes, err := dump(func() ([]netlink.Route, error) { return netlink.RouteList(nil, netlink.FAMILY_V4) })
+	routes, err := dump(func() ([]netlink.Route, error) { return netlink.RouteList(nil, family) })
 	if err != nil {
 		return nil, fmt.Errorf("list the host's routes: %w", err)
 	}
@@ -64,7 +107,7 @@ func takenPrefixes(except string) ([]netip.Prefix, error) {
 			taken = append(taken, p)
 		}
 	}
-	addrs, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_V4) })
+	addrs, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, family) })
 	if err != nil {
 		return nil, fmt.Errorf("list the host's addresses: %w", err)
 	}
@@ -88,42 +131,70 @@ func prefixOf(n *net.IPNet) (netip.Prefix, bool) {
 	return netip.PrefixFrom(a.Unmap(), ones).Masked(), true
 }
 
-// freeAddr returns the lowest address of n that is neither the network's, the
-// gateway's, the broadcast's nor in used; or want, when that one is free.
-func freeAddr(n *Network, used map[netip.Addr]string, want netip.Addr) (netip.Addr, error) {
+// free returns the lowest address of the pool's range that is neither the
+// network's, the gateway's, the broadcast's, an auxiliary one nor in used, which
+// says who has it; or want, when that one is free.
+func (p *Pool) free(used map[netip.Addr]string, want netip.Addr) (netip.Addr, error) {
+	last := lastAddr(p.Subnet)
+	reserved := func(a netip.Addr) bool {
+		return a == p.Subnet.Addr() || a == p.Gateway || a == last && a.Is4() && p.Subnet.Bits() < 31
+	}
 	if want.IsValid() {
-		switch holder, taken := used[want]; {
-		case !n.Subnet.Contains(want) || want == n.Subnet.Addr() || want == lastAddr(n.Subnet):
-			return want, fmt.Errorf("address %s is not usable in network %s (%s): %w", want, n.Name, n.Subnet, errdefs.ErrInvalidArgument)
-		case want == n.Gateway:
-			return want, fmt.Errorf("address %s is the gateway of network %s: %w", want, n.Name, errdefs.ErrConflict)
+		holder, taken := used[want]
+		for name, a := range p.Aux {
+			if a == want {
+				holder, taken = "auxiliary address "+name, true
+			}
+		}
+		switch {
+		case !p.Subnet.Contains(want):
+			return want, fmt.Errorf("no configured subnet contains IP address %s: %w", want, errdefs.ErrInvalidArgument)
 		case taken:
-			return want, fmt.Errorf("address %s of network %s is in use by container %s: %w", want, n.Name, holder, errdefs.ErrConflict)
+			//lint:ignore ST1005 the words are docker's, and tools look for them
+			return want, fmt.Errorf("Address already in use: %s belongs to %s: %w", want, holder, errdefs.ErrPermissionDenied)
+		case reserved(want):
+			//lint:ignore ST1005 as above
+			return want, fmt.Errorf("Address already in use: %s is the network's own: %w", want, errdefs.ErrPermissionDenied)
 		}
 		return want, nil
 	}
-	last := lastAddr(n.Subnet)
-	for a := n.Subnet.Addr().Next(); a.Less(last); a = a.Next() {
-		if _, taken := used[a]; !taken && a != n.Gateway {
+	from := p.Subnet
+	if p.Range.IsValid() {
+		from = p.Range.Masked()
+	}
+	for a := from.Addr(); from.Contains(a); a = a.Next() {
+		if _, taken := used[a]; !taken && !reserved(a) && !slices.Contains(auxiliary(p.Aux), a) {
 			return a, nil
 		}
 	}
-	return netip.Addr{}, fmt.Errorf("network %s (%s) has no free address: remove containers or use a larger subnet: %w", n.Name, n.Subnet, errdefs.ErrResourceExhausted)
+	return netip.Addr{}, fmt.Errorf("no available IPv4 or IPv6 addresses on this network's address pools: %s is exhausted; remove containers or use a larger subnet: %w",
+		from, errdefs.ErrResourceExhausted)
 }
 
-// lastAddr is the broadcast address of an IPv4 subnet.
+func auxiliary(aux map[string]netip.Addr) []netip.Addr {
+	var out []netip.Addr
+	for _, a := range aux {
+		out = append(out, a)
+	}
+	return out
+}
+
+// lastAddr is the highest address of a subnet, for IPv4 that of the broadcast.
 func lastAddr(p netip.Prefix) netip.Addr {
-	b := p.Masked().Addr().As4()
+	b := p.Masked().Addr().AsSlice()
 	for i := range b {
 		bits := min(max(p.Bits()-8*i, 0), 8)
 		b[i] |= byte(0xff >> bits)
 	}
-	return netip.AddrFrom4(b)
+	a, _ := netip.AddrFromSlice(b)
+	return a
 }
 
 // macOf derives the hardware address from the IPv4 address as Docker does, so
-// that a reused address never meets a stale neighbour entry.
+// that a reused address never meets a stale neighbour entry; for an IPv6 address
+// from its last four bytes.
 func macOf(a netip.Addr) net.HardwareAddr {
-	b := a.As4()
+	b := a.AsSlice()
+	b = b[len(b)-4:]
 	return net.HardwareAddr{0x02, 0x42, b[0], b[1], b[2], b[3]}
 }

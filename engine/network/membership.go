@@ -1,0 +1,281 @@
+package network
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/vishvananda/netlink"
+)
+
+// names says who is called how in one network: lower-case name → endpoints.
+type names map[string][]*Endpoint
+
+// add makes e known. m.mu is held, as for drop.
+func (m *Manager) add(e *Endpoint) {
+	m.ends[e.ContainerID] = append(m.ends[e.ContainerID], e)
+	slices.SortFunc(m.ends[e.ContainerID], func(a, b *Endpoint) int {
+		return cmp.Or(cmp.Compare(len(a.Interface), len(b.Interface)), cmp.Compare(a.Interface, b.Interface))
+	})
+	known := m.names[e.NetworkID]
+	if known == nil {
+		known = names{}
+		m.names[e.NetworkID] = known
+	}
+	for _, name := range e.DNSNames {
+		if name = strings.ToLower(name); !slices.Contains(known[name], e) {
+			known[name] = append(known[name], e)
+		}
+	}
+}
+
+// drop makes e unknown; its addresses and ports may be used again.
+func (m *Manager) drop(e *Endpoint) {
+	is := func(o *Endpoint) bool { return o == e }
+	m.ends[e.ContainerID] = slices.DeleteFunc(m.ends[e.ContainerID], is)
+	if len(m.ends[e.ContainerID]) == 0 {
+		delete(m.ends, e.ContainerID)
+	}
+	known := m.names[e.NetworkID]
+	for _, name := range e.DNSNames {
+		name = strings.ToLower(name)
+		if known[name] = slices.DeleteFunc(known[name], is); len(known[name]) == 0 {
+			delete(known, name)
+		}
+	}
+	if len(known) == 0 {
+		delete(m.names, e.NetworkID)
+	}
+}
+
+// Endpoints returns a copy of the endpoints of a container, in the order of
+// their interfaces; nil if it is in no network.
+func (m *Manager) Endpoints(containerID string) []Endpoint {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []Endpoint
+	for _, e := range m.ends[containerID] {
+		out = append(out, *e)
+	}
+	return out
+}
+
+// gateway is the endpoint whose network gives the default route of a family: the
+// one with the highest priority, and among equals the first by name.
+func gateway(ends []*Endpoint, six bool) *Endpoint {
+	var best *Endpoint
+	for _, e := range ends {
+		if six && !e.Gateway6.IsValid() || !six && !e.Gateway.IsValid() {
+			continue
+		}
+		if best == nil || cmp.Or(cmp.Compare(e.GwPriority, best.GwPriority), cmp.Compare(best.NetworkName, e.NetworkName)) > 0 {
+			best = e
+		}
+	}
+	return best
+}
+
+// settle makes the routes and the published ports of a container follow from its
+// endpoints. in is nil when its namespace is gone.
+func (m *Manager) settle(containerID string, in *sandbox) error {
+	m.mu.Lock()
+	ends := m.ends[containerID]
+	four, six := gateway(ends, false), gateway(ends, true)
+	target := four
+	if target == nil {
+		target = six
+	}
+	var from, to Endpoint
+	if i := slices.IndexFunc(ends, func(e *Endpoint) bool { return len(e.Ports) > 0 }); i >= 0 {
+		holder := ends[i]
+		from = *holder
+		if target != nil && target != holder {
+			target.Ports, holder.Ports = holder.Ports, nil
+		}
+	}
+	var err error
+	if target != nil {
+		to = *target
+		if from.ID != "" && from.ID != to.ID {
+			err = errors.Join(m.endpoints.Put(to.key(), to))
+			for _, e := range ends {
+				if e.ID == from.ID {
+					err = errors.Join(err, m.endpoints.Put(e.key(), e))
+				}
+			}
+		}
+	}
+	routes := [2]struct {
+		via netip.Addr
+		dev string
+	}{}
+	hadSix := slices.ContainsFunc(ends, func(e *Endpoint) bool { return e.IP6.IsValid() })
+	if four != nil {
+		routes[0].via, routes[0].dev = four.Gateway, four.Interface
+	}
+	if six != nil {
+		routes[1].via, routes[1].dev = six.Gateway6, six.Interface
+	}
+	m.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("record the endpoints of container %s: %w", containerID, err)
+	}
+	if from.ID != "" && from.ID != to.ID {
+		if err := m.fw.unpublish(&from); err != nil {
+			return err
+		}
+	}
+	if to.ID != "" {
+		if err := m.fw.publish(&to); err != nil {
+			return err
+		}
+	}
+	if in == nil || len(ends) == 0 {
+		return nil
+	}
+	for i, r := range routes {
+		if i == 1 && !hadSix {
+			break
+		}
+		if err := in.defaultRoute(r.via, r.dev, i == 1); err != nil {
+			return fmt.Errorf("configure the routes of container %s: %w", containerID, err)
+		}
+	}
+	return nil
+}
+
+// forget gives an endpoint's address, ports and names back.
+func (m *Manager) forget(e *Endpoint) error {
+	m.mu.Lock()
+	was := *e
+	m.mu.Unlock()
+	if err := m.fw.unpublish(&was); err != nil {
+		return fmt.Errorf("detach container %s from network %s: %w", was.ContainerID, was.NetworkName, err)
+	}
+	if err := m.endpoints.Delete(was.key()); err != nil {
+		return fmt.Errorf("forget the endpoint of container %s: %w", was.ContainerID, err)
+	}
+	m.mu.Lock()
+	m.drop(e) // last: only now may the address be used again
+	m.mu.Unlock()
+	return nil
+}
+
+// Detach gives back the addresses and the ports of a container that has ended. It
+// is idempotent. The veths go with the sandbox: deleting them here as well would
+// wait some 15 ms for an RCU grace period that the kernel's own clean-up pays
+// in the background.
+func (m *Manager) Detach(_ context.Context, containerID string) error {
+	m.stopResolver(containerID)
+	m.mu.Lock()
+	ends := slices.Clone(m.ends[containerID])
+	m.mu.Unlock()
+	var errs []error
+	for _, e := range ends {
+		errs = append(errs, m.forget(e))
+	}
+	return errors.Join(errs...)
+}
+
+// Disconnect takes a running container, whose namespace netns refers to, out of
+// one network; its published ports move to the network that its default route
+// then uses. The error is of kind ErrNotFound if there is no such network or the
+// container is not in it.
+func (m *Manager) Disconnect(_ context.Context, containerID, ref string, netns *os.File) (Endpoint, error) {
+	m.mu.Lock()
+	n, err := m.find(ref)
+	var e *Endpoint
+	if err == nil {
+		i := slices.IndexFunc(m.ends[containerID], func(e *Endpoint) bool { return e.NetworkID == n.ID })
+		if i < 0 {
+			err = fmt.Errorf("container %s is not connected to network %s: %w", containerID, n.Name, errdefs.ErrNotFound)
+		} else {
+			e = m.ends[containerID][i]
+		}
+	}
+	var was Endpoint
+	if err == nil {
+		was = *e
+	}
+	m.mu.Unlock()
+	if err != nil {
+		return Endpoint{}, err
+	}
+	in, err := openSandbox(netns)
+	if err != nil {
+		return Endpoint{}, err
+	}
+	defer in.close()
+	if err := errors.Join(removeLink(m.vethName(e)), m.forget(e)); err != nil {
+		return was, err
+	}
+	m.mu.Lock()
+	if ends := m.ends[containerID]; len(ends) > 0 {
+		ends[0].Ports = append(ends[0].Ports, was.Ports...) // settle gives them to the right one
+	}
+	m.mu.Unlock()
+	return was, m.settle(containerID, in)
+}
+
+// Reconcile detaches every endpoint whose container is not in live, removes
+// veths of this engine that belong to nobody, and restores bridges and rules
+// for those that are. The engine calls it once after it has adopted its shims.
+func (m *Manager) Reconcile(ctx context.Context, live []string) error {
+	m.mu.Lock()
+	var gone []string
+	wanted := map[string]bool{}
+	for id, ends := range m.ends {
+		if !slices.Contains(live, id) {
+			gone = append(gone, id)
+			continue
+		}
+		for _, e := range ends {
+			wanted[m.vethName(e)] = true
+		}
+	}
+	m.mu.Unlock()
+	var errs []error
+	for _, id := range gone {
+		errs = append(errs, m.Detach(ctx, id))
+	}
+	errs = append(errs, m.removeStrayVeths(wanted), m.restore())
+	return errors.Join(errs...)
+}
+
+// restore sets up the bridges and rules of the endpoints that remain.
+func (m *Manager) restore() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, ends := range m.ends {
+		for _, e := range ends {
+			if n := m.nets[e.NetworkName]; n != nil {
+				if _, err := m.ensureReady(n); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (m *Manager) removeStrayVeths(wanted map[string]bool) error {
+	links, err := dump(netlink.LinkList)
+	if err != nil {
+		return fmt.Errorf("list network devices: %w", err)
+	}
+	var errs []error
+	for _, l := range links {
+		name := l.Attrs().Name
+		if strings.HasPrefix(name, m.vethPrefix()) && l.Type() == "veth" && !wanted[name] {
+			m.log.Info("remove a veth that belongs to no container", "device", name)
+			errs = append(errs, removeLink(name))
+		}
+	}
+	return errors.Join(errs...)
+}

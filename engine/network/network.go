@@ -1,0 +1,263 @@
+package network
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+)
+
+// Bridge is the name of the default network, as in Docker's API.
+const Bridge = "bridge"
+
+// Pool is the part of an address family that a network gives out.
+type Pool struct {
+	Subnet  netip.Prefix          // masked; invalid: the network has no addresses of the family
+	Gateway netip.Addr            // the bridge's own address
+	Range   netip.Prefix          // addresses are given out from it; invalid: from all of Subnet
+	Aux     map[string]netip.Addr // somebody else's addresses in Subnet, by name
+	Chosen  bool                  // by the engine and not by the user
+}
+
+// Valid tells whether the network has addresses of the family at all.
+func (p Pool) Valid() bool { return p.Subnet.IsValid() }
+
+// Network is one bridge with its subnets.
+type Network struct {
+	ID      string // 64 hexadecimal digits
+	Name    string // unique, "bridge" for the default one
+	Device  string // name of the bridge device
+	V4, V6  Pool
+	MTU     int // bytes
+	Created time.Time
+
+	Internal     bool              // no way in or out but for the host
+	Attachable   bool              // kept for the API; every network here is
+	Borrowed     bool              // the bridge was there before and stays when the network goes
+	Isolated     bool              // its containers do not reach each other (ICC off)
+	NoMasquerade bool              // containers are seen outside by their own addresses
+	HostBinding  netip.Addr        // where ports are published unless said otherwise; invalid: everywhere
+	Labels       map[string]string // the user's
+	Options      map[string]string // as the user gave them
+}
+
+// Default tells whether n is the network that every engine has.
+func (n *Network) Default() bool { return n.Name == Bridge }
+
+// CreateSpec says what a new network is to be like.
+type CreateSpec struct {
+	Name                 string
+	IPv4, IPv6           bool
+	V4, V6               Pool // what is left out is chosen
+	Internal, Attachable bool
+	Labels, Options      map[string]string
+}
+
+// validName is what Docker takes for a name since version 1.
+var validName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+
+// Create makes a network and its bridge. The error is of the kinds ErrConflict
+// (the name is taken), ErrPermissionDenied (a subnet overlaps that of another
+// network), ErrInvalidArgument and ErrResourceExhausted.
+func (m *Manager) Create(_ context.Context, spec CreateSpec) (_ Network, err error) {
+	if !validName.MatchString(spec.Name) {
+		return Network{}, fmt.Errorf("invalid network name %q: only letters, digits and _.- are allowed, the first one a letter or digit: %w", spec.Name, errdefs.ErrInvalidArgument)
+	}
+	n := &Network{
+		ID: newID(), Name: spec.Name, MTU: 1500, Created: time.Now().UTC(), V4: spec.V4, V6: spec.V6,
+		Internal: spec.Internal, Attachable: spec.Attachable, Labels: spec.Labels, Options: spec.Options,
+	}
+	n.Device = "br-" + n.ID[:12]
+	if err := n.applyOptions(); err != nil {
+		return Network{}, err
+	}
+	if !spec.IPv4 && !spec.IPv6 {
+		return Network{}, fmt.Errorf("create network %s: it has neither IPv4 nor IPv6: %w", n.Name, errdefs.ErrInvalidArgument)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.nets[n.Name] != nil {
+		return Network{}, fmt.Errorf("network with name %s already exists: %w", n.Name, errdefs.ErrAlreadyExists)
+	}
+	for _, other := range m.nets {
+		if other.Device == n.Device {
+			return Network{}, fmt.Errorf("create network %s: network %s has the bridge %s already: %w", n.Name, other.Name, n.Device, errdefs.ErrPermissionDenied)
+		}
+	}
+	if n.Borrowed, err = bridgeExists(n.Device); err != nil {
+		return Network{}, fmt.Errorf("create network %s: %w", n.Name, err)
+	}
+	unlock, err := lockSubnets()
+	if err != nil {
+		return Network{}, err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	for _, family := range []struct {
+		want bool
+		pool *Pool
+		six  bool
+	}{{spec.IPv4, &n.V4, false}, {spec.IPv6, &n.V6, true}} {
+		if !family.want {
+			*family.pool = Pool{}
+		} else if err := m.fillPool(n, family.pool, family.six); err != nil {
+			return Network{}, fmt.Errorf("create network %s: %w", n.Name, err)
+		}
+	}
+	// The record first: a device without one would stay for ever.
+	if err := m.networks.Put(n.ID, n); err != nil {
+		return Network{}, fmt.Errorf("record network %s: %w", n.Name, err)
+	}
+	m.nets[n.Name] = n
+	if err := m.bringUp(n); err != nil {
+		delete(m.nets, n.Name)
+		return Network{}, errors.Join(fmt.Errorf("create network %s: %w", n.Name, err), removeBridge(n), m.networks.Delete(n.ID))
+	}
+	return *n, nil
+}
+
+// fillPool checks what the user chose and chooses the rest.
+func (m *Manager) fillPool(n *Network, p *Pool, six bool) error {
+	if !p.Subnet.IsValid() {
+		if p.Gateway.IsValid() || p.Range.IsValid() || len(p.Aux) > 0 {
+			return fmt.Errorf("a gateway, a range or auxiliary addresses need a subnet: %w", errdefs.ErrInvalidArgument)
+		}
+		subnet, err := m.freeSubnet(n, nil, six)
+		if err != nil {
+			return err
+		}
+		p.Subnet, p.Chosen = subnet, true
+	}
+	if p.Subnet.Addr().Is6() != six {
+		return fmt.Errorf("subnet %s is of the wrong address family: %w", p.Subnet, errdefs.ErrInvalidArgument)
+	}
+	if p.Subnet != p.Subnet.Masked() {
+		return fmt.Errorf("invalid subnet %s: it should be %s: %w", p.Subnet, p.Subnet.Masked(), errdefs.ErrInvalidArgument)
+	}
+	for _, other := range m.nets {
+		for _, o := range []Pool{other.V4, other.V6} {
+			if o.Valid() && o.Subnet.Overlaps(p.Subnet) {
+				return fmt.Errorf("invalid pool request: Pool overlaps with other one on this address space: %s is in use by network %s (%s): %w",
+					p.Subnet, other.Name, o.Subnet, errdefs.ErrPermissionDenied)
+			}
+		}
+	}
+	if p.Range.IsValid() && (p.Range.Bits() < p.Subnet.Bits() || !p.Subnet.Contains(p.Range.Addr())) {
+		return fmt.Errorf("range %s is not in subnet %s: %w", p.Range, p.Subnet, errdefs.ErrInvalidArgument)
+	}
+	for name, a := range p.Aux {
+		if !p.Subnet.Contains(a) {
+			return fmt.Errorf("auxiliary address %s=%s is not in subnet %s: %w", name, a, p.Subnet, errdefs.ErrInvalidArgument)
+		}
+	}
+	if !p.Gateway.IsValid() {
+		gateway, err := p.free(nil, netip.Addr{})
+		if err != nil {
+			return err
+		}
+		p.Gateway = gateway
+	}
+	if !p.Subnet.Contains(p.Gateway) {
+		return fmt.Errorf("gateway %s is not in subnet %s: %w", p.Gateway, p.Subnet, errdefs.ErrInvalidArgument)
+	}
+	return nil
+}
+
+// Delete removes a network without endpoints. The error is of the kinds
+// ErrNotFound and ErrPermissionDenied.
+func (m *Manager) Delete(_ context.Context, ref string) (Network, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n, err := m.find(ref)
+	if err != nil {
+		return Network{}, err
+	}
+	if n.Default() {
+		return *n, fmt.Errorf("%s is a pre-defined network and cannot be removed: %w", n.Name, errdefs.ErrPermissionDenied)
+	}
+	if members := m.members(n.ID); len(members) > 0 {
+		var who []string
+		for _, e := range members {
+			who = append(who, fmt.Sprintf("%s (%.12s)", e.Name, e.ContainerID))
+		}
+		return *n, fmt.Errorf("error while removing network: network %s id %s has active endpoints: %s; disconnect or stop them first: %w",
+			n.Name, n.ID, strings.Join(who, ", "), errdefs.ErrPermissionDenied)
+	}
+	if err := removeBridge(n); err != nil {
+		return *n, err
+	}
+	delete(m.ready, n.ID)
+	if err := m.networks.Delete(n.ID); err != nil {
+		return *n, fmt.Errorf("forget network %s: %w", n.Name, err)
+	}
+	delete(m.nets, n.Name)
+	return *n, m.fw.setup(m.nets, m.ends)
+}
+
+// List returns the networks sorted by name.
+func (m *Manager) List() []Network {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []Network
+	for _, n := range m.nets {
+		all = append(all, *n)
+	}
+	slices.SortFunc(all, func(a, b Network) int { return cmp.Compare(a.Name, b.Name) })
+	return all
+}
+
+// Inspect returns the network called ref, or whose ID starts with it, and its
+// endpoints by container ID. The error is of kind errdefs.ErrNotFound.
+func (m *Manager) Inspect(ref string) (Network, map[string]Endpoint, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n, err := m.find(ref)
+	if err != nil {
+		return Network{}, nil, err
+	}
+	members := map[string]Endpoint{}
+	for _, e := range m.members(n.ID) {
+		members[e.ContainerID] = *e
+	}
+	return *n, members, nil
+}
+
+// members are the endpoints of a network by container ID.
+func (m *Manager) members(networkID string) []*Endpoint {
+	var out []*Endpoint
+	for _, id := range slices.Sorted(maps.Keys(m.ends)) {
+		for _, e := range m.ends[id] {
+			if e.NetworkID == networkID {
+				out = append(out, e)
+			}
+		}
+	}
+	return out
+}
+
+// find takes a name, an ID or the unique beginning of an ID, in this order.
+func (m *Manager) find(ref string) (*Network, error) {
+	if n := m.nets[ref]; n != nil {
+		return n, nil
+	}
+	var found *Network
+	for _, n := range m.nets {
+		if ref != "" && strings.HasPrefix(n.ID, ref) {
+			if found != nil {
+				return nil, fmt.Errorf("network %s is ambiguous: more than one ID starts with it: %w", ref, errdefs.ErrInvalidArgument)
+			}
+			found = n
+		}
+	}
+	if found == nil {
+		return nil, fmt.Errorf("network %s not found: %w", ref, errdefs.ErrNotFound)
+	}
+	return found, nil
+}

@@ -1,0 +1,100 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// sandbox is a container's network namespace, from within.
+type sandbox struct {
+	fd int
+	h  *netlink.Handle
+}
+
+func openSandbox(ns *os.File) (*sandbox, error) {
+	fd := int(ns.Fd())
+	h, err := netlink.NewHandleAt(netns.NsHandle(fd), unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, fmt.Errorf("open netlink in the container's network namespace: %w", err)
+	}
+	return &sandbox{fd: fd, h: h}, nil
+}
+
+func (s *sandbox) close() { s.h.Close() }
+
+// Loopback brings lo up in the namespace that ns refers to; it is all that a
+// container of network "none" gets.
+func Loopback(ns *os.File) error {
+	s, err := openSandbox(ns)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	return s.loopbackUp()
+}
+
+func (s *sandbox) loopbackUp() error {
+	// lo has index 1 in every namespace (net/core/dev.c, LOOPBACK_IFINDEX).
+	lo := &netlink.Device{LinkAttrs: netlink.LinkAttrs{Name: "lo", Index: 1}}
+	if err := s.h.LinkSetUp(lo); err != nil {
+		return fmt.Errorf("set lo up: %w", err)
+	}
+	return nil
+}
+
+// configure brings lo and e's interface up, with its addresses.
+func (s *sandbox) configure(e *Endpoint) error {
+	if err := s.loopbackUp(); err != nil {
+		return err
+	}
+	eth, err := s.h.LinkByName(e.Interface)
+	if err != nil {
+		return fmt.Errorf("find it: %w", err)
+	}
+	for _, a := range []netip.Prefix{netip.PrefixFrom(e.IP, e.PrefixLen), netip.PrefixFrom(e.IP6, e.PrefixLen6)} {
+		if !a.IsValid() {
+			continue
+		}
+		if err := s.h.AddrAdd(eth, address(a.Addr(), a.Bits())); err != nil {
+			return fmt.Errorf("add address %s: %w", a, err)
+		}
+	}
+	if err := s.h.LinkSetUp(eth); err != nil {
+		return fmt.Errorf("set it up: %w", err)
+	}
+	return nil
+}
+
+// defaultRoute makes gateway, on the device called dev, the way out for its
+// address family; without a gateway there is none.
+func (s *sandbox) defaultRoute(gateway netip.Addr, dev string, six bool) error {
+	dst := &net.IPNet{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)}
+	if six {
+		dst = &net.IPNet{IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)}
+	}
+	// Replacing adds a second next hop to an IPv6 route (net/ipv6/ip6_fib.c).
+	if six || !gateway.IsValid() {
+		err := s.h.RouteDel(&netlink.Route{Dst: dst})
+		if err != nil && !errors.Is(err, unix.ESRCH) && !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("remove the default route: %w", err)
+		}
+	}
+	if !gateway.IsValid() {
+		return nil
+	}
+	eth, err := s.h.LinkByName(dev)
+	if err != nil {
+		return fmt.Errorf("find %s: %w", dev, err)
+	}
+	if err := s.h.RouteReplace(&netlink.Route{Dst: dst, LinkIndex: eth.Attrs().Index, Gw: gateway.AsSlice()}); err != nil {
+		return fmt.Errorf("set the default route to %s: %w", gateway, err)
+	}
+	return nil
+}
