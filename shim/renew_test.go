@@ -1,11 +1,14 @@
 package shim_test
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
 
 	"berth/shim"
@@ -35,7 +38,32 @@ func TestRenewed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if err := errors.Join(c.Keep("pipe", r, w), c.Keep("forgotten", r), c.Keep("forgotten"), w.Close()); err != nil {
+		t.Fatal(err)
+	}
 	b.until("it is fresh", func() bool { return renewed(c) })
+	kept, err := c.Kept("pipe")
+	if err != nil || len(kept) != 2 {
+		t.Fatalf("kept are %v, %v", kept, err)
+	}
+	if _, err := kept[1].WriteString("kept"); err != nil {
+		t.Error(err)
+	}
+	word := make([]byte, 4)
+	if _, err := io.ReadFull(kept[0], word); err != nil || string(word) != "kept" {
+		t.Errorf("what was kept reads %q, %v", word, err)
+	}
+	if err := errors.Join(kept[0].Close(), kept[1].Close()); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.Kept("forgotten"); !errdefs.IsNotFound(err) {
+		t.Errorf("what was forgotten: %v", err)
+	}
 	after, err := c.Info()
 	if err != nil || fmt.Sprint(after) != fmt.Sprint(before) {
 		t.Errorf("info was %+v, is %+v, %v", before, after, err)

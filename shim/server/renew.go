@@ -90,6 +90,11 @@ func (s *shim) become(h *wire.Handover) (err error) {
 	if s.init.stdin != nil {
 		h.Stdin = keep(s.init.stdin)
 	}
+	h.Kept = s.kept
+	undo = append(undo, func() { s.passKept(false) })
+	if kerr := s.passKept(true); kerr != nil && err == nil {
+		err = kerr
+	}
 	if !s.init.tty {
 		h.Outputs = []int{-1, -1}
 		for _, o := range s.init.sources {
@@ -147,6 +152,10 @@ func resume(fd string) (*shim, error) {
 	s := newShim(h.Config)
 	s.status = h.Status
 	s.listen, s.netns = inherit(h.Listen, "listener"), inherit(h.NetNS, "netns")
+	s.kept = h.Kept
+	if err := s.passKept(false); err != nil {
+		return nil, fmt.Errorf("resume: %w", err)
+	}
 	s.record = &record{path: h.Config.ExitPath, f: os.NewFile(uintptr(h.Record), h.Config.ExitPath+".new")}
 	unix.CloseOnExec(h.Record)
 	var log *jsonlog.Writer

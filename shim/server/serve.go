@@ -251,6 +251,24 @@ func (s *shim) handle(p *peer, m *wire.Message) {
 		p.give(s.root())
 	case wire.TypeNetNS:
 		p.give(s.netNS())
+	case wire.TypeKeep:
+		name, err := wire.DecodeID(m.Body)
+		if err == nil {
+			err = s.keep(name, m)
+		}
+		p.reply(err)
+	case wire.TypeKept:
+		name, err := wire.DecodeID(m.Body)
+		var fds []int
+		if err == nil {
+			fds, err = s.getKept(name)
+		}
+		if err != nil {
+			p.reply(err)
+			return
+		}
+		p.send(wire.TypeOK, nil, fds...)
+		closeFDs(fds)
 	default:
 		p.reply(fmt.Errorf("message type %d: %w", m.Type, errdefs.ErrNotImplemented))
 	}

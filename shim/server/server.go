@@ -53,6 +53,7 @@ type shim struct {
 	status  wire.Status
 	init    *process
 	execs   map[string]*process
+	kept    map[string][]int   // descriptors, see keep
 	waiters map[*peer]struct{} // nil once the end is on record
 	peers   int                // connections of the protocol
 	stale   bool               // the kernel refused to make a fresh image

@@ -17,6 +17,7 @@ type Handover struct {
 	Stdin      int   // of a terminal: the terminal
 	Outputs    []int // stdout and stderr; none of a terminal
 	Waiters    []int
+	Kept       map[string][]int
 	Lines      [2]HandoverLine // stdout's and stderr's
 	LogDropped uint64
 }
@@ -38,11 +39,18 @@ func (h *Handover) Encode() []byte {
 	for _, fd := range []int{h.Listen, h.PIDFD, h.NetNS, h.Record, h.Stdin} {
 		e.i32(fd)
 	}
-	for _, list := range [][]int{h.Outputs, h.Waiters} {
+	fds := func(list []int) {
 		e.u32(uint32(len(list)))
 		for _, fd := range list {
 			e.i32(fd)
 		}
+	}
+	fds(h.Outputs)
+	fds(h.Waiters)
+	e.u32(uint32(len(h.Kept)))
+	for name, list := range h.Kept {
+		e.str(name)
+		fds(list)
 	}
 	for _, l := range h.Lines {
 		e.bytes(l.Text)
@@ -61,9 +69,18 @@ func DecodeHandover(body []byte) (h Handover, err error) {
 	for _, fd := range []*int{&h.Listen, &h.PIDFD, &h.NetNS, &h.Record, &h.Stdin} {
 		*fd = d.i32()
 	}
-	for _, list := range []*[]int{&h.Outputs, &h.Waiters} {
+	fds := func() (list []int) {
 		for range d.count(4) {
-			*list = append(*list, d.i32())
+			list = append(list, d.i32())
+		}
+		return list
+	}
+	h.Outputs, h.Waiters = fds(), fds()
+	if n := d.count(8); n > 0 {
+		h.Kept = make(map[string][]int, n)
+		for range n {
+			name := d.str()
+			h.Kept[name] = fds()
 		}
 	}
 	for i := range h.Lines {

@@ -31,6 +31,8 @@
 //	wait         -                                       -             exit
 //	root         -                                       -             ok + descriptor of the container's root directory
 //	netns        -                                       -             ok + descriptor of its network namespace
+//	keep         name                                    any           ok
+//	kept         name                                    -             ok + the descriptors kept under the name
 //
 //	reply        body
 //	ok           -
@@ -82,6 +84,8 @@ const (
 	TypeWait
 	TypeRoot
 	TypeNetNS
+	TypeKeep
+	TypeKept
 )
 
 // Replies.
