@@ -68,6 +68,9 @@ func (cs *Containers) adopt(ctx context.Context) error {
 		return fmt.Errorf("reconcile networks: %w", err)
 	}
 	for i, c := range list {
+		if err := cs.resumeResolver(c); err != nil {
+			cs.e.log.Error("resuming the name server of a container", "id", c.id, "err", err)
+		}
 		cs.resume(ctx, c, ended[i])
 	}
 	return nil

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"net/netip"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	engnet "berth/engine/network"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -117,7 +120,7 @@ func TestCheckConfigRefusesHealthChecks(t *testing.T) {
 	}
 }
 
-func TestCheckNetworking(t *testing.T) {
+func TestEndpointConfigs(t *testing.T) {
 	mac := network.HardwareAddr{2, 0, 0, 0, 0, 1}
 	for what, c := range map[string]struct {
 		mode container.NetworkMode
@@ -129,14 +132,20 @@ func TestCheckNetworking(t *testing.T) {
 		"an address of its own": {"bridge", "bridge", network.EndpointSettings{MacAddress: mac}, nil},
 		"the host's":            {"host", "host", network.EndpointSettings{}, nil},
 		"another container's":   {"container:x", "container:x", network.EndpointSettings{}, nil},
-		"a second network":      {"bridge", "other", network.EndpointSettings{}, errdefs.ErrNotImplemented},
+		"a second network":      {"bridge", "other", network.EndpointSettings{}, nil},
+		"more than the host's":  {"host", "other", network.EndpointSettings{}, errdefs.ErrInvalidArgument},
+		"more than none":        {"none", "other", network.EndpointSettings{}, errdefs.ErrInvalidArgument},
+		"more than another's":   {"container:x", "other", network.EndpointSettings{}, errdefs.ErrInvalidArgument},
+		"none beside":           {"other", "none", network.EndpointSettings{}, errdefs.ErrInvalidArgument},
+		"aliases where it can":  {"other", "other", network.EndpointSettings{Aliases: []string{"db"}}, nil},
 		"aliases":               {"bridge", "default", network.EndpointSettings{Aliases: []string{"db"}}, errdefs.ErrInvalidArgument},
 		"links":                 {"bridge", "default", network.EndpointSettings{Links: []string{"db"}}, errdefs.ErrNotImplemented},
 		"driver options":        {"bridge", "default", network.EndpointSettings{DriverOpts: map[string]string{"a": "b"}}, errdefs.ErrNotImplemented},
 		"IPv6": {"bridge", "default", network.EndpointSettings{IPAMConfig: &network.EndpointIPAMConfig{
-			IPv6Address: netip.IPv6LinkLocalAllNodes()}}, errdefs.ErrNotImplemented},
+			IPv6Address: netip.IPv6LinkLocalAllNodes()}}, errdefs.ErrInvalidArgument},
 	} {
-		err := checkNetworking(c.mode, &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{c.name: &c.es}})
+		asked := &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{c.name: &c.es}}
+		_, err := endpointConfigs(c.mode, asked, func(ref string) string { return ref })
 		if !errors.Is(err, c.kind) {
 			t.Errorf("%s: got %v, want %v", what, err, c.kind)
 		}
@@ -191,7 +200,7 @@ func TestHostsFile(t *testing.T) {
 	if err := os.MkdirAll(cs.dir("c1"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	ip, gw := netip.MustParseAddr("10.1.2.3"), netip.MustParseAddr("10.1.2.1")
+	ends := []engnet.Endpoint{{IP: netip.MustParseAddr("10.1.2.3"), Gateway: netip.MustParseAddr("10.1.2.1")}}
 	lines := func() []string {
 		t.Helper()
 		b, err := os.ReadFile(filepath.Join(cs.dir("c1"), hostsFile))
@@ -201,7 +210,7 @@ func TestHostsFile(t *testing.T) {
 		return strings.Split(strings.TrimSpace(string(b)), "\n")
 	}
 	rec.HostConfig.ExtraHosts = []string{"db:10.0.0.9", "up:host-gateway", "six=[fe80::1]", "two=1.1.1.1,2.2.2.2"}
-	if err := cs.writeHosts(rec, ip, gw); err != nil {
+	if err := cs.writeHosts(rec, ends); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"10.0.0.9\tdb", "10.1.2.1\tup", "fe80::1\tsix", "1.1.1.1\ttwo", "2.2.2.2\ttwo", "10.1.2.3\tbox.lan box"}
@@ -210,12 +219,12 @@ func TestHostsFile(t *testing.T) {
 	}
 	for _, bad := range []string{"nothing", "a:300.1.1.1", "a:"} {
 		rec.HostConfig.ExtraHosts = []string{bad}
-		if err := cs.writeHosts(rec, ip, gw); !errdefs.IsInvalidArgument(err) {
+		if err := cs.writeHosts(rec, ends); !errdefs.IsInvalidArgument(err) {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}
 	rec.HostConfig.ExtraHosts = nil
-	if err := cs.writeHosts(rec, netip.Addr{}, netip.Addr{}); err != nil {
+	if err := cs.writeHosts(rec, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.Join(lines(), " "); strings.Contains(got, "box") {
@@ -238,30 +247,31 @@ func TestNamesOfHosts(t *testing.T) {
 	}
 }
 
-func TestEndpointConfig(t *testing.T) {
-	es := &network.EndpointSettings{Aliases: []string{"db"}}
-	conf := func(name string) *network.NetworkingConfig {
-		return &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{name: es}}
-	}
+func TestNetworksOfAContainer(t *testing.T) {
+	db := &network.EndpointSettings{Aliases: []string{"db"}}
+	asked := &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{"1234": db, "back": nil}}
+	name := func(ref string) string { return map[string]string{"1234": "front"}[ref] }
 	for _, c := range []struct {
-		mode container.NetworkMode
-		conf *network.NetworkingConfig
-		want *network.EndpointSettings
+		mode  container.NetworkMode
+		asked *network.NetworkingConfig
+		want  []string
 	}{
-		{"bridge", nil, nil},
-		{"bridge", conf("bridge"), es},
-		{"bridge", conf("default"), es},
-		{"bridge", conf("other"), nil},
-		{"other", conf("other"), es},
-		{"other", conf("default"), nil},
+		{"bridge", nil, []string{"bridge"}},
+		{"host", nil, []string{"host"}},
+		{"container:x", nil, nil},
+		{"1234", asked, []string{"front", "back"}},
+		{"bridge", asked, []string{"bridge", "back", "front"}},
 	} {
-		rec := record{HostConfig: &container.HostConfig{NetworkMode: c.mode}, Networking: c.conf}
-		if got := endpointConfig(rec); got != c.want {
-			t.Errorf("%s of %+v: got %+v", c.mode, c.conf, got)
+		nc, err := endpointConfigs(c.mode, c.asked, func(ref string) string { return cmp.Or(name(ref), ref) })
+		rec := record{ID: strings.Repeat("0", 64), HostConfig: &container.HostConfig{NetworkMode: container.NetworkMode(cmp.Or(name(string(c.mode)), string(c.mode)))}, Config: &container.Config{}, Networking: nc}
+		if got := networkNames(rec); err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, %v, want %v", c.mode, got, err, c.want)
 		}
-	}
-	if m := endpointSettings(record{HostConfig: &container.HostConfig{NetworkMode: "container:x"}}, nil); len(m) != 0 {
-		t.Errorf("another's network is not its own: %v", m)
+		if m := endpointSettings(rec, nil); len(m) != len(c.want) {
+			t.Errorf("%s shows %v", c.mode, m)
+		} else if m["front"] != nil && !slices.Equal(m["front"].DNSNames, []string{"db", "000000000000"}) {
+			t.Errorf("in the network it is called %v", m["front"].DNSNames)
+		}
 	}
 }
 

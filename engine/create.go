@@ -26,6 +26,10 @@ func (cs *Containers) Create(ctx context.Context, opts CreateOptions) (_ contain
 	if err != nil {
 		return resp, err
 	}
+	networking, err := endpointConfigs(hc.NetworkMode, opts.NetworkingConfig, cs.networkName)
+	if err != nil {
+		return resp, err
+	}
 	img, err := cs.e.image(ctx, cfg.Image, opts.Platform)
 	if err != nil {
 		return resp, err
@@ -38,7 +42,7 @@ func (cs *Containers) Create(ctx context.Context, opts CreateOptions) (_ contain
 			hc.CgroupnsMode = container.CgroupnsModePrivate
 		}
 	}
-	rec := record{ID: newID(), Created: time.Now().UTC(), ImageID: img.id, Config: cfg, HostConfig: hc, Networking: opts.NetworkingConfig}
+	rec := record{ID: newID(), Created: time.Now().UTC(), ImageID: img.id, Config: cfg, HostConfig: hc, Networking: networking}
 	if rec.Path, rec.Args = spec.Command(cfg); rec.Path == "" {
 		return resp, kind(errdefs.ErrInvalidArgument, "no command specified")
 	}
@@ -218,9 +222,6 @@ func checkConfig(opts CreateOptions) (*container.Config, *container.HostConfig, 
 		}
 	}
 	if err := checkModes(&hc); err != nil {
-		return nil, nil, err
-	}
-	if err := checkNetworking(hc.NetworkMode, opts.NetworkingConfig); err != nil {
 		return nil, nil, err
 	}
 	if err := unsupported(&cfg, &hc); err != nil {

@@ -104,7 +104,7 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 		return nil, fmt.Errorf("open engine: %w", err)
 	}
 	e.Images.registry = registry.New(remote, e.store)
-	e.Networks = NewNetworks(e.network, e.Containers.nameOf)
+	e.Networks = &Networks{manager: e.network, name: e.Containers.nameOf, used: e.Containers.useNetwork, events: e.Events}
 	if err := e.Volumes.load(); err != nil {
 		return nil, fmt.Errorf("read volumes: %w", err)
 	}

@@ -6,8 +6,10 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"berth/engine/network"
 	"berth/engine/spec"
 
 	"github.com/containerd/errdefs"
@@ -51,9 +53,22 @@ func (cs *Containers) writeHostFiles(rec record) error {
 	return nil
 }
 
-// writeHosts writes /etc/hosts; ip and gateway are invalid without a network.
-func (cs *Containers) writeHosts(rec record, ip, gateway netip.Addr) error {
+// writeResolvConf writes /etc/resolv.conf anew, in place.
+func (cs *Containers) writeResolvConf(rec record) error {
+	content, err := resolvConf(rec)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(cs.dir(rec.ID), resolvFile), content, 0o644); err != nil {
+		return fmt.Errorf("write %s of container %s: %w", resolvFile, rec.ID, err)
+	}
+	return nil
+}
+
+// writeHosts writes /etc/hosts in place, with the addresses of the endpoints.
+func (cs *Containers) writeHosts(rec record, ends []network.Endpoint) error {
 	var b bytes.Buffer
+	gateway := hostGateway(ends)
 	if rec.HostConfig.NetworkMode.IsHost() {
 		host, err := os.ReadFile("/etc/hosts")
 		if err != nil && !os.IsNotExist(err) {
@@ -86,12 +101,16 @@ func (cs *Containers) writeHosts(rec record, ip, gateway netip.Addr) error {
 			fmt.Fprintf(&b, "%s\t%s\n", one, name)
 		}
 	}
-	if ip.IsValid() {
-		names := rec.Config.Hostname
-		if d := rec.Config.Domainname; d != "" {
-			names = rec.Config.Hostname + "." + d + " " + rec.Config.Hostname
+	names := rec.Config.Hostname
+	if d := rec.Config.Domainname; d != "" {
+		names = rec.Config.Hostname + "." + d + " " + rec.Config.Hostname
+	}
+	for _, e := range ends {
+		for _, ip := range []netip.Addr{e.IP, e.IP6} {
+			if ip.IsValid() {
+				fmt.Fprintf(&b, "%s\t%s\n", ip, names)
+			}
 		}
-		fmt.Fprintf(&b, "%s\t%s\n", ip, names)
 	}
 	if err := os.WriteFile(filepath.Join(cs.dir(rec.ID), hostsFile), b.Bytes(), 0o644); err != nil {
 		return fmt.Errorf("write hosts of container %s: %w", rec.ID, err)
@@ -99,66 +118,37 @@ func (cs *Containers) writeHosts(rec record, ip, gateway netip.Addr) error {
 	return nil
 }
 
-// resolvConf is the host's, with the container's own settings over it. Name
-// servers on the host's loopback do not answer in a container's network, so
-// systemd-resolved's list of real ones is preferred and loopback ones are left out.
+// resolvConf is the host's, with the container's own settings over it. In a
+// user-defined network the engine's name server stands before all others.
 func resolvConf(rec record) ([]byte, error) {
-	hc := rec.HostConfig
-	src := "/etc/resolv.conf"
-	host, err := os.ReadFile(src)
-	if err != nil && !os.IsNotExist(err) {
-		return nil, fmt.Errorf("read the host's resolver configuration: %w", err)
+	own := !rec.HostConfig.NetworkMode.IsHost()
+	r, err := hostResolver(own)
+	if err != nil {
+		return nil, err
 	}
-	own := !hc.NetworkMode.IsHost()
-	// systemd-resolved(8): the stub's own file names the servers behind it.
-	if own && bytes.Contains(host, []byte("nameserver 127.0.0.53")) {
-		if real, err := os.ReadFile("/run/systemd/resolve/resolv.conf"); err == nil {
-			host = real
+	if own { // the host's loopback is not the container's
+		r.servers = slices.DeleteFunc(r.servers, func(a netip.Addr) bool { return a.IsLoopback() })
+	}
+	r = r.with(rec.HostConfig)
+	if namesNeighbours(rec) {
+		r.servers = []netip.Addr{network.Resolver}
+		if !slices.ContainsFunc(r.options, func(o string) bool { return strings.HasPrefix(o, "ndots:") }) {
+			r.options = append(r.options, "ndots:0")
 		}
 	}
-	var servers, search, options []string
-	for _, line := range strings.Split(string(host), "\n") {
-		f := strings.Fields(line)
-		if len(f) < 2 {
-			continue
-		}
-		switch f[0] {
-		case "nameserver":
-			addr, err := netip.ParseAddr(f[1])
-			if err == nil && !(own && addr.IsLoopback()) {
-				servers = append(servers, f[1])
-			}
-		case "search", "domain":
-			search = f[1:]
-		case "options":
-			options = append(options, f[1:]...)
-		}
+	return r.encode(), nil
+}
+
+// forwarders are who the engine's name server asks for a container: the servers of
+// the host, or those that the container's user named.
+func forwarders(rec record) ([]netip.AddrPort, error) {
+	r, err := hostResolver(false)
+	if err != nil {
+		return nil, err
 	}
-	if len(hc.DNS) > 0 {
-		servers = nil
-		for _, a := range hc.DNS {
-			servers = append(servers, a.String())
-		}
+	var out []netip.AddrPort
+	for _, a := range r.with(rec.HostConfig).servers {
+		out = append(out, netip.AddrPortFrom(a, 53))
 	}
-	if len(hc.DNSSearch) > 0 {
-		search = hc.DNSSearch
-		// `--dns-search .` is docker's way to say "none".
-		if len(search) == 1 && search[0] == "." {
-			search = nil
-		}
-	}
-	if len(hc.DNSOptions) > 0 {
-		options = hc.DNSOptions
-	}
-	var b bytes.Buffer
-	for _, s := range servers {
-		fmt.Fprintf(&b, "nameserver %s\n", s)
-	}
-	if len(search) > 0 {
-		fmt.Fprintf(&b, "search %s\n", strings.Join(search, " "))
-	}
-	if len(options) > 0 {
-		fmt.Fprintf(&b, "options %s\n", strings.Join(options, " "))
-	}
-	return b.Bytes(), nil
+	return out, nil
 }

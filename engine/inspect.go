@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"berth/engine/network"
-
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/storage"
 )
@@ -33,7 +31,7 @@ func (cs *Containers) Inspect(ctx context.Context, ref string, size bool) (conta
 	c.mu.Lock()
 	rec, removing := c.rec, c.removing
 	c.mu.Unlock()
-	ep, files := cs.endpoint(c.id), cs.dir(c.id)
+	ends, files := cs.e.network.Endpoints(c.id), cs.dir(c.id)
 	resp := container.InspectResponse{
 		ID: rec.ID, Created: apiTime(rec.Created), Path: rec.Path, Args: append([]string{}, rec.Args...),
 		State: apiState(rec.State, removing), Image: rec.ImageID, Name: "/" + rec.Name, RestartCount: rec.RestartCount,
@@ -44,7 +42,7 @@ func (cs *Containers) Inspect(ctx context.Context, ref string, size bool) (conta
 		HostConfig: rec.HostConfig, Config: rec.Config, Mounts: mountPoints(rec),
 		GraphDriver: cs.graphDriver(ctx, rec),
 		NetworkSettings: &container.NetworkSettings{
-			Ports: portMap(rec, ep), Networks: endpointSettings(rec, ep),
+			Ports: portMap(rec, ends), Networks: endpointSettings(rec, ends),
 		},
 	}
 	if rec.HostConfig.LogConfig.Type == "none" {
@@ -52,8 +50,8 @@ func (cs *Containers) Inspect(ctx context.Context, ref string, size bool) (conta
 	} else if resp.State.Error == "" {
 		resp.State.Error = c.logLoss()
 	}
-	if ep != nil {
-		resp.NetworkSettings.SandboxID = ep.ID
+	if len(ends) > 0 {
+		resp.NetworkSettings.SandboxID = ends[0].ID
 	}
 	if size {
 		rw := cs.sizeRw(ctx, rec)
@@ -92,14 +90,6 @@ func (c *ctr) logLoss() string {
 // mountPoints are never null in JSON: clients range over them in languages that mind.
 func mountPoints(rec record) []container.MountPoint {
 	return append([]container.MountPoint{}, rec.Mounts...)
-}
-
-// endpoint is the container's membership of a network while it runs.
-func (cs *Containers) endpoint(id string) *network.Endpoint {
-	if ep, ok := cs.e.network.Endpoint(id); ok {
-		return &ep
-	}
-	return nil
 }
 
 // graphDriver tells tools where the layers are, in the keys of docker's overlay2.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"berth/engine/filter"
+	engnet "berth/engine/network"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/go-units"
@@ -115,9 +116,8 @@ func (cs *Containers) matchPlaces(f filter.Args, rec record) bool {
 		return false
 	}
 	if f.Has("network") {
-		name := rec.HostConfig.NetworkMode.NetworkName()
-		ep, ok := cs.e.network.Endpoint(rec.ID)
-		if !f.Exact("network", name) && !(ok && f.Prefix("network", ep.NetworkID)) {
+		named := slices.ContainsFunc(networkNames(rec), func(name string) bool { return f.Exact("network", name) })
+		if !named && !slices.ContainsFunc(cs.e.network.Endpoints(rec.ID), func(e engnet.Endpoint) bool { return f.Prefix("network", e.NetworkID) }) {
 			return false
 		}
 	}
@@ -168,12 +168,12 @@ func hasPort(rec record, want string, published bool) bool {
 
 // summary is a row of the list, without image name and sizes.
 func (cs *Containers) summary(rec record, removing bool) container.Summary {
-	ep := cs.endpoint(rec.ID)
+	ends := cs.e.network.Endpoints(rec.ID)
 	sum := container.Summary{
 		ID: rec.ID, Names: []string{"/" + rec.Name}, ImageID: rec.ImageID, Command: commandLine(rec),
-		Created: rec.Created.Unix(), Ports: portSummaries(rec, ep), Labels: rec.Config.Labels,
+		Created: rec.Created.Unix(), Ports: portSummaries(rec, ends), Labels: rec.Config.Labels,
 		State: rec.State.status(removing), Status: statusText(rec.State, removing, time.Now()),
-		NetworkSettings: &container.NetworkSettingsSummary{Networks: endpointSettings(rec, ep)},
+		NetworkSettings: &container.NetworkSettingsSummary{Networks: endpointSettings(rec, ends)},
 		Mounts:          mountPoints(rec),
 	}
 	sum.HostConfig.NetworkMode = string(rec.HostConfig.NetworkMode)

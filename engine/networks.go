@@ -5,12 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net"
-	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
+	"berth/engine/events"
 	"berth/engine/filter"
 	engnet "berth/engine/network"
 
@@ -23,11 +23,9 @@ type Networks struct {
 	manager *engnet.Manager
 	// name is the name of a container, without the slash; "" if it is gone.
 	name func(containerID string) string
-}
-
-// NewNetworks shows the networks of manager; name gives the name of a container.
-func NewNetworks(manager *engnet.Manager, name func(containerID string) string) *Networks {
-	return &Networks{manager: manager, name: name}
+	// used tells whether a container refers to the network of this name.
+	used   func(name string) bool
+	events *events.Bus // nil: nobody listens
 }
 
 // List returns the networks that pass the filters dangling, driver, id, label, name, scope and type.
@@ -48,7 +46,7 @@ func (n *Networks) List(_ context.Context, filters filter.Args) ([]network.Summa
 	for _, full := range n.all() {
 		used := len(full.Containers) > 0
 		kind := "custom"
-		if slices.Contains([]string{network.NetworkBridge, network.NetworkHost, network.NetworkNone}, full.Name) {
+		if predefined(full.Name) {
 			kind = "builtin"
 		}
 		if filters.Has("dangling") && (kind == "builtin" || used == dangling) {
@@ -111,26 +109,22 @@ func (n *Networks) bridge(id string) (network.Inspect, error) {
 	}
 	full := network.Inspect{
 		Network: network.Network{
-			Name: one.Name, ID: one.ID, Created: one.Created, Scope: "local", Driver: "bridge", EnableIPv4: true,
-			IPAM: network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: one.Subnet, Gateway: one.Gateway}}},
-			Options: map[string]string{
-				"com.docker.network.bridge.name": one.Device,
-				"com.docker.network.driver.mtu":  strconv.Itoa(one.MTU),
-			},
-			Labels: map[string]string{},
+			Name: one.Name, ID: one.ID, Created: one.Created, Scope: "local", Driver: "bridge",
+			EnableIPv4: one.V4.Valid(), EnableIPv6: one.V6.Valid(), Internal: one.Internal, Attachable: one.Attachable,
+			IPAM:    network.IPAM{Driver: "default", Config: ipamConfig(one.V4, one.V6)},
+			Options: one.ShownOptions(), Labels: map[string]string{},
 		},
 		Containers: map[string]network.EndpointResource{},
 	}
-	if one.Name == engnet.Bridge {
-		full.Options["com.docker.network.bridge.default_bridge"] = "true"
-	}
+	maps.Copy(full.Labels, one.Labels)
 	for id, e := range members {
 		mac, err := net.ParseMAC(e.MAC)
 		if err != nil {
 			return network.Inspect{}, fmt.Errorf("reading the record of the endpoint of %s: %w", id, err)
 		}
 		full.Containers[id] = network.EndpointResource{
-			Name: n.name(id), EndpointID: e.ID, MacAddress: network.HardwareAddr(mac), IPv4Address: netip.PrefixFrom(e.IP, e.PrefixLen),
+			Name: n.name(id), EndpointID: e.ID, MacAddress: network.HardwareAddr(mac),
+			IPv4Address: prefixOf(e.IP, e.PrefixLen), IPv6Address: prefixOf(e.IP6, e.PrefixLen6),
 		}
 	}
 	return full, nil
@@ -141,7 +135,7 @@ func builtin(seed, name, driver string) network.Inspect {
 	sum := sha256.Sum256([]byte(seed + " " + name))
 	return network.Inspect{
 		Network: network.Network{
-			Name: name, ID: hex.EncodeToString(sum[:]), Scope: "local", Driver: driver,
+			Name: name, ID: hex.EncodeToString(sum[:]), Scope: "local", Driver: driver, EnableIPv4: true,
 			IPAM:    network.IPAM{Driver: "default", Config: []network.IPAMConfig{}},
 			Options: map[string]string{}, Labels: map[string]string{},
 		},

@@ -41,7 +41,7 @@ func TestNetworksThatEveryEngineHas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := NewNetworks(manager, func(string) string { return "" })
+	n := &Networks{manager: manager, name: func(string) string { return "" }}
 	names := func(f filter.Args) string {
 		t.Helper()
 		list, err := n.List(t.Context(), f)

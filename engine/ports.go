@@ -2,7 +2,6 @@ package engine
 
 import (
 	"cmp"
-	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -58,36 +57,25 @@ func portBindings(rec record) ([]network.PortBinding, error) {
 }
 
 // portMap is what inspect shows: exposed ports, and where they are published.
-func portMap(rec record, ep *network.Endpoint) api.PortMap {
+func portMap(rec record, ends []network.Endpoint) api.PortMap {
 	ports := api.PortMap{}
 	for port := range rec.Config.ExposedPorts {
 		ports[port] = nil
 	}
-	if ep == nil {
-		return ports
-	}
-	for _, b := range ep.Ports {
-		port, ok := api.PortFrom(b.ContainerPort, api.IPProtocol(b.Proto))
-		if !ok {
-			continue
+	for _, e := range ends {
+		for _, b := range e.Ports {
+			if port, ok := api.PortFrom(b.ContainerPort, api.IPProtocol(b.Proto)); ok {
+				ports[port] = append(ports[port], api.PortBinding{HostIP: b.HostIP, HostPort: strconv.Itoa(int(b.HostPort))})
+			}
 		}
-		ports[port] = append(ports[port], api.PortBinding{HostIP: hostIP(b), HostPort: strconv.Itoa(int(b.HostPort))})
 	}
 	return ports
 }
 
-// hostIP is where a port is published; everywhere is 0.0.0.0.
-func hostIP(b network.PortBinding) netip.Addr {
-	if b.HostIP.IsValid() {
-		return b.HostIP
-	}
-	return netip.IPv4Unspecified()
-}
-
 // portSummaries is what the list shows.
-func portSummaries(rec record, ep *network.Endpoint) []container.PortSummary {
+func portSummaries(rec record, ends []network.Endpoint) []container.PortSummary {
 	out := []container.PortSummary{}
-	for port, binds := range portMap(rec, ep) {
+	for port, binds := range portMap(rec, ends) {
 		if len(binds) == 0 {
 			out = append(out, container.PortSummary{PrivatePort: port.Num(), Type: string(port.Proto())})
 		}
@@ -102,40 +90,4 @@ func portSummaries(rec record, ep *network.Endpoint) []container.PortSummary {
 		return cmp.Or(cmp.Compare(a.PrivatePort, b.PrivatePort), cmp.Compare(a.Type, b.Type), cmp.Compare(a.PublicPort, b.PublicPort))
 	})
 	return out
-}
-
-// endpointSettings are a container's networks as inspect and list show them.
-func endpointSettings(rec record, ep *network.Endpoint) map[string]*api.EndpointSettings {
-	mode := rec.HostConfig.NetworkMode
-	if mode.IsContainer() {
-		return map[string]*api.EndpointSettings{}
-	}
-	es := &api.EndpointSettings{}
-	if asked := endpointConfig(rec); asked != nil {
-		es = asked.Copy()
-	}
-	// Only a running container has an address.
-	if ep != nil {
-		es.NetworkID, es.EndpointID, es.Gateway = ep.NetworkID, ep.ID, ep.Gateway
-		es.IPAddress, es.IPPrefixLen = ep.IP, ep.PrefixLen
-		if mac, err := net.ParseMAC(ep.MAC); err == nil {
-			es.MacAddress = api.HardwareAddr(mac)
-		}
-	}
-	return map[string]*api.EndpointSettings{mode.NetworkName(): es}
-}
-
-// endpointConfig is what the client asked of the container's network, which
-// docker's CLI also calls "default"; nil if it asked nothing.
-func endpointConfig(rec record) *api.EndpointSettings {
-	if rec.Networking == nil {
-		return nil
-	}
-	if es := rec.Networking.EndpointsConfig[rec.HostConfig.NetworkMode.NetworkName()]; es != nil {
-		return es
-	}
-	if rec.HostConfig.NetworkMode.IsBridge() {
-		return rec.Networking.EndpointsConfig[api.NetworkDefault]
-	}
-	return nil
 }

@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"berth/engine/network"
 	"berth/engine/spec"
 	"berth/runtime/mount"
 	"berth/shim"
@@ -227,55 +224,6 @@ func (cs *Containers) connectAndGo(ctx context.Context, c *ctr, rec record, clie
 		cs.e.log.Error("recording the start of a container", "id", c.id, "err", err)
 	}
 	return nil
-}
-
-// connect gives the parked container its network and its hosts file.
-func (cs *Containers) connect(ctx context.Context, rec record, client *shim.Client) error {
-	mode := rec.HostConfig.NetworkMode
-	switch {
-	case mode.IsContainer():
-		return nil
-	case mode.IsHost():
-		return cs.writeHosts(rec, netip.Addr{}, netip.Addr{})
-	}
-	// The descriptor names the namespace even if the container dies meanwhile.
-	netns, err := client.NetNS()
-	if err != nil {
-		return err
-	}
-	defer netns.Close()
-	if mode.IsNone() || rec.Config.NetworkDisabled {
-		if err := network.Loopback(netns); err != nil {
-			return err
-		}
-		return cs.writeHosts(rec, netip.Addr{}, netip.Addr{})
-	}
-	as, err := attachSpec(rec)
-	if err != nil {
-		return err
-	}
-	ep, err := cs.e.network.Attach(ctx, as, netns)
-	if err != nil {
-		return err
-	}
-	cs.e.Events.Publish(events.NetworkEventType, events.ActionConnect, ep.NetworkID, map[string]string{
-		"container": rec.ID, "name": ep.NetworkName, "type": "bridge",
-	})
-	return cs.writeHosts(rec, ep.IP, ep.Gateway)
-}
-
-// attachSpec is what the client asked of the container's network.
-func attachSpec(rec record) (network.AttachSpec, error) {
-	as := network.AttachSpec{ContainerID: rec.ID, Network: rec.HostConfig.NetworkMode.NetworkName()}
-	if es := endpointConfig(rec); es != nil {
-		as.Aliases, as.MAC = es.Aliases, net.HardwareAddr(es.MacAddress)
-		if es.IPAMConfig != nil {
-			as.IP = es.IPAMConfig.IPv4Address
-		}
-	}
-	ports, err := portBindings(rec)
-	as.Ports = ports
-	return as, err
 }
 
 // abandon takes away a container whose start did not work.

@@ -310,6 +310,9 @@ func (cs *Containers) Rename(_ context.Context, ref, name string) error {
 		return fmt.Errorf("record the name of container %s: %w", c.id, err)
 	}
 	cs.release(old.Name, c.id)
+	if err := cs.renameEndpoints(rec); err != nil {
+		return err
+	}
 	cs.emit(rec, events.ActionRename, "oldName", "/"+old.Name)
 	return nil
 }

@@ -123,7 +123,7 @@ func TestPorts(t *testing.T) {
 	if _, err := portBindings(rec); !errdefs.IsInvalidArgument(err) {
 		t.Errorf("a port that is none: %v", err)
 	}
-	ep := &network.Endpoint{Ports: []network.PortBinding{{Proto: "tcp", ContainerPort: 80, HostPort: 8080}}}
+	ep := []network.Endpoint{{Ports: []network.PortBinding{{Proto: "tcp", ContainerPort: 80, HostIP: netip.IPv4Unspecified(), HostPort: 8080}}}}
 	m := portMap(rec, ep)
 	if b := m[p80]; len(b) != 1 || b[0].HostIP.String() != "0.0.0.0" || b[0].HostPort != "8080" {
 		t.Errorf("%+v", m)
@@ -262,5 +262,14 @@ func TestResolvConf(t *testing.T) {
 	b, err := resolvConf(rec)
 	if got, want := string(b), "nameserver 9.9.9.9\noptions ndots:1\n"; err != nil || got != want {
 		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+	rec.HostConfig.DNSOptions = []string{"timeout:1"}
+	rec.Networking = &api.NetworkingConfig{EndpointsConfig: map[string]*api.EndpointSettings{"bridge": {}, "front": {}}}
+	b, err = resolvConf(rec)
+	if got, want := string(b), "nameserver 127.0.0.11\noptions timeout:1 ndots:0\n"; err != nil || got != want {
+		t.Errorf("in a user-defined network: got %q, %v, want %q", got, err, want)
+	}
+	if f, err := forwarders(rec); err != nil || len(f) != 1 || f[0].String() != "9.9.9.9:53" {
+		t.Errorf("forwarders: %v, %v", f, err)
 	}
 }

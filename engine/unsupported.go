@@ -7,7 +7,6 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/network"
 )
 
 // unsupported refuses options that would otherwise be lost silently.
@@ -61,38 +60,6 @@ func checkModes(hc *container.HostConfig) error {
 	} {
 		if !m.ok {
 			return kind(errdefs.ErrInvalidArgument, "invalid %s mode: %s", m.name, m.value)
-		}
-	}
-	return nil
-}
-
-// checkNetworking refuses what is asked of endpoints and cannot be done: a
-// second network, and settings that no network has yet.
-func checkNetworking(mode container.NetworkMode, nc *network.NetworkingConfig) error {
-	if nc == nil {
-		return nil
-	}
-	for _, name := range slices.Sorted(maps.Keys(nc.EndpointsConfig)) {
-		// The network of the mode goes by several names in clients.
-		if name != mode.NetworkName() && name != string(mode) && name != network.NetworkDefault {
-			return fmt.Errorf("a container in more than one network (%s beside %s) cannot be used with this engine yet: %w", name, mode, errdefs.ErrNotImplemented)
-		}
-		es := nc.EndpointsConfig[name]
-		if es == nil {
-			continue
-		}
-		if len(es.Aliases) > 0 && mode.IsBridge() {
-			return kind(errdefs.ErrInvalidArgument, "invalid config for network %s: invalid endpoint settings:\nnetwork-scoped aliases are only supported for user-defined networks", mode)
-		}
-		for what, asked := range map[string]bool{
-			"links":                len(es.Links) > 0,
-			"driver options":       len(es.DriverOpts) > 0,
-			"an IPv6 address":      es.IPAMConfig != nil && es.IPAMConfig.IPv6Address.IsValid(),
-			"link-local addresses": es.IPAMConfig != nil && len(es.IPAMConfig.LinkLocalIPs) > 0,
-		} {
-			if asked {
-				return fmt.Errorf("%s of the network %s cannot be used with this engine yet: %w", what, name, errdefs.ErrNotImplemented)
-			}
 		}
 	}
 	return nil

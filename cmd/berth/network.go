@@ -26,8 +26,9 @@ var networkHeaders = output.Headers{
 }
 
 func newNetwork(a *app) *cobra.Command {
-	c := &cobra.Command{Use: "network", Short: "Look at networks", Args: cobra.NoArgs, RunE: showHelp}
-	c.AddCommand(newNetworkList(a), newKindInspect(a, "a", "network"))
+	c := &cobra.Command{Use: "network", Short: "Make, look at, join and remove networks", Args: cobra.NoArgs, RunE: showHelp}
+	c.AddCommand(newNetworkCreate(a), newNetworkList(a), newKindInspect(a, "a", "network"), newNetworkConnect(a), newNetworkDisconnect(a),
+		newNetworkRemove(a), newNetworkPrune(a))
 	return c
 }
 

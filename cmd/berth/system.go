@@ -83,12 +83,12 @@ func newSystemPrune(a *app) *cobra.Command {
 	var o pruneOptions
 	c := &cobra.Command{
 		Use:   "prune [flags]",
-		Short: "Remove stopped containers and unused images",
+		Short: "Remove stopped containers, unused networks and images",
 		Args:  args(0, 0, "system prune takes no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			what := "all stopped containers and all images without a name"
+			what := "all stopped containers, all networks that no container refers to and all images without a name"
 			if o.all {
-				what = "all stopped containers and all images that no container uses"
+				what = "all stopped containers, all networks that no container refers to and all images that no container uses"
 			}
 			if o.volumes {
 				what += ", and volumes that no container uses"
@@ -120,6 +120,11 @@ func (a *app) prune(ctx context.Context, cl *connect.Client, o pruneOptions) err
 	}
 	total := ctrs.Report.SpaceReclaimed
 	a.list("Deleted Containers:", ctrs.Report.ContainersDeleted)
+	nets, err := cl.NetworkPrune(ctx, client.NetworkPruneOptions{Filters: f})
+	if err != nil {
+		return err
+	}
+	a.list("Deleted Networks:", nets.Report.NetworksDeleted)
 	if o.volumes {
 		n, err := a.pruneVolumes(ctx, cl, o)
 		if err != nil {

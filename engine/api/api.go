@@ -29,7 +29,7 @@ func New(e *engine.Engine, log *slog.Logger) http.Handler {
 		images:     imageHandlers{read: e.Images, write: e.Images},
 		registries: registryHandlers{e.Images},
 		volumes:    volumeHandlers{e.Volumes},
-		networks:   networkHandlers{e.Networks},
+		networks:   networkHandlers{e.Networks, e.Containers},
 		commit:     commitHandlers{e.Containers},
 		events:     eventHandlers{e.Events},
 		system:     systemHandlers{e},

@@ -13,19 +13,31 @@ import (
 type networks interface {
 	List(context.Context, filter.Args) ([]network.Summary, error)
 	Inspect(ctx context.Context, ref string) (network.Inspect, error)
+	Create(context.Context, network.CreateRequest) (id string, err error)
+	Remove(ctx context.Context, ref string) error
+	Prune(context.Context, filter.Args) (names []string, err error)
+}
+
+// networkMembers are the containers that join and leave networks.
+type networkMembers interface {
+	Connect(ctx context.Context, network, container string, es *network.EndpointSettings) error
+	Disconnect(ctx context.Context, network, container string) error
 }
 
 // networkHandlers answer /networks….
-type networkHandlers struct{ networks networks }
+type networkHandlers struct {
+	networks networks
+	members  networkMembers
+}
 
 func (n *networkHandlers) routes(rt *router) {
 	rt.on("GET /networks", n.list)
 	rt.on("GET /networks/{id}", n.inspect)
 	rt.on("POST /networks/prune", n.prune)
+	rt.on("POST /networks/create", n.create)
 	rt.on("DELETE /networks/{id}", n.remove)
-	for _, pattern := range []string{"POST /networks/create", "POST /networks/{id}/connect", "POST /networks/{id}/disconnect"} {
-		rt.on(pattern, missing("this engine has only the networks bridge, host and none; it does not make, change or remove networks yet"))
-	}
+	rt.on("POST /networks/{id}/connect", n.connect)
+	rt.on("POST /networks/{id}/disconnect", n.disconnect)
 }
 
 // list answers GET /networks, without the containers in them.
@@ -53,19 +65,56 @@ func (n *networkHandlers) inspect(w http.ResponseWriter, r *http.Request) error 
 	return writeJSON(w, http.StatusOK, found)
 }
 
-// remove refuses: every network there is, is one that every engine has.
-func (n *networkHandlers) remove(_ http.ResponseWriter, r *http.Request) error {
-	found, err := n.networks.Inspect(r.Context(), r.PathValue("id"))
+// create answers POST /networks/create.
+func (n *networkHandlers) create(w http.ResponseWriter, r *http.Request) error {
+	var req network.CreateRequest
+	if err := readJSON(w, r, &req); err != nil {
+		return err
+	}
+	id, err := n.networks.Create(r.Context(), req)
 	if err != nil {
 		return err
 	}
-	return &statusError{http.StatusForbidden, found.Name + " is a pre-defined network and cannot be removed"}
+	return writeJSON(w, http.StatusCreated, network.CreateResponse{ID: id})
 }
 
-// prune removes no network: those that the engine always has are never pruned, and there are no others.
-func (n *networkHandlers) prune(w http.ResponseWriter, r *http.Request) error {
-	if _, err := filter.Parse(r.URL.Query().Get("filters")); err != nil {
+// remove answers DELETE /networks/{id}.
+func (n *networkHandlers) remove(w http.ResponseWriter, r *http.Request) error {
+	if err := n.networks.Remove(r.Context(), r.PathValue("id")); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, network.PruneReport{NetworksDeleted: []string{}})
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// connect answers POST /networks/{id}/connect.
+func (n *networkHandlers) connect(w http.ResponseWriter, r *http.Request) error {
+	var req network.ConnectRequest
+	if err := readJSON(w, r, &req); err != nil {
+		return err
+	}
+	return n.members.Connect(r.Context(), r.PathValue("id"), req.Container, req.EndpointConfig)
+}
+
+// disconnect answers POST /networks/{id}/disconnect. That it is forced makes no
+// difference: an endpoint never outlives its container here.
+func (n *networkHandlers) disconnect(w http.ResponseWriter, r *http.Request) error {
+	var req network.DisconnectRequest
+	if err := readJSON(w, r, &req); err != nil {
+		return err
+	}
+	return n.members.Disconnect(r.Context(), r.PathValue("id"), req.Container)
+}
+
+// prune answers POST /networks/prune.
+func (n *networkHandlers) prune(w http.ResponseWriter, r *http.Request) error {
+	filters, err := filter.Parse(r.URL.Query().Get("filters"))
+	if err != nil {
+		return err
+	}
+	names, err := n.networks.Prune(r.Context(), filters)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, network.PruneReport{NetworksDeleted: list(names)})
 }

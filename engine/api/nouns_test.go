@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"net/netip"
@@ -150,11 +151,33 @@ func (nets) Inspect(_ context.Context, ref string) (network.Inspect, error) {
 	return network.Inspect{Network: network.Network{Name: ref}}, nil
 }
 
+func (n nets) Create(_ context.Context, req network.CreateRequest) (string, error) {
+	if req.Name == "taken" {
+		return "", &kinded{"network with name taken already exists", errdefs.ErrAlreadyExists}
+	}
+	return "id of " + req.Name + " " + req.IPAM.Config[0].Subnet.String(), nil
+}
+
+func (n nets) Remove(ctx context.Context, ref string) error {
+	if _, err := n.Inspect(ctx, ref); err != nil {
+		return err
+	}
+	return &kinded{ref + " is a pre-defined network and cannot be removed", errdefs.ErrPermissionDenied}
+}
+
+func (n nets) Prune(_ context.Context, f filter.Args) ([]string, error) { return f["label"], nil }
+
+func (n nets) Connect(_ context.Context, ref, container string, es *network.EndpointSettings) error {
+	return &kinded{fmt.Sprintf("connect %s to %s as %v", container, ref, es.Aliases), errdefs.ErrPermissionDenied}
+}
+
+func (n nets) Disconnect(_ context.Context, ref, container string) error { return nil }
+
 // serveAll serves the rest of the API as well.
 func serveAll(t *testing.T) (*fixture, *others) {
 	o := &others{}
 	return serveParts(t, func(p *parts) {
-		p.volumes, p.networks, p.system, p.execs = volumeHandlers{o}, networkHandlers{nets{}}, systemHandlers{o}, execHandlers{o}
+		p.volumes, p.networks, p.system, p.execs = volumeHandlers{o}, networkHandlers{nets{}, nets{}}, systemHandlers{o}, execHandlers{o}
 		p.berth = berthHandlers{files{o}, liveFiles{o}, nil, nil}
 	}), o
 }
@@ -183,6 +206,13 @@ func TestNetworkRoutes(t *testing.T) {
 	f.expect("GET", "/networks/bridge?scope=swarm", "", 404, "message: network bridge not found: this engine has local networks only")
 	f.expect("DELETE", "/networks/bridge", "", 403, "message: bridge is a pre-defined network and cannot be removed")
 	f.expect("DELETE", "/networks/nope", "", 404, "message: network nope not found")
+	f.expect("POST", "/networks/create", `{"Name":"n","IPAM":{"Config":[{"Subnet":"10.0.0.0/8"}]}}`, 201, `{"Id":"id of n 10.0.0.0/8","Warning":""}`)
+	f.expect("POST", "/networks/create", `{"Name":"taken"}`, 409, "message: network with name taken already exists")
+	f.expect("POST", "/networks/create", `{"IPAM":{"Config":[{"Subnet":"10.0.0/8"}]}}`, 400,
+		`message: invalid JSON: netip.ParsePrefix("10.0.0/8"): ParseAddr("10.0.0"): IPv4 address too short`)
+	f.expect("POST", "/networks/n/connect", `{"Container":"c","EndpointConfig":{"Aliases":["a"]}}`, 403, "message: connect c to n as [a]")
+	f.expect("POST", "/networks/n/disconnect", `{"Container":"c"}`, 200, "")
+	f.expect("POST", `/networks/prune?filters={"label":["x"]}`, "", 200, `{"NetworksDeleted":["x"]}`)
 }
 
 func TestExecRoutes(t *testing.T) {

@@ -54,6 +54,24 @@ func (m *Manager) drop(e *Endpoint) {
 	}
 }
 
+// Rename gives the container's endpoint in a network other names.
+func (m *Manager) Rename(containerID, networkID, name string, dnsNames []string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range m.ends[containerID] {
+		if e.NetworkID == networkID {
+			m.drop(e)
+			e.Name, e.DNSNames = name, dnsNames
+			m.add(e)
+			if err := m.endpoints.Put(e.key(), e); err != nil {
+				return fmt.Errorf("record the endpoint of container %s: %w", e.ContainerID, err)
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
 // Endpoints returns a copy of the endpoints of a container, in the order of
 // their interfaces; nil if it is in no network.
 func (m *Manager) Endpoints(containerID string) []Endpoint {

@@ -1,0 +1,182 @@
+package engine
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+
+	"berth/engine/network"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	api "github.com/moby/moby/api/types/network"
+)
+
+// endpointConfigs are what a container is to have in each of its networks, by
+// name: all that the client named, and the one of its network mode. name turns an
+// ID into a name where it can.
+func endpointConfigs(mode container.NetworkMode, asked *api.NetworkingConfig, name func(string) string) (*api.NetworkingConfig, error) {
+	out := map[string]*api.EndpointSettings{}
+	if asked != nil {
+		for _, ref := range slices.Sorted(maps.Keys(asked.EndpointsConfig)) {
+			es := asked.EndpointsConfig[ref]
+			if es == nil {
+				es = &api.EndpointSettings{}
+			}
+			if shares(mode) && (ref == string(mode) || ref == mode.NetworkName()) {
+				continue // the other container's
+			}
+			if ref == api.NetworkDefault {
+				ref = api.NetworkBridge // docker's CLI calls the network of no --network so
+			}
+			ref = name(ref)
+			if err := checkEndpoint(ref, es); err != nil {
+				return nil, err
+			}
+			out[ref] = es.Copy()
+		}
+	}
+	own := name(mode.NetworkName())
+	if !shares(mode) && out[own] == nil && len(out) == 0 {
+		out[own] = &api.EndpointSettings{}
+	}
+	if len(out) > 1 || len(out) == 1 && out[own] == nil {
+		switch {
+		case mode.IsContainer() || mode.IsHost():
+			return nil, kind(errdefs.ErrInvalidArgument, "container sharing network namespace with another container or host cannot be connected to any other network")
+		case mode.IsNone():
+			return nil, kind(errdefs.ErrInvalidArgument, "container cannot be connected to multiple networks with one of the networks in private (none) mode")
+		case out[own] == nil:
+			out[own] = &api.EndpointSettings{}
+		}
+	}
+	for _, other := range []string{api.NetworkHost, api.NetworkNone} {
+		if own != other && out[other] != nil {
+			return nil, kind(errdefs.ErrInvalidArgument, "conflicting options: cannot attach both user-defined and non-user-defined network-modes")
+		}
+	}
+	if len(out) == 0 {
+		return nil, nil
+	}
+	return &api.NetworkingConfig{EndpointsConfig: out}, nil
+}
+
+// shares tells that a container is in the network of another one.
+func shares(mode container.NetworkMode) bool { return mode.IsContainer() }
+
+// checkEndpoint refuses what a network cannot have and what is not done here.
+func checkEndpoint(name string, es *api.EndpointSettings) error {
+	fixed := es.IPAMConfig != nil && (es.IPAMConfig.IPv4Address.IsValid() || es.IPAMConfig.IPv6Address.IsValid())
+	if predefined(name) {
+		const what = "invalid config for network %s: invalid endpoint settings:\n%s"
+		if len(es.Aliases) > 0 {
+			return kind(errdefs.ErrInvalidArgument, what, name, "network-scoped aliases are only supported for user-defined networks")
+		}
+		if fixed {
+			return kind(errdefs.ErrInvalidArgument, what, name, "user specified IP address is supported on user defined networks only")
+		}
+		if len(es.Links) > 0 {
+			return fmt.Errorf("links of the network %s cannot be used with this engine: put both containers into a network of their own (network create), where they find each other by name: %w",
+				name, errdefs.ErrNotImplemented)
+		}
+	}
+	for what, asked := range map[string]bool{
+		"driver options":       len(es.DriverOpts) > 0,
+		"link-local addresses": es.IPAMConfig != nil && len(es.IPAMConfig.LinkLocalIPs) > 0,
+	} {
+		if asked {
+			return fmt.Errorf("%s of the network %s cannot be used with this engine yet: %w", what, name, errdefs.ErrNotImplemented)
+		}
+	}
+	return nil
+}
+
+// networkNames are the networks that a container is to be in, its mode's first.
+func networkNames(rec record) []string {
+	if rec.Networking == nil {
+		return nil
+	}
+	first := rec.HostConfig.NetworkMode.NetworkName()
+	names := slices.Sorted(maps.Keys(rec.Networking.EndpointsConfig))
+	slices.SortStableFunc(names, func(a, b string) int {
+		switch {
+		case a == first && b != first:
+			return -1
+		case b == first && a != first:
+			return 1
+		}
+		return 0
+	})
+	return names
+}
+
+// namesNeighbours tells whether a container has a name server of its own.
+func namesNeighbours(rec record) bool {
+	return slices.ContainsFunc(networkNames(rec), userDefined)
+}
+
+// attachSpec is what a container asks of one of its networks.
+func attachSpec(rec record, name string) (network.AttachSpec, error) {
+	as := network.AttachSpec{ContainerID: rec.ID, Name: rec.Name, Network: name}
+	es := rec.Networking.EndpointsConfig[name]
+	as.Aliases, as.MAC, as.GwPriority = es.Aliases, net.HardwareAddr(es.MacAddress), es.GwPriority
+	if es.IPAMConfig != nil {
+		as.IP, as.IP6 = es.IPAMConfig.IPv4Address, es.IPAMConfig.IPv6Address
+	}
+	if userDefined(name) {
+		as.DNSNames = dnsNames(rec, es)
+	}
+	for _, link := range es.Links {
+		target, alias, ok := strings.Cut(link, ":")
+		if !ok {
+			alias = target
+		}
+		if as.Links == nil {
+			as.Links = map[string]string{}
+		}
+		as.Links[strings.ToLower(alias)] = strings.TrimPrefix(target, "/")
+	}
+	ports, err := portBindings(rec)
+	as.Ports = ports
+	return as, err
+}
+
+// dnsNames are the names by which neighbours find a container, docker's: its own,
+// the aliases, the short ID and the host name.
+func dnsNames(rec record, es *api.EndpointSettings) []string {
+	var out []string
+	for _, name := range slices.Concat([]string{rec.Name}, es.Aliases, []string{rec.ID[:12], rec.Config.Hostname}) {
+		if name != "" && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// endpointSettings are a container's networks as inspect and list show them.
+func endpointSettings(rec record, ends []network.Endpoint) map[string]*api.EndpointSettings {
+	out := map[string]*api.EndpointSettings{}
+	for _, name := range networkNames(rec) {
+		es := rec.Networking.EndpointsConfig[name].Copy()
+		if userDefined(name) {
+			es.DNSNames = dnsNames(rec, es)
+		}
+		out[name] = es
+	}
+	// Only a running container has an address.
+	for _, e := range ends {
+		es := out[e.NetworkName]
+		if es == nil {
+			continue // just leaving it
+		}
+		es.NetworkID, es.EndpointID = e.NetworkID, e.ID
+		es.Gateway, es.IPAddress, es.IPPrefixLen = e.Gateway, e.IP, e.PrefixLen
+		es.IPv6Gateway, es.GlobalIPv6Address, es.GlobalIPv6PrefixLen = e.Gateway6, e.IP6, e.PrefixLen6
+		if mac, err := net.ParseMAC(e.MAC); err == nil {
+			es.MacAddress = api.HardwareAddr(mac)
+		}
+	}
+	return out
+}

@@ -1,0 +1,163 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"berth/engine/filter"
+	engnet "berth/engine/network"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
+	"github.com/moby/moby/api/types/network"
+)
+
+// Create makes a bridge network and returns its ID. Errors are of the kinds
+// AlreadyExists, PermissionDenied (a subnet in use, a name that every engine
+// has), InvalidArgument, NotFound (an unknown driver) and ResourceExhausted.
+func (n *Networks) Create(ctx context.Context, req network.CreateRequest) (string, error) {
+	if predefined(req.Name) {
+		return "", fmt.Errorf("operation is not permitted on predefined %s network: %w", req.Name, errdefs.ErrPermissionDenied)
+	}
+	spec, err := createSpec(req)
+	if err != nil {
+		return "", err
+	}
+	made, err := n.manager.Create(ctx, spec)
+	if err != nil {
+		return "", err
+	}
+	n.emit(events.ActionCreate, made)
+	return made.ID, nil
+}
+
+// createSpec is what a client asks for, without what this engine does not have.
+func createSpec(req network.CreateRequest) (engnet.CreateSpec, error) {
+	s := engnet.CreateSpec{
+		Name: req.Name, Internal: req.Internal, Attachable: req.Attachable, Labels: req.Labels, Options: req.Options,
+		IPv4: req.EnableIPv4 == nil || *req.EnableIPv4, IPv6: req.EnableIPv6 != nil && *req.EnableIPv6,
+	}
+	switch {
+	case req.Name == "":
+		return s, kind(errdefs.ErrInvalidArgument, "invalid name: name is empty")
+	case req.Driver != "" && req.Driver != "bridge" && req.Driver != "default":
+		return s, fmt.Errorf("could not find plugin %s in v1 plugin registry: this engine makes networks of driver bridge: %w", req.Driver, errdefs.ErrNotFound)
+	case req.Scope != "" && req.Scope != "local" || req.Ingress:
+		return s, kind(errdefs.ErrInvalidArgument, "this engine has local networks only: it is in no swarm")
+	case req.ConfigOnly || req.ConfigFrom != nil && req.ConfigFrom.Network != "":
+		return s, fmt.Errorf("networks that are configurations of others cannot be used with this engine: %w", errdefs.ErrNotImplemented)
+	}
+	if req.IPAM == nil {
+		return s, nil
+	}
+	if d := req.IPAM.Driver; d != "" && d != "default" {
+		return s, fmt.Errorf("could not find IPAM driver %s: this engine has the driver default: %w", d, errdefs.ErrNotFound)
+	}
+	for _, c := range req.IPAM.Config {
+		if !c.Subnet.IsValid() {
+			return s, kind(errdefs.ErrInvalidArgument, "every IPAM configuration needs a subnet")
+		}
+		pool := &s.V4
+		if c.Subnet.Addr().Is6() {
+			pool = &s.V6
+			if !s.IPv6 {
+				return s, kind(errdefs.ErrInvalidArgument, "subnet %s is an IPv6 one: create the network with --ipv6", c.Subnet)
+			}
+		}
+		if pool.Valid() {
+			return s, fmt.Errorf("bridge driver doesn't support multiple subnets (%s and %s): %w", pool.Subnet, c.Subnet, errdefs.ErrPermissionDenied)
+		}
+		*pool = engnet.Pool{Subnet: c.Subnet, Gateway: c.Gateway, Range: c.IPRange, Aux: c.AuxAddress}
+	}
+	return s, nil
+}
+
+// Remove removes a network that no running container is in.
+func (n *Networks) Remove(ctx context.Context, ref string) error {
+	found, err := n.Inspect(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if predefined(found.Name) {
+		return fmt.Errorf("%s is a pre-defined network and cannot be removed: %w", found.Name, errdefs.ErrPermissionDenied)
+	}
+	gone, err := n.manager.Delete(ctx, found.ID)
+	if err != nil {
+		return err
+	}
+	n.emit(events.ActionDestroy, gone)
+	return nil
+}
+
+// Prune removes the networks that no container, running or not, refers to and that
+// pass the filters until and label, and returns their names.
+func (n *Networks) Prune(ctx context.Context, filters filter.Args) ([]string, error) {
+	if err := filters.Validate("until", "label", "label!"); err != nil {
+		return nil, err
+	}
+	var until time.Time
+	if values := filters["until"]; len(values) > 0 {
+		var err error
+		if until, err = ParseTime(values[0], time.Now()); err != nil {
+			return nil, err
+		}
+	}
+	names := []string{}
+	var errs []error
+	for _, one := range n.manager.List() {
+		if one.Default() || n.used(one.Name) || !until.IsZero() && !one.Created.Before(until) || !filters.Labels(one.Labels) {
+			continue
+		}
+		gone, err := n.manager.Delete(ctx, one.ID)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		names = append(names, gone.Name)
+		n.emit(events.ActionDestroy, gone)
+	}
+	if n.events != nil {
+		n.events.Publish(events.NetworkEventType, events.ActionPrune, "", map[string]string{"reclaimed": "0"})
+	}
+	return names, errors.Join(errs...)
+}
+
+func (n *Networks) emit(action events.Action, one engnet.Network) {
+	if n.events != nil {
+		n.events.Publish(events.NetworkEventType, action, one.ID, map[string]string{"name": one.Name, "type": "bridge"})
+	}
+}
+
+// predefined tells the networks that every engine has.
+func predefined(name string) bool {
+	return slices.Contains([]string{network.NetworkBridge, network.NetworkHost, network.NetworkNone, network.NetworkDefault}, name)
+}
+
+// userDefined tells whether a network of this name has a name server.
+func userDefined(name string) bool {
+	return !predefined(name) && !container.NetworkMode(name).IsContainer()
+}
+
+// ipamConfig shows a pool.
+func ipamConfig(pools ...engnet.Pool) []network.IPAMConfig {
+	out := []network.IPAMConfig{}
+	for _, p := range pools {
+		if p.Valid() {
+			out = append(out, network.IPAMConfig{Subnet: p.Subnet, IPRange: p.Range, Gateway: p.Gateway, AuxAddress: p.Aux})
+		}
+	}
+	return out
+}
+
+// prefixOf is an address as inspect shows it, nothing for none.
+func prefixOf(a netip.Addr, bits int) netip.Prefix {
+	if !a.IsValid() {
+		return netip.Prefix{}
+	}
+	return netip.PrefixFrom(a, bits)
+}
