@@ -81,7 +81,8 @@ func (l *list) memoryV1(m *specs.LinuxMemory, now state) {
 		*l = append(append(*l, memory...), swap...)
 	}
 	addNonZero(l, "memory.reservation", "memory", "memory.soft_limit_in_bytes", m.Reservation)
-	addNonZero(l, "memory.kernel", "memory", "memory.kmem.limit_in_bytes", m.Kernel) //nolint:staticcheck // the kernel says whether it has it
+	//lint:ignore SA1019 the kernel says whether it still has it
+	addNonZero(l, "memory.kernel", "memory", "memory.kmem.limit_in_bytes", m.Kernel)
 	addNonZero(l, "memory.kernelTCP", "memory", "memory.kmem.tcp.limit_in_bytes", m.KernelTCP)
 	addNumber(l, "memory.swappiness", "memory", "memory.swappiness", m.Swappiness)
 	if m.DisableOOMKiller != nil && *m.DisableOOMKiller {

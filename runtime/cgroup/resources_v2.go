@@ -61,8 +61,9 @@ func (l *list) memoryV2(m *specs.LinuxMemory, now state) error {
 	for field, set := range map[string]bool{
 		"disableOOMKiller": m.DisableOOMKiller != nil && *m.DisableOOMKiller,
 		"swappiness":       m.Swappiness != nil,
-		"kernel":           m.Kernel != nil && *m.Kernel != 0, //nolint:staticcheck // to refuse it
-		"kernelTCP":        m.KernelTCP != nil && *m.KernelTCP != 0,
+		//lint:ignore SA1019 to refuse it
+		"kernel":    m.Kernel != nil && *m.Kernel != 0,
+		"kernelTCP": m.KernelTCP != nil && *m.KernelTCP != 0,
 	} {
 		if set {
 			return notInV2("memory." + field + ": does")

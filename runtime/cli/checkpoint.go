@@ -82,7 +82,7 @@ func (a *app) criuOptions(f values) (criu.Options, error) {
 		o.ManageCgroups = "soft"
 	case "soft", "full", "strict", "ignore":
 	default:
-		return o, errors.New("Invalid manage-cgroups-mode value") //nolint:staticcheck // runc's words
+		return o, errors.New("invalid manage-cgroups-mode value")
 	}
 	for _, ns := range f.list("empty-ns") {
 		if ns != "network" {

@@ -93,7 +93,7 @@ func TestCriuIsTold(t *testing.T) {
 
 	b.fails(1, "there is no nosuch in $PATH", "--criu", "nosuch", "checkpoint", b.id)
 	b.fails(1, "cannot be run", "--criu", "/nosuch", "checkpoint", b.id)
-	b.fails(1, "Invalid manage-cgroups-mode", "checkpoint", "--manage-cgroups-mode", "odd", b.id)
+	b.fails(1, "invalid manage-cgroups-mode", "checkpoint", "--manage-cgroups-mode", "odd", b.id)
 	b.fails(1, `namespace "uts" is not supported`, "checkpoint", "--empty-ns", "uts", b.id)
 	b.fails(1, "--parent-path must be relative", "checkpoint", "--parent-path", "/x", b.id)
 	b.fails(1, "use ADDRESS:PORT", "checkpoint", "--page-server", "here", b.id)

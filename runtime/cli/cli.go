@@ -87,7 +87,8 @@ func (a *app) main(args []string) (int, error) {
 			return a.dispatch(c, rest)
 		}
 	}
-	return unknownCommand, fmt.Errorf("No help topic for '%s'", name) //nolint:staticcheck // callers of runc look for it
+	//lint:ignore ST1005 callers of runc look for it
+	return unknownCommand, fmt.Errorf("No help topic for '%s'", name)
 }
 
 // configure takes the global flags.

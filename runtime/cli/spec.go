@@ -28,7 +28,8 @@ func (a *app) spec(f values) (int, error) {
 	}
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if errors.Is(err, os.ErrExist) {
-		return 1, errors.New("File config.json exists. Remove it first") //nolint:staticcheck // runc's words
+		//lint:ignore ST1005 runc's words
+		return 1, errors.New("File config.json exists. Remove it first")
 	}
 	if err != nil {
 		return 1, err

@@ -92,7 +92,8 @@ func flagResources(f values) (*specs.LinuxResources, error) {
 	signed("memory", &r.Memory.Limit, bytesOf)
 	signed("memory-reservation", &r.Memory.Reservation, bytesOf)
 	signed("memory-swap", &r.Memory.Swap, bytesOf)
-	signed("kernel-memory", &r.Memory.Kernel, bytesOf) //nolint:staticcheck // the flag is runc's
+	//lint:ignore SA1019 the flag is runc's
+	signed("kernel-memory", &r.Memory.Kernel, bytesOf)
 	signed("kernel-memory-tcp", &r.Memory.KernelTCP, bytesOf)
 	return r, errors.Join(errs...)
 }

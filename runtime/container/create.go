@@ -36,28 +36,18 @@ func Create(ctx context.Context, o Options) (_ *Container, err error) {
 		return nil, err
 	}
 	defer b.close()
-	dir, lock, err := makeStateDir(o.StateRoot, o.ID)
+	lock, err := b.claim()
 	if err != nil {
 		return nil, err
 	}
 	defer lock.Close()
-	b.c.dir = dir
-	if b.c.cg.Occupied() {
-		// Not ours to roll back.
-		return nil, errors.Join(fmt.Errorf("linux.cgroupsPath: the cgroup has processes in it already: %w", errdefs.ErrAlreadyExists), dir.remove())
-	}
 	defer func() {
 		if err != nil {
 			b.rollback()
 		}
 	}()
-	// From here on a kill of the runtime leaves something, and state.json says
-	// what, before it is made.
-	if err := dir.write(&b.c.rec); err != nil {
-		return nil, err
-	}
 	if o.Notify {
-		if err := os.Mkdir(dir.path(notifyDir), 0o755); err != nil {
+		if err := os.Mkdir(b.c.dir.path(notifyDir), 0o755); err != nil {
 			return nil, fmt.Errorf("make the notification directory: %w", err)
 		}
 	}
@@ -70,10 +60,31 @@ func Create(ctx context.Context, o Options) (_ *Container, err error) {
 	if b.c.cg != nil {
 		b.c.cg.Settled()
 	}
-	if err := unix.Rename(dir.path(startSocket+".tmp"), dir.path(startSocket)); err != nil {
+	if err := unix.Rename(b.c.dir.path(startSocket+".tmp"), b.c.dir.path(startSocket)); err != nil {
 		return nil, fmt.Errorf("create container %s: %w", o.ID, err)
 	}
 	return b.c, nil
+}
+
+// claim takes the ID, and writes down what is about to be made: a kill of the
+// runtime from then on leaves something, and state.json says what. The state is
+// locked until the file is closed.
+func (b *build) claim() (lock *os.File, err error) {
+	dir, lock, err := makeStateDir(b.o.StateRoot, b.o.ID)
+	if err != nil {
+		return nil, err
+	}
+	b.c.dir = dir
+	if b.c.cg.Occupied() {
+		err = fmt.Errorf("linux.cgroupsPath: the cgroup has processes in it already: %w", errdefs.ErrAlreadyExists)
+	} else {
+		err = dir.write(&b.c.rec)
+	}
+	if err != nil {
+		lock.Close()
+		return nil, errors.Join(err, dir.remove())
+	}
+	return lock, nil
 }
 
 // build is one Create under way.

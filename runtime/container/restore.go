@@ -37,23 +37,19 @@ func Restore(ctx context.Context, o Options, r criu.Restore) (_ *Container, err 
 	if err := checkpointable(b.spec); err != nil {
 		return nil, err
 	}
-	dir, lock, err := makeStateDir(o.StateRoot, o.ID)
+	if b.c.cg == nil {
+		return nil, fmt.Errorf("restore container %s: it would have no cgroups, which needs root: %w", o.ID, errdefs.ErrPermissionDenied)
+	}
+	lock, err := b.claim()
 	if err != nil {
 		return nil, err
 	}
 	defer lock.Close()
-	b.c.dir = dir
-	if b.c.cg.Occupied() {
-		return nil, errors.Join(fmt.Errorf("linux.cgroupsPath: the cgroup has processes in it already: %w", errdefs.ErrAlreadyExists), dir.remove())
-	}
 	defer func() {
 		if err != nil {
 			b.rollback()
 		}
 	}()
-	if err := dir.write(&b.c.rec); err != nil {
-		return nil, err
-	}
 	if err := b.c.cg.Create(); err != nil {
 		return nil, err
 	}
