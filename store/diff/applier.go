@@ -180,8 +180,8 @@ func (a *applier) whiteout(dir, name string) error {
 		}
 		return nil
 	}
-	if err := unix.Mknodat(parent, name, unix.S_IFCHR, 0); err != nil {
-		return fmt.Errorf("make whiteout: %w", err)
+	if err := makeWhiteout(parent, name); err != nil {
+		return err
 	}
 	a.set(Entry{Path: path, Type: TypeWhiteout})
 	return nil
@@ -242,8 +242,8 @@ func (a *applier) node(parent int, path, name string, hdr *tar.Header) error {
 		if hdr.Typeflag == tar.TypeChar {
 			e.Type, format = TypeChar, unix.S_IFCHR
 			// Overlay would delete what is below, unnoticed by the index.
-			if e.Device == 0 {
-				return refuse("a character device 0:0 would be taken for a whiteout")
+			if e.Device == 0 || e.Device == spareWhiteout {
+				return refuse("a character device %d:%d would be taken for a whiteout", hdr.Devmajor, hdr.Devminor)
 			}
 		}
 	}

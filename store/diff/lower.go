@@ -17,9 +17,26 @@ const (
 	openFile = unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
 )
 
-// isWhiteout tells overlay's whiteouts.
+// spareWhiteout is the device of a whiteout where overlay's own cannot be
+// made: on an overlay. Its driver, major number 0, does not exist. Such a
+// layer cannot be mounted as one, but neither can any other there.
+const spareWhiteout = 0xbe
+
+// isWhiteout tells whiteouts.
 func isWhiteout(st *unix.Stat_t) bool {
-	return st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == 0
+	return st.Mode&unix.S_IFMT == unix.S_IFCHR && (st.Rdev == 0 || st.Rdev == spareWhiteout)
+}
+
+// makeWhiteout makes a whiteout.
+func makeWhiteout(dir int, name string) error {
+	err := unix.Mknodat(dir, name, unix.S_IFCHR, 0)
+	if errors.Is(err, unix.EPERM) {
+		err = unix.Mknodat(dir, name, unix.S_IFCHR, spareWhiteout)
+	}
+	if err != nil {
+		return fmt.Errorf("make whiteout: %w", err)
+	}
+	return nil
 }
 
 func isDir(st *unix.Stat_t) bool { return st.Mode&unix.S_IFMT == unix.S_IFDIR }
