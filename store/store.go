@@ -16,7 +16,7 @@
 //	snapshots/  layers and writable layers (package snapshot)
 //
 // One process has a root open at a time. The packages below know each other
-// in this order: durable, meta, content, snapshot, gc, diff, image. None of
+// in this order: durable, meta, content, diff, snapshot, gc, image. None of
 // them imports anything of the engine.
 package store
 
@@ -50,6 +50,8 @@ type Store struct {
 // Options tune Open.
 type Options struct {
 	Log *slog.Logger // slog.Default, if nil
+	// Driver is that of the snapshots (package snapshot); "" is what works.
+	Driver string
 }
 
 // Open opens or creates the store in directory root and removes what a crash
@@ -79,8 +81,11 @@ func Open(ctx context.Context, root string, opts Options) (_ *Store, err error) 
 	if s.Content, err = content.Open(filepath.Join(root, "content"), s.Meta, content.Options{Hold: hold}); err != nil {
 		return nil, err
 	}
-	if s.Snapshots, err = snapshot.Open(root, s.Meta, snapshot.Options{Hold: s.Collector.HoldSnapshot}); err != nil {
+	if s.Snapshots, err = snapshot.Open(root, s.Meta, snapshot.Options{Hold: s.Collector.HoldSnapshot, Driver: opts.Driver}); err != nil {
 		return nil, err
+	}
+	if driver, reason := s.Snapshots.Driver(); driver != snapshot.OverlayDriver {
+		opts.Log.Info("containers get a copy of their image each: overlay is not used", "root", root, "reason", reason)
 	}
 	s.Images, err = image.Open(ctx, image.Options{
 		DB: s.Meta, Content: s.Content, Snapshots: s.Snapshots, Collector: s.Collector, Log: opts.Log,

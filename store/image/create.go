@@ -68,10 +68,11 @@ type CommitOptions struct {
 // container, on top of the image it was prepared from. If nothing was changed
 // there the image has no more layers than its parent, as docker has it.
 func (s *Store) CommitSnapshot(ctx context.Context, key string, o CommitOptions, n NewImage) (Image, error) {
-	dirs, err := s.snapshots.Dirs(ctx, key)
+	dirs, release, err := s.snapshots.Delta(ctx, key)
 	if err != nil {
 		return Image{}, fmt.Errorf("commit: %w", err)
 	}
+	defer release()
 	opts := diff.TarOptions{Layer: true, Omit: o.Omit}
 	if len(dirs.Lower) > 0 {
 		if opts.Root, err = rootDiffers(dirs.Upper, dirs.Lower[0]); err != nil {

@@ -23,7 +23,7 @@ import (
 // disk when it returns. With snapshots.WithParent a snapshot that was
 // prepared without a parent gets one, so that layers can be filled in
 // parallel and chained afterwards.
-func (o *Overlay) Commit(_ context.Context, name, key string, opts ...snapshots.Opt) error {
+func (o *Overlay) Commit(ctx context.Context, name, key string, opts ...snapshots.Opt) (failed error) {
 	var info snapshots.Info
 	for _, opt := range opts {
 		if err := opt(&info); err != nil {
@@ -37,6 +37,21 @@ func (o *Overlay) Commit(_ context.Context, name, key string, opts ...snapshots.
 		return err
 	}
 	// Outside of the lock: this may take long.
+	layer := r.Dir
+	if !r.Copied.IsZero() {
+		var done func()
+		if layer, done, err = o.layerOf(ctx, r); err != nil {
+			return fmt.Errorf("commit snapshot %q: %w", key, err)
+		}
+		defer done()
+		defer func() { // what is not needed: the copy, or the layer
+			remove := r.Dir
+			if failed != nil {
+				remove = layer
+			}
+			os.RemoveAll(filepath.Join(o.root, "snapshots", remove))
+		}()
+	}
 	if err := syncFiles(o.upper(r)); err != nil {
 		return fmt.Errorf("commit snapshot %q: %w", key, err)
 	}
@@ -58,7 +73,7 @@ func (o *Overlay) Commit(_ context.Context, name, key string, opts ...snapshots.
 	}
 	// Labels are those of the commit; the active snapshot's end with it.
 	now := time.Now().UTC()
-	c := &record{Dir: r.Dir, Kind: snapshots.KindCommitted, Parent: r.Parent, Labels: maps.Clone(info.Labels), Created: now, Updated: now}
+	c := &record{Dir: layer, Kind: snapshots.KindCommitted, Parent: r.Parent, Labels: maps.Clone(info.Labels), Created: now, Updated: now}
 	// Overlay takes any layers as lower ones, so a layer that was filled
 	// alone can stand on any parent.
 	if info.Parent != "" && info.Parent != r.Parent {

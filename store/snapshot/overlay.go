@@ -46,8 +46,12 @@ import (
 // Snapshotter is containerd's interface and the way to the directories.
 type Snapshotter interface {
 	snapshots.Snapshotter
-	// Dirs returns where the snapshot's own layer and its ancestors are.
+	// Dirs returns where the snapshot's own layer and its ancestors are. Of an
+	// active snapshot that holds a copy of its ancestors, Upper is all there is.
 	Dirs(ctx context.Context, key string) (Dirs, error)
+	// Delta is Dirs for who wants to know what an active snapshot changed:
+	// Upper is its layer also if it holds a copy. Done must be called after use.
+	Delta(ctx context.Context, key string) (_ Dirs, done func(), err error)
 	// PrepareWith is Prepare for who has more to record: also runs in the
 	// transaction that records the snapshot, and its error undoes it.
 	PrepareWith(ctx context.Context, key, parent string, also func(*meta.Tx) error) error
@@ -81,6 +85,9 @@ type Overlay struct {
 	// leaving are directories without a record whose files are still to be
 	// removed, or may still be mounted.
 	leaving map[string]bool
+
+	driver string
+	reason error // why not overlay
 }
 
 var _ Snapshotter = (*Overlay)(nil)
@@ -94,6 +101,9 @@ type record struct {
 	Created time.Time         `json:"created"`
 	Updated time.Time         `json:"updated"`
 	Usage   *snapshots.Usage  `json:"usage,omitempty"` // of committed snapshots, once asked for
+	// Copied is when fs had become a copy of all layers below; zero if those are
+	// mounted below it.
+	Copied time.Time `json:"copied,omitzero"`
 }
 
 // Options tune Open.
@@ -102,6 +112,10 @@ type Options struct {
 	// committed and with every parent about to be used, before that takes
 	// effect, so that a collector of garbage can spare them.
 	Hold func(name string)
+	// Driver is how the layers below a snapshot get into it: OverlayDriver,
+	// CopyDriver, or "" for overlay where it works. Snapshots that are there
+	// stay as they were made.
+	Driver string
 }
 
 // Open opens or creates the snapshots under directory root, with their
@@ -118,6 +132,9 @@ func Open(root string, db *meta.DB, opts Options) (*Overlay, error) {
 		return nil, fmt.Errorf("open snapshots: %w", err)
 	}
 	spread(dir)
+	if err := o.choose(opts.Driver); err != nil {
+		return nil, fmt.Errorf("open snapshots in %s: %w", root, err)
+	}
 	var err error
 	if o.records, err = meta.NewBucket[record](db, "snapshots"); err != nil {
 		return nil, err
@@ -164,6 +181,9 @@ func (o *Overlay) load() error {
 // Close does nothing: the database is its opener's.
 func (o *Overlay) Close() error { return nil }
 
+// newDir is a name that was not used before: see spread.
+func newDir() string { return rand.Text()[:10] }
+
 func (o *Overlay) dir(r *record) string { return filepath.Join(o.root, "snapshots", r.Dir) }
 
 func (o *Overlay) upper(r *record) string { return filepath.Join(o.dir(r), "fs") }
@@ -204,6 +224,9 @@ func (o *Overlay) Dirs(_ context.Context, key string) (Dirs, error) {
 	if err != nil {
 		return Dirs{}, err
 	}
+	if !r.Copied.IsZero() {
+		lower = nil // they are in Upper
+	}
 	return Dirs{Upper: o.upper(r), Lower: lower, Index: filepath.Join(o.dir(r), "index")}, nil
 }
 
@@ -225,6 +248,13 @@ func (o *Overlay) mounts(key string, r *record) ([]mount.Mount, error) {
 	lower, err := o.lower(r.Parent)
 	if err != nil {
 		return nil, err
+	}
+	if !r.Copied.IsZero() {
+		mode := "rw"
+		if r.Kind == snapshots.KindView {
+			mode = "ro"
+		}
+		return bind(o.upper(r), mode), nil
 	}
 	if r.Kind == snapshots.KindView {
 		switch len(lower) {
@@ -262,22 +292,22 @@ func overlay(lower []string, options ...string) []mount.Mount {
 }
 
 // Prepare creates an active snapshot; see snapshots.Snapshotter.
-func (o *Overlay) Prepare(_ context.Context, key, parent string, opts ...snapshots.Opt) ([]mount.Mount, error) {
-	return o.create(snapshots.KindActive, key, parent, nil, opts)
+func (o *Overlay) Prepare(ctx context.Context, key, parent string, opts ...snapshots.Opt) ([]mount.Mount, error) {
+	return o.create(ctx, snapshots.KindActive, key, parent, nil, opts)
 }
 
 // PrepareWith creates an active snapshot; see Snapshotter.
-func (o *Overlay) PrepareWith(_ context.Context, key, parent string, also func(*meta.Tx) error) error {
-	_, err := o.create(snapshots.KindActive, key, parent, also, nil)
+func (o *Overlay) PrepareWith(ctx context.Context, key, parent string, also func(*meta.Tx) error) error {
+	_, err := o.create(ctx, snapshots.KindActive, key, parent, also, nil)
 	return err
 }
 
 // View creates a read-only view of a committed snapshot.
-func (o *Overlay) View(_ context.Context, key, parent string, opts ...snapshots.Opt) ([]mount.Mount, error) {
-	return o.create(snapshots.KindView, key, parent, nil, opts)
+func (o *Overlay) View(ctx context.Context, key, parent string, opts ...snapshots.Opt) ([]mount.Mount, error) {
+	return o.create(ctx, snapshots.KindView, key, parent, nil, opts)
 }
 
-func (o *Overlay) create(kind snapshots.Kind, key, parent string, also func(*meta.Tx) error, opts []snapshots.Opt) (_ []mount.Mount, err error) {
+func (o *Overlay) create(ctx context.Context, kind snapshots.Kind, key, parent string, also func(*meta.Tx) error, opts []snapshots.Opt) (_ []mount.Mount, err error) {
 	info := snapshots.Info{}
 	for _, opt := range opts {
 		if err := opt(&info); err != nil {
@@ -287,8 +317,22 @@ func (o *Overlay) create(kind snapshots.Kind, key, parent string, also func(*met
 	if parent != "" {
 		o.hold(parent)
 	}
+	now := time.Now().UTC()
+	r := &record{Dir: newDir(), Kind: kind, Parent: parent, Labels: maps.Clone(info.Labels), Created: now, Updated: now}
+	if o.driver == CopyDriver && parent != "" {
+		done, err := o.copyLayers(ctx, r)
+		if err != nil {
+			return nil, fmt.Errorf("create snapshot %q: %w", key, err)
+		}
+		defer done()
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	defer func() {
+		if err != nil {
+			os.RemoveAll(o.dir(r))
+		}
+	}()
 	if o.all[key] != nil {
 		return nil, fmt.Errorf("snapshot %q: %w", key, errdefs.ErrAlreadyExists)
 	}
@@ -296,17 +340,11 @@ func (o *Overlay) create(kind snapshots.Kind, key, parent string, also func(*met
 	if err != nil {
 		return nil, fmt.Errorf("create snapshot %q: %w", key, err)
 	}
-	now := time.Now().UTC()
-	// A name that was not used before: see spread.
-	r := &record{Dir: rand.Text()[:10], Kind: kind, Parent: parent, Labels: maps.Clone(info.Labels), Created: now, Updated: now}
-	defer func() {
-		if err != nil {
-			os.RemoveAll(o.dir(r))
-		}
-	}()
 	err = o.db.Update(func(tx *meta.Tx) error {
-		if err := o.makeDir(r, below); err != nil {
-			return err
+		if r.Copied.IsZero() {
+			if err := o.makeDir(r, below); err != nil {
+				return err
+			}
 		}
 		if also != nil {
 			if err := also(tx); err != nil {
