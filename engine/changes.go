@@ -23,10 +23,11 @@ func (cs *Containers) LiveDiff(ctx context.Context, ref string) ([]diff.Change, 
 	if err != nil {
 		return nil, err
 	}
-	dirs, err := cs.e.snapshots.Dirs(ctx, snapshotKey(c.id))
+	dirs, done, err := cs.e.snapshots.Delta(ctx, snapshotKey(c.id))
 	if err != nil {
 		return nil, fmt.Errorf("find the writable layer of container %s: %w", c.id, err)
 	}
+	defer done()
 	list, err := cs.compare.Changes(ctx, dirs.Upper, dirs.Lower)
 	if err != nil {
 		return nil, fmt.Errorf("look for changes of container %s: %w", c.id, err)

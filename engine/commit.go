@@ -84,10 +84,11 @@ func (cs *Containers) thaw(id string) error {
 // ownFiles tells which paths of a container's writable layer are there only because the runtime made them to mount
 // over.
 func (cs *Containers) ownFiles(ctx context.Context, id string) (func(path string) bool, error) {
-	dirs, err := cs.e.snapshots.Dirs(ctx, snapshotKey(id))
+	dirs, done, err := cs.e.snapshots.Delta(ctx, snapshotKey(id))
 	if err != nil {
 		return nil, fmt.Errorf("find the writable layer of container %s: %w", id, err)
 	}
+	defer done()
 	// Which paths differ is enough; how does not matter here.
 	paths := diff.Comparer{Shallow: true}
 	all, err := paths.Changes(ctx, dirs.Upper, dirs.Lower)

@@ -32,6 +32,8 @@ type Config struct {
 	Log   *slog.Logger
 	// Executable is the berth binary that shims are started from; "" is the running one.
 	Executable string
+	// StorageDriver is how images get into containers: "overlay2", "vfs" (copied), or "" for overlay2 where it works.
+	StorageDriver string
 	// Registry says how registries are reached.
 	Registry registry.Config
 }
@@ -151,7 +153,7 @@ func (e *Engine) takeLocks() error {
 func (e *Engine) openParts(ctx context.Context) error {
 	var g errgroup.Group
 	g.Go(func() (err error) {
-		if e.store, err = store.Open(ctx, e.cfg.Root, store.Options{Log: e.log}); err != nil {
+		if e.store, err = store.Open(ctx, e.cfg.Root, store.Options{Log: e.log, Driver: e.cfg.StorageDriver}); err != nil {
 			return err
 		}
 		e.snapshots = e.store.Snapshots

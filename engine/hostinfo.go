@@ -91,7 +91,7 @@ func hostInfo() (system.Info, error) {
 		NGoroutines: runtime.NumGoroutine(), NFd: countDir("/proc/self/fd"),
 		SystemTime:    time.Now().Format(time.RFC3339Nano),
 		ServerVersion: build.Version,
-		Driver:        "overlay2", DriverStatus: [][2]string{{"Supports d_type", "true"}},
+		DriverStatus:  [][2]string{{"Supports d_type", "true"}},
 		LoggingDriver: "json-file", CgroupDriver: "cgroupfs",
 		IndexServerAddress: "https://index.docker.io/v1/",
 		DefaultRuntime:     "berth",

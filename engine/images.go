@@ -32,6 +32,7 @@ import (
 type Images struct {
 	images    *image.Store
 	snapshots snapshot.Snapshotter
+	driver    string // of the snapshots
 	events    *events.Bus
 	registry  *registry.Registry
 	// containers lists who uses images.
@@ -47,7 +48,8 @@ type ImageUser struct {
 
 // NewImages shows the images of s. Containers tells, each time it is called, which containers there are.
 func NewImages(s *store.Store, bus *events.Bus, containers func() []ImageUser) *Images {
-	return &Images{images: s.Images, snapshots: s.Snapshots, events: bus, containers: containers}
+	driver, _ := s.Snapshots.Driver()
+	return &Images{images: s.Images, snapshots: s.Snapshots, driver: driver, events: bus, containers: containers}
 }
 
 // resolve finds an image, with docker's words if there is none.
@@ -216,7 +218,7 @@ func (is *Images) Inspect(ctx context.Context, ref string) (apiimage.InspectResp
 		if err != nil {
 			return full, fmt.Errorf("finding the layers of image %s: %w", ref, err)
 		}
-		full.GraphDriver = &storage.DriverData{Name: "overlay2", Data: map[string]string{"UpperDir": dirs.Upper}}
+		full.GraphDriver = &storage.DriverData{Name: is.driver, Data: map[string]string{"UpperDir": dirs.Upper}}
 		if len(dirs.Lower) > 0 {
 			full.GraphDriver.Data["LowerDir"] = strings.Join(dirs.Lower, ":")
 		}

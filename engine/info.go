@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"berth/engine/filter"
+	"berth/store/snapshot"
 
 	"github.com/google/uuid"
 	"github.com/moby/moby/api/types/container"
@@ -46,6 +47,10 @@ func (e *Engine) Info(ctx context.Context) (system.Info, error) {
 		}
 	}
 	info.DockerRootDir = e.cfg.Root
+	var reason error
+	if info.Driver, reason = e.store.Snapshots.Driver(); info.Driver != snapshot.OverlayDriver {
+		info.DriverStatus = [][2]string{{"Overlay", reason.Error()}}
+	}
 	info.ID = engineID(e.cfg.Root, info.Name)
 	return info, nil
 }

@@ -37,8 +37,7 @@ func (cs *Containers) Inspect(ctx context.Context, ref string, size bool) (conta
 		State: apiState(rec.State, removing), Image: rec.ImageID, Name: "/" + rec.Name, RestartCount: rec.RestartCount,
 		ResolvConfPath: filepath.Join(files, resolvFile), HostnamePath: filepath.Join(files, hostnameFile),
 		HostsPath: filepath.Join(files, hostsFile), LogPath: cs.logPath(c.id),
-		// The name that tools know docker's overlay driver by; the layout below it is the same kind.
-		Driver: "overlay2", Platform: "linux", ExecIDs: cs.execIDs(c.id),
+		Driver: cs.driver(), Platform: "linux", ExecIDs: cs.execIDs(c.id),
 		HostConfig: rec.HostConfig, Config: rec.Config, Mounts: mountPoints(rec),
 		GraphDriver: cs.graphDriver(ctx, rec),
 		NetworkSettings: &container.NetworkSettings{
@@ -92,9 +91,15 @@ func mountPoints(rec record) []container.MountPoint {
 	return append([]container.MountPoint{}, rec.Mounts...)
 }
 
+// driver is what tools know the kind of the layers by: docker's names.
+func (cs *Containers) driver() string {
+	name, _ := cs.e.store.Snapshots.Driver()
+	return name
+}
+
 // graphDriver tells tools where the layers are, in the keys of docker's overlay2.
 func (cs *Containers) graphDriver(ctx context.Context, rec record) *storage.DriverData {
-	d := &storage.DriverData{Name: "overlay2", Data: map[string]string{"ID": rec.ID}}
+	d := &storage.DriverData{Name: cs.driver(), Data: map[string]string{"ID": rec.ID}}
 	dirs, err := cs.e.snapshots.Dirs(ctx, snapshotKey(rec.ID))
 	if err != nil {
 		return d // being removed

@@ -44,6 +44,16 @@ type tree struct {
 	// root opens the directory that an archive is made of; layer tells that it has overlay's whiteouts.
 	root  func(context.Context) (*os.File, error)
 	layer bool
+	done  func() // what the files need no longer; may be nil
+}
+
+// Close ends the use of the tree.
+func (t *tree) Close() error {
+	err := t.Tree.Close()
+	if t.done != nil {
+		t.done()
+	}
+	return err
 }
 
 // open opens the tree that a name means. Close it after use.
@@ -172,10 +182,15 @@ func (ts *Trees) ofContainer(ctx context.Context, ref, label string, own bool) (
 		return nil, err
 	}
 	snapshots := ts.images.snapshots
-	dirs, err := snapshots.Dirs(ctx, snapshotKey(c.id))
+	dirs, done, err := snapshots.Delta(ctx, snapshotKey(c.id))
 	if err != nil {
 		return nil, fmt.Errorf("find the writable layer of container %s: %w", c.id, err)
 	}
+	defer func() {
+		if err != nil {
+			done()
+		}
+	}()
 	omit, err := ts.containers.ownFiles(ctx, c.id)
 	if err != nil {
 		return nil, err
@@ -207,9 +222,9 @@ func (ts *Trees) ofContainer(ctx context.Context, ref, label string, own bool) (
 	}
 	t.Indexes = append(t.Indexes, live)
 	if own {
-		return &tree{Tree: t, label: label, layer: true, root: openDir(dirs.Upper)}, nil
+		return &tree{Tree: t, label: label, layer: true, done: done, root: openDir(dirs.Upper)}, nil
 	}
-	return &tree{Tree: t, label: label, root: func(ctx context.Context) (*os.File, error) { return ts.containers.OpenRoot(ctx, c.id) }}, nil
+	return &tree{Tree: t, label: label, done: done, root: func(ctx context.Context) (*os.File, error) { return ts.containers.OpenRoot(ctx, c.id) }}, nil
 }
 
 // Entries iterates over a tree, or a part of it; Kind tells what its topmost layer did: of a container, what the

@@ -28,7 +28,7 @@ func openEngine(ctx context.Context, c connect.Config, log *slog.Logger) (*engin
 	if err != nil {
 		return nil, err
 	}
-	e, err := engine.Open(ctx, engine.Config{Root: c.Root, State: c.State, Log: log, Registry: registries})
+	e, err := engine.Open(ctx, engine.Config{Root: c.Root, State: c.State, Log: log, StorageDriver: c.StorageDriver, Registry: registries})
 	if err != nil {
 		if cerrdefs.IsUnavailable(err) {
 			return nil, errors.Join(errBusy, err)

@@ -45,6 +45,8 @@ It always listens on berth.sock in the state directory; -H adds more.`,
 	fs.StringArrayVarP(&o.hosts, "host", "H", nil, "listen here too (unix://PATH, tcp://ADDRESS:PORT)")
 	fs.BoolVar(&o.insecureTCP, "insecure-tcp", false, "allow tcp:// without TLS: whoever reaches the port is root on this machine")
 	fs.DurationVar(&o.idle, "idle-timeout", 0, "leave after this time without containers and clients (0: never)")
+	fs.StringVarP(&a.conf.StorageDriver, "storage-driver", "s", a.conf.StorageDriver,
+		"how images get into containers: overlay2, or vfs where overlay cannot be mounted (BERTH_STORAGE_DRIVER; default what works)")
 	fs.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	fs.IntSliceVar(&o.listenFDs, "listen-fd", nil, "inherited listening sockets")
 	fs.IntVar(&o.readyFD, "ready-fd", 0, "inherited pipe that gets a byte when the engine listens")

@@ -20,13 +20,16 @@ type Config struct {
 	Root  string // images and containers, e.g. /var/lib/berth
 	State string // sockets and running containers, e.g. /run/berth
 	Host  string // a named engine (unix://, tcp://); empty: the local one of Root and State
+
+	// StorageDriver is how a local engine gets images into containers; empty: as it finds best.
+	StorageDriver string
 }
 
-// Environment is the Config that BERTH_ROOT, BERTH_STATE, BERTH_HOST and, after
+// Environment is the Config that BERTH_ROOT, BERTH_STATE, BERTH_STORAGE_DRIVER, BERTH_HOST and, after
 // them, DOCKER_HOST give. A BERTH_ROOT or BERTH_STATE says that the local
 // engine is meant, so DOCKER_HOST is not looked at then.
 func Environment(getenv func(string) string) Config {
-	c := Config{Root: getenv("BERTH_ROOT"), State: getenv("BERTH_STATE"), Host: getenv("BERTH_HOST")}
+	c := Config{Root: getenv("BERTH_ROOT"), State: getenv("BERTH_STATE"), Host: getenv("BERTH_HOST"), StorageDriver: getenv("BERTH_STORAGE_DRIVER")}
 	if c.Host == "" && c.Root == "" && c.State == "" {
 		c.Host = getenv("DOCKER_HOST")
 	}
