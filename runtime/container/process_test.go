@@ -206,3 +206,22 @@ func TestEnvironmentHasNamesOnce(t *testing.T) {
 	f.opts.Spec.Process.Env = []string{"A=1", "PATH=/nowhere", "A=2", "HOME=", "PATH=/bin", "B=x=y"}
 	f.want("tr '\\0' '\\n' < /proc/1/environ | sort", "A=2\nB=x=y\nHOME=/\nPATH=/bin")
 }
+
+// TestApparmor runs where the kernel has AppArmor, as in the virtual machine of make
+// test-vm: a profile that everybody has, one that nobody has, and the exec's own.
+func TestApparmor(t *testing.T) {
+	if _, err := apparmorFile(); err != nil {
+		t.Skip(err)
+	}
+	f := newFixture(t)
+	f.opts.Spec.Process.ApparmorProfile = "unconfined"
+	c := f.running()
+	out, _ := f.exec(c, "cat", "/proc/1/attr/current", "/proc/self/attr/current")
+	if out != "unconfined\nunconfined\n" {
+		t.Errorf("profiles %q", out)
+	}
+	_, err := c.Exec(context.Background(), ExecOptions{Process: &specs.Process{Args: []string{"true"}, Cwd: "/", Env: []string{"PATH=/bin"}, ApparmorProfile: "berth-gone"}})
+	if err == nil || !strings.Contains(err.Error(), "process.apparmorProfile: ask for exec berth-gone") {
+		t.Errorf("a profile that nobody has: %v", err)
+	}
+}
