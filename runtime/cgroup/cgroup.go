@@ -141,7 +141,7 @@ func place(dir, own, inner string) string {
 	if !path.IsAbs(inner) {
 		// In a container that sees a part of the hierarchy only, the path of
 		// /proc/self/cgroup does not exist and the mount's root is our own.
-		if at := path.Join(dir, own); exists(at) {
+		if at := path.Join(dir, own); at == dir || exists(at) {
 			dir = at
 		}
 		inner = "/" + inner

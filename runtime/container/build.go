@@ -95,6 +95,15 @@ func (b *build) fork() error {
 	unix.Close(b.listener)
 	b.peer, b.listener = -1, -1
 	b.forked <- nil
+	// As is the rest of what it got, and it is at work now: there is time to close it.
+	for _, f := range b.joins {
+		f.Close()
+	}
+	b.joins = nil
+	if b.stub != nil {
+		b.stub.Close()
+		b.stub = nil
+	}
 	return nil
 }
 
@@ -196,6 +205,7 @@ func (b *build) park(root *rootfs.Rootfs, terminal *os.File) error {
 	if err := sync.SendBuilt(b.conn, fds...); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
+	b.prog.Free() // init has a mapping of its own, and is at work
 	if b.proc.Seccomp.Notifies() {
 		if err := b.c.passListener(b.conn, b.c.init, specs.StateCreating, b.describe); err != nil {
 			return err

@@ -229,6 +229,8 @@ func (e *execution) fork() error {
 	e.child = &Process{pid: pid, pidfd: pidfd}
 	unix.Close(e.peer)
 	e.peer = -1
+	// The child has all of it, and is at work now: there is time to let go.
+	e.release()
 	return nil
 }
 
@@ -291,14 +293,20 @@ func (e *execution) adopt() error {
 }
 
 func (e *execution) close() {
-	for _, c := range e.closers {
-		c.Close()
-	}
+	e.release()
 	for _, fd := range []int{e.conn, e.peer} {
 		if fd >= 0 {
 			unix.Close(fd)
 		}
 	}
+}
+
+// release lets go of what only the fork needs.
+func (e *execution) release() {
+	for _, c := range e.closers {
+		c.Close()
+	}
+	e.closers = nil
 	if e.prog != nil {
 		e.prog.Free()
 	}

@@ -97,8 +97,14 @@ func Propagate(tree *os.File, flags int) error {
 // Attach puts a detached tree onto target, a descriptor of the directory or
 // file to be covered.
 func Attach(tree, target *os.File) error {
-	err := unix.MoveMount(int(tree.Fd()), "", int(target.Fd()), "",
-		unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
+	return attach(tree, target, "", unix.MOVE_MOUNT_T_EMPTY_PATH)
+}
+
+// AttachAt puts a detached tree onto what is called name in dir, be it a link.
+func AttachAt(tree, dir *os.File, name string) error { return attach(tree, dir, name, 0) }
+
+func attach(tree, target *os.File, name string, flags int) error {
+	err := unix.MoveMount(int(tree.Fd()), "", int(target.Fd()), name, unix.MOVE_MOUNT_F_EMPTY_PATH|flags)
 	if err != nil {
 		return fmt.Errorf("attach the mount: %w", kind(err))
 	}

@@ -318,12 +318,11 @@ func (r *Rootfs) hierarchyIn(dir *os.File, h Hierarchy, o mount.Options) error {
 		return err
 	}
 	defer tree.Close()
-	sub, err := makeDir(dir, h.Name, 0o755)
-	if err != nil {
+	// The directory's file system is this function's alone yet.
+	if err := unix.Mkdirat(int(dir.Fd()), h.Name, 0o755); err != nil {
 		return err
 	}
-	defer sub.Close()
-	if err := mount.Attach(tree, sub); err != nil {
+	if err := mount.AttachAt(tree, dir, h.Name); err != nil {
 		return err
 	}
 	for _, c := range h.Controllers {
