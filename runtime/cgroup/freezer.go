@@ -3,11 +3,13 @@ package cgroup
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"strings"
 	"time"
 
 	"berth/runtime/plainfile"
+	"golang.org/x/sys/unix"
 )
 
 // freezeWait bounds the wait for all processes to stop. One in an
@@ -44,6 +46,48 @@ func (m *Manager) Freeze(frozen bool) error {
 		// v1 needs to be told again when processes were born meanwhile.
 		time.Sleep(200 * time.Microsecond)
 	}
+}
+
+// Thaw lets all processes go on, also those in cgroups below that the container,
+// if it may write its cgroups, has frozen itself: under v1 a killed process dies only
+// then.
+func (m *Manager) Thaw() error {
+	if m.Unified {
+		if !m.Frozen() {
+			return nil
+		}
+		return m.Freeze(false)
+	}
+	if m.Paths["freezer"] == "" {
+		return nil
+	}
+	return thaw(m.Paths["freezer"])
+}
+
+func thaw(dir string) error {
+	name := path.Join(dir, "freezer.state")
+	b, err := plainfile.Read(name)
+	if err == nil && strings.TrimSpace(string(b)) != "THAWED" {
+		err = writeFile(name, "THAWED")
+	}
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENODEV) {
+		return nil // removed meanwhile
+	}
+	if err != nil {
+		return fmt.Errorf("thaw the cgroup: %w", err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("thaw the cgroup: %w", err)
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			if err := thaw(path.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Frozen tells whether the processes are frozen.

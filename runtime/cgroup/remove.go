@@ -33,10 +33,8 @@ func (m *Manager) Kill() error {
 		if left == 0 {
 			return nil
 		}
-		if m.Frozen() {
-			if err := m.Freeze(false); err != nil {
-				return err
-			}
+		if err := m.Thaw(); err != nil {
+			return err
 		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("kill the processes of the cgroup: %d are left", left)

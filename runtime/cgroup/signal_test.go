@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -67,5 +68,37 @@ func TestNumberZero(t *testing.T) {
 	}
 	if pids, err := processes(dir); err != nil || !slices.Equal(pids, []int{12}) {
 		t.Errorf("processes %v, %v; want 12 alone", pids, err)
+	}
+}
+
+// TestKillOfWhatFrozeItself has a container that may write its cgroups and has put
+// a process into a frozen one of its own: v1 does not let that die.
+func TestKillOfWhatFrozeItself(t *testing.T) {
+	m := made(t, nil)
+	dir := m.Paths["freezer"]
+	if m.Unified || dir == "" {
+		t.Skip("no freezer of cgroup v1")
+	}
+	inner := filepath.Join(dir, "a/b")
+	if err := os.MkdirAll(inner, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := sleeper(t, m)
+	for file, value := range map[string]string{"cgroup.procs": strconv.Itoa(cmd.Process.Pid), "freezer.state": "FROZEN"} {
+		if err := writeFile(filepath.Join(inner, file), value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { _ = writeFile(filepath.Join(inner, "freezer.state"), "THAWED") })
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	// Held by thaw, which goes down.
+	if err := m.Kill(); err != nil {
+		t.Error(err)
+	}
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Error("the process does not end")
 	}
 }

@@ -107,8 +107,8 @@ func (c *Container) stop() error {
 	if err := unix.PidfdSendSignal(int(pidfd.Fd()), unix.SIGKILL, nil, 0); err != nil && err != unix.ESRCH {
 		return fmt.Errorf("kill container %s: %w", c.rec.ID, err)
 	}
-	if c.cg != nil && c.cg.Frozen() {
-		if err := c.cg.Freeze(false); err != nil {
+	if c.cg != nil {
+		if err := c.cg.Thaw(); err != nil {
 			return err
 		}
 	}
