@@ -270,6 +270,12 @@ func TestUserNamespaceByPath(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	g.opts.Spec.Process.Args = []string{"true"}
+	l.UIDMappings = mapping(0, 100000, 65535)
+	if _, err := Create(context.Background(), g.opts); !errdefs.IsInvalidArgument(err) || !strings.Contains(err.Error(), "linux.uidMappings: they are not those") {
+		t.Errorf("other mappings: %v", err)
+	}
+	l.UIDMappings = mapping(0, 100000, 65536)
 	g.want("cat /proc/self/uid_map | tr -s ' '; readlink /proc/self/ns/net; stat -c %u /; hostname", " 0 100000 65536\n"+want+"\n0\nberth")
 }
 

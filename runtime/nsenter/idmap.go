@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"berth/runtime/plainfile"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -148,20 +149,55 @@ func writeOffsets(file string, offsets map[string]specs.LinuxTimeOffset) error {
 	return nil
 }
 
+// compare makes sure that mappings given along with the path of a user namespace are
+// those that it has. pid is a process in it.
+func (s Settings) compare(pid int) error {
+	for _, want := range []struct {
+		field, file string
+		list        []specs.LinuxIDMapping
+	}{{"linux.uidMappings", "uid_map", s.UIDs}, {"linux.gidMappings", "gid_map", s.GIDs}} {
+		if len(want.list) == 0 {
+			continue
+		}
+		has, err := mappingsOf(pid, want.file)
+		if err != nil {
+			return err
+		}
+		order := func(a, b specs.LinuxIDMapping) int { return int(int64(a.ContainerID) - int64(b.ContainerID)) }
+		list := slices.SortedFunc(slices.Values(want.list), order)
+		slices.SortFunc(has, order)
+		if !slices.Equal(list, has) {
+			return fmt.Errorf("%s: they are not those of the namespace; leave them out: %w", want.field, errdefs.ErrInvalidArgument)
+		}
+	}
+	return nil
+}
+
+func mappingsOf(pid int, file string) (list []specs.LinuxIDMapping, err error) {
+	b, err := plainfile.Read("/proc/" + strconv.Itoa(pid) + "/" + file)
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(b)) {
+		var m specs.LinuxIDMapping
+		if _, err := fmt.Sscan(line, &m.ContainerID, &m.HostID, &m.Size); err != nil {
+			return nil, fmt.Errorf("read the ID mappings of process %d: %w", pid, err)
+		}
+		list = append(list, m)
+	}
+	return list, nil
+}
+
 // HostUID gives what a user of the user namespace of a process is here.
 func HostUID(pid int, uid uint32) (uint32, error) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/uid_map")
+	list, err := mappingsOf(pid, "uid_map")
 	if err != nil {
 		return 0, err
 	}
-	for line := range strings.Lines(string(b)) {
-		var first, host, size uint32
-		if _, err := fmt.Sscan(line, &first, &host, &size); err != nil {
-			return 0, fmt.Errorf("read the ID mappings of process %d: %w", pid, err)
-		}
-		if uid >= first && uid-first < size {
-			return host + uid - first, nil
+	for _, m := range list {
+		if uid >= m.ContainerID && uid-m.ContainerID < m.Size {
+			return m.HostID + uid - m.ContainerID, nil
 		}
 	}
-	return 0, fmt.Errorf("cannot set uid to unmapped user %d in user namespace: %w", uid, errdefs.ErrInvalidArgument)
+	return 0, fmt.Errorf("process.user.uid: cannot set uid to unmapped user %d in user namespace: %w", uid, errdefs.ErrInvalidArgument)
 }

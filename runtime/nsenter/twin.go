@@ -29,7 +29,8 @@ import (
 // What keeps this sound: the goroutine is locked to its thread, so nothing else
 // ever runs on it, and the Go runtime starts new threads from elsewhere. Signals
 // to the sleeping thread stay pending, so f is only preempted where it calls
-// something. The twin is undumpable as this process is, and its memory belongs to
+// something, and so are other threads when a garbage collection begins in f, as its
+// signals to them go to the wrong process. The twin is undumpable as this process is, and its memory belongs to
 // the user namespace of this process: nothing in the container can trace it.
 //
 // A child that the twin forks must be forked with CLONE_PARENT, or it would be an

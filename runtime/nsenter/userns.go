@@ -55,6 +55,10 @@ func (n Namespaces) enterUser(settings Settings) (in Entered, err error) {
 		if err := unix.Setns(int(user.Fd()), unix.CLONE_NEWUSER); err != nil {
 			return in, fmt.Errorf("join the user namespace at %s: %w", user.Name(), err)
 		}
+		tid := unix.Gettid()
+		if err := outside(func() error { return settings.compare(tid) }); err != nil {
+			return in, fmt.Errorf("join the user namespace at %s: %w", user.Name(), err)
+		}
 	}
 	if err := n.settle(settings, &in); err != nil {
 		return in, err
