@@ -39,6 +39,7 @@ type bench struct {
 	berth   string // the binary
 	dir     string // everything of this run, removed at the end
 	runs    int
+	image   string // archive of a large one, "" for none
 	results []result
 }
 
@@ -48,7 +49,8 @@ func main() {
 		return
 	}
 	runs := flag.Int("runs", 20, "times that each thing is done")
-	only := flag.String("only", "", "a part to measure alone: runtimes or engines")
+	only := flag.String("only", "", "a part to measure alone: runtimes, engines or registries")
+	image := flag.String("image", "", "archive of the image to pull and push (testdata/scripts/bench-image makes it)")
 	flag.Parse()
 	if flag.NArg() != 1 {
 		fmt.Fprintln(os.Stderr, "usage: bench [-runs N] [-only PART] BERTH")
@@ -56,13 +58,13 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, flag.Arg(0), *runs, *only); err != nil {
+	if err := run(ctx, flag.Arg(0), *runs, *only, *image); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, berth string, runs int, only string) error {
+func run(ctx context.Context, berth string, runs int, only, image string) error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("containers need root: type  sudo make bench")
 	}
@@ -79,11 +81,11 @@ func run(ctx context.Context, berth string, runs int, only string) error {
 		unmountBelow(dir) // podman leaves one
 		os.RemoveAll(dir)
 	}()
-	b := &bench{berth: berth, dir: dir, runs: runs}
+	b := &bench{berth: berth, dir: dir, runs: runs, image: image}
 	for _, part := range []struct {
 		name string
 		do   func(context.Context) error
-	}{{"runtimes", b.runtimes}, {"engines", b.engines}} {
+	}{{"runtimes", b.runtimes}, {"engines", b.engines}, {"registries", b.registries}} {
 		if only != "" && only != part.name {
 			continue
 		}

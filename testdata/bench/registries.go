@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// How often images are pulled and pushed: each takes seconds.
+const (
+	pullRounds = 3
+	pushRounds = 1
+)
+
+// registries measures pull, push and load of one large image beside docker,
+// with Debian's docker-registry on loopback. Both engines pull the very same
+// bytes, those that docker pushed.
+func (b *bench) registries(ctx context.Context) (err error) {
+	if _, serr := os.Stat(b.image); b.image == "" || serr != nil {
+		fmt.Fprintln(os.Stderr, "registries are left out: there is no image (-image) to pull and push")
+		return nil
+	}
+	addr, stop, err := b.startRegistry()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "registries are left out:", err)
+		return nil
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	ours, err := b.startBerth(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ours.stop()) }()
+	docker, err := b.startDocker(ctx)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "registries are left out: dockerd:", err)
+		return nil
+	}
+	defer func() { err = errors.Join(err, docker.stop()) }()
+	all := []*engine{ours, docker}
+
+	load, push, err := b.loadAndPush(ctx, all, addr)
+	if err != nil {
+		return err
+	}
+	pull, present := map[*engine][]time.Duration{}, map[*engine][]time.Duration{}
+	name := addr + "/docker:1"
+	for range pullRounds {
+		for _, e := range all {
+			// It may be here under the name it was loaded by.
+			if _, err := e.do(ctx, "image", "prune", "-af"); err != nil {
+				return err
+			}
+			if err := e.time(ctx, pull, "pull", "-q", name); err != nil {
+				return err
+			}
+		}
+	}
+	for range b.runs {
+		for _, e := range all {
+			if err := e.time(ctx, present, "pull", "-q", name); err != nil {
+				return err
+			}
+		}
+	}
+	for _, m := range []struct {
+		what string
+		goal float64
+		took map[*engine][]time.Duration
+	}{{"load, 434 MB in 4 layers", 0.5, load}, {"push of it, first time", 0.5, push}, {"pull and unpack it", 0.3, pull}, {"pull of what is here", 1, present}} {
+		r := result{what: m.what, berth: median(m.took[ours]), peers: map[string]float64{"docker": median(m.took[docker])}}
+		r.goal, r.met = ratio("docker", m.goal)
+		b.add(r)
+	}
+	return nil
+}
+
+// loadAndPush loads the image into each engine and pushes it from there.
+func (b *bench) loadAndPush(ctx context.Context, all []*engine, addr string) (load, push map[*engine][]time.Duration, err error) {
+	load, push = map[*engine][]time.Duration{}, map[*engine][]time.Duration{}
+	for round := range pushRounds {
+		for _, e := range all {
+			// In a repository of its own, and one that knows of no layer.
+			name := fmt.Sprintf("%s/%s:%d", addr, e.name, round+1)
+			if err := e.time(ctx, load, "load", "-q", "-i", b.image); err != nil {
+				return nil, nil, err
+			}
+			if _, err := e.do(ctx, "tag", benchImage, name); err != nil {
+				return nil, nil, err
+			}
+			if round > 0 {
+				if err := b.emptyRegistry(); err != nil {
+					return nil, nil, err
+				}
+			}
+			if err := e.time(ctx, push, "push", name); err != nil {
+				return nil, nil, err
+			}
+			if round == pushRounds-1 {
+				// What all pull.
+				if _, err := e.do(ctx, "tag", benchImage, addr+"/"+e.name+":1"); err != nil {
+					return nil, nil, err
+				}
+				if _, err := e.do(ctx, "push", addr+"/"+e.name+":1"); err != nil {
+					return nil, nil, err
+				}
+			}
+			if _, err := e.do(ctx, "image", "prune", "-af"); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	return load, push, nil
+}
+
+// benchImage is the name in the archive.
+const benchImage = "bench/image:latest"
+
+// time runs a verb and keeps how long it took.
+func (e *engine) time(ctx context.Context, took map[*engine][]time.Duration, verb ...string) error {
+	start := time.Now()
+	_, err := e.do(ctx, verb...)
+	took[e] = append(took[e], time.Since(start))
+	return err
+}
+
+// registryData is where the registry keeps what is pushed.
+func (b *bench) registryData() string { return filepath.Join(b.dir, "registry") }
+
+// emptyRegistry takes all away that was pushed.
+func (b *bench) emptyRegistry() error {
+	return os.RemoveAll(filepath.Join(b.registryData(), "docker"))
+}
+
+// startRegistry runs docker-registry on a port of loopback.
+func (b *bench) startRegistry() (addr string, stop func() error, err error) {
+	program, err := exec.LookPath("docker-registry")
+	if err != nil {
+		return "", nil, err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	addr = l.Addr().String()
+	if err := l.Close(); err != nil {
+		return "", nil, err
+	}
+	config := filepath.Join(b.dir, "registry.yml")
+	text := fmt.Sprintf("version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\nlog: {level: error, accesslog: {disabled: true}}\nhttp: {addr: %q}\n", b.registryData(), addr)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		return "", nil, err
+	}
+	cmd := exec.Command(program, "serve", config)
+	if err := cmd.Start(); err != nil {
+		return "", nil, err
+	}
+	stop = func() error {
+		cmd.Process.Kill()
+		cmd.Wait() // that it was killed is no news
+		return nil
+	}
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if c, err := net.Dial("tcp", addr); err == nil {
+			return addr, stop, c.Close()
+		}
+		if time.Now().After(end) {
+			return "", nil, errors.Join(errors.New("docker-registry does not listen"), stop())
+		}
+	}
+}
