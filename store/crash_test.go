@@ -50,34 +50,48 @@ func TestMain(m *testing.M) {
 // remoteImage is an image of n compressed layers and where they come from.
 // The line breaks now and then.
 func remoteImage(n int) (image.Incoming, error) {
+	var layers [][]byte
+	for i := range n {
+		layers = append(layers, layerTar(50+i, 40))
+	}
+	in, err := remoteOf(layers...)
+	whole := in.Source
+	in.Source = func(ctx context.Context, desc ocispec.Descriptor, offset int64) (io.ReadCloser, error) {
+		r, err := whole(ctx, desc, offset)
+		if rand.N(5) == 0 {
+			r = io.NopCloser(io.LimitReader(r, rand.N(desc.Size-offset+1)))
+		}
+		return r, err
+	}
+	return in, err
+}
+
+// remoteOf is an image of layers, compressed, and where they come from.
+func remoteOf(layers ...[]byte) (image.Incoming, error) {
 	blobs := make(map[digest.Digest][]byte)
 	var ids []string
-	m := ocispec.Manifest{MediaType: ocispec.MediaTypeImageManifest}
-	for i := range n {
-		layer := layerTar(50+i, 40)
+	var descs []ocispec.Descriptor
+	for _, layer := range layers {
 		var b bytes.Buffer
 		w := gzip.NewWriter(&b)
-		if _, err := w.Write(layer); err != nil {
-			return image.Incoming{}, err
-		}
-		if err := w.Close(); err != nil {
+		_, err := w.Write(layer)
+		if err := errors.Join(err, w.Close()); err != nil {
 			return image.Incoming{}, err
 		}
 		dgst := digest.FromBytes(b.Bytes())
 		blobs[dgst] = b.Bytes()
 		ids = append(ids, fmt.Sprintf("%q", digest.FromBytes(layer)))
-		m.Layers = append(m.Layers, ocispec.Descriptor{MediaType: ocispec.MediaTypeImageLayerGzip, Digest: dgst, Size: int64(b.Len())})
+		descs = append(descs, ocispec.Descriptor{MediaType: ocispec.MediaTypeImageLayerGzip, Digest: dgst, Size: int64(b.Len())})
 	}
 	config := fmt.Appendf(nil, `{"os":"linux","rootfs":{"type":"layers","diff_ids":[%s]}}`, strings.Join(ids, ","))
-	m.Config = ocispec.Descriptor{MediaType: ocispec.MediaTypeImageConfig, Digest: digest.FromBytes(config), Size: int64(len(config))}
 	return image.Incoming{
-		Parts: image.Parts{Config: m.Config, Layers: m.Layers}, Blobs: [][]byte{config},
+		Parts: image.Parts{
+			Config: ocispec.Descriptor{MediaType: ocispec.MediaTypeImageConfig, Digest: digest.FromBytes(config), Size: int64(len(config))},
+			Layers: descs,
+		},
+		Blobs: [][]byte{config},
 		Source: func(_ context.Context, desc ocispec.Descriptor, offset int64) (io.ReadCloser, error) {
-			data := blobs[desc.Digest][offset:]
-			if rand.N(5) == 0 {
-				data = data[:rand.N(len(data)+1)]
-			}
-			return io.NopCloser(bytes.NewReader(data)), nil
+			return io.NopCloser(bytes.NewReader(blobs[desc.Digest][offset:])), nil
 		},
 	}, nil
 }

@@ -47,6 +47,14 @@ func layerTar(seed, n int) []byte {
 
 // archiveOf is an image archive of layers that it shares with others.
 func archiveOf(n int) []byte {
+	var layers [][]byte
+	for i := range n {
+		layers = append(layers, layerTar(i, 40))
+	}
+	return archiveOfLayers(fmt.Sprintf("image:%d", n), layers...)
+}
+
+func archiveOfLayers(name string, layers ...[]byte) []byte {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	put := func(name string, data []byte) {
@@ -54,13 +62,12 @@ func archiveOf(n int) []byte {
 		w.Write(data)
 	}
 	var ids, names []string
-	for i := range n {
-		l := layerTar(i, 40)
+	for i, l := range layers {
 		put(fmt.Sprintf("%d.tar", i), l)
 		ids, names = append(ids, fmt.Sprintf("%q", digest.FromBytes(l))), append(names, fmt.Sprintf(`"%d.tar"`, i))
 	}
 	put("c.json", fmt.Appendf(nil, `{"os":"linux","rootfs":{"type":"layers","diff_ids":[%s]}}`, strings.Join(ids, ",")))
-	put("manifest.json", fmt.Appendf(nil, `[{"Config":"c.json","RepoTags":["image:%d"],"Layers":[%s]}]`, n, strings.Join(names, ",")))
+	put("manifest.json", fmt.Appendf(nil, `[{"Config":"c.json","RepoTags":[%q],"Layers":[%s]}]`, name, strings.Join(names, ",")))
 	w.Close()
 	return b.Bytes()
 }
@@ -205,27 +212,60 @@ func TestRootsThatOverlayCannotName(t *testing.T) {
 }
 
 // TestDiskFull unpacks into a file system that is too small.
-func TestDiskFull(t *testing.T) {
+// smallDisk is a file system of 3 MB that is unmounted at the end.
+func smallDisk(t *testing.T) (root string) {
+	t.Helper()
 	needRoot(t)
-	root := t.TempDir()
+	root = t.TempDir()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=3m", "none", root).CombinedOutput(); err != nil {
 		t.Skipf("cannot mount a small file system: %v\n%s", err, out)
 	}
-	defer exec.Command("umount", root).Run()
-	st, err := openStore(root)
-	if err != nil {
-		t.Fatal(err)
+	t.Cleanup(func() { exec.Command("umount", root).Run() })
+	return root
+}
+
+// TestDiskFull fills the disk in each way an image comes. The error says so,
+// the image is absent, and the space is given back.
+func TestDiskFull(t *testing.T) {
+	pulled := func(n int) image.Incoming {
+		in, err := remoteOf(layerTar(1, n), layerTar(2, n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return in
 	}
-	defer st.Close()
-	_, err = st.Images.Import(t.Context(), bytes.NewReader(layerTar(1, 1500)), image.NewImage{Name: "big"})
-	if err == nil || !strings.Contains(err.Error(), "no space left on device") {
-		t.Errorf("%v, want one that says the disk is full", err)
-	}
-	if _, err := st.Images.Resolve(t.Context(), "big"); !errdefs.IsNotFound(err) {
-		t.Errorf("the image is there: %v", err)
-	}
-	wantNothing(t, st, root)
-	if _, err := st.Images.Import(t.Context(), bytes.NewReader(layerTar(1, 10)), image.NewImage{Name: "small"}); err != nil {
-		t.Errorf("after space was given back: %v", err)
+	for name, add := range map[string]func(st *Store, name string, n int) error{
+		"import": func(st *Store, name string, n int) error {
+			_, err := st.Images.Import(t.Context(), bytes.NewReader(layerTar(1, n)), image.NewImage{Name: name})
+			return err
+		},
+		"load": func(st *Store, name string, n int) error {
+			_, err := st.Images.Load(t.Context(), bytes.NewReader(archiveOfLayers(name, layerTar(1, n), layerTar(2, n))))
+			return err
+		},
+		"pull": func(st *Store, name string, n int) error {
+			_, err := st.Images.Receive(t.Context(), pulled(n), name)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := smallDisk(t)
+			st, err := openStore(root)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer st.Close()
+			if err := add(st, "big:1", 2500); err == nil || !strings.Contains(err.Error(), "no space left on device") {
+				t.Errorf("%v, want one that says the disk is full", err)
+			}
+			if _, err := st.Images.Resolve(t.Context(), "big:1"); !errdefs.IsNotFound(err) {
+				t.Errorf("the image is there: %v", err)
+			}
+			wantNothing(t, st, root)
+			if err := add(st, "small:1", 10); err != nil {
+				t.Errorf("after space was given back: %v", err)
+			}
+			verify(t, st)
+		})
 	}
 }

@@ -68,6 +68,10 @@ func (s *Store) cleanIngests() error {
 	for _, e := range entries {
 		dir := filepath.Join(s.ingestDir(""), e.Name())
 		st, err := readState(dir)
+		if err == nil {
+			// What was just committed when the power went has no data any more.
+			_, err = os.Lstat(filepath.Join(dir, "data"))
+		}
 		// Data that a crash cut short of what was written is still a prefix of
 		// the blob, or the digest will tell at commit.
 		if err == nil && st.Expected != "" && time.Since(st.UpdatedAt) < ingestLife {

@@ -77,8 +77,8 @@ func TestOpenRemovesLeftoversOfACrash(t *testing.T) {
 	if err := os.Truncate(s.Path(cut), 3); err != nil {
 		t.Fatal(err)
 	}
-	// One ingest that can be resumed, one that cannot.
-	for ref, dgst := range map[string]digest.Digest{"resumable": digest.FromString("abcdef"), "spool": ""} {
+	// One ingest that can be resumed, one that cannot, one that was committed but for its record.
+	for ref, dgst := range map[string]digest.Digest{"resumable": digest.FromString("abcdef"), "spool": "", "renamed": digest.FromString("abc")} {
 		w, err := s.Writer(t.Context(), content.WithRef(ref), content.WithDescriptor(ocispec.Descriptor{Digest: dgst}))
 		if err != nil {
 			t.Fatal(err)
@@ -90,10 +90,16 @@ func TestOpenRemovesLeftoversOfACrash(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := os.Rename(filepath.Join(s.ingestDir("renamed"), "data"), s.Path(digest.FromString("abc"))); err != nil {
+		t.Fatal(err)
+	}
 	closeDB()
 
 	s, closeDB = open(t, root)
 	defer closeDB()
+	if _, err := os.Stat(s.ingestDir("renamed")); !os.IsNotExist(err) {
+		t.Errorf("what is left of an ingest that was committed: %v", err)
+	}
 	if b, err := content.ReadBlob(t.Context(), s, ocispec.Descriptor{Digest: kept}); err != nil || string(b) != "kept" {
 		t.Errorf("complete blob: %q, %v", b, err)
 	}

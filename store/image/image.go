@@ -49,6 +49,9 @@ import (
 // registries for 4 MiB).
 const maxJSON = 8 << 20
 
+// maxLayers is how many layers overlay stacks (OVL_MAX_STACK in the kernel).
+const maxLayers = 500
+
 // Store keeps images. Make one with Open; it is safe for concurrent use.
 type Store struct {
 	content   *blobs.Store
@@ -291,6 +294,9 @@ func (s *Store) readJSON(ctx context.Context, desc ocispec.Descriptor) ([]byte, 
 	if info.Size > maxJSON {
 		return nil, fmt.Errorf("blob %s: %d bytes are too many for JSON: %w", desc.Digest, info.Size, errdefs.ErrInvalidArgument)
 	}
+	if desc.Size > 0 && desc.Size != info.Size {
+		return nil, fmt.Errorf("blob %s has %d bytes, not %d: %w", desc.Digest, info.Size, desc.Size, errdefs.ErrInvalidArgument)
+	}
 	return content.ReadBlob(ctx, s.content, ocispec.Descriptor{Digest: desc.Digest, Size: info.Size})
 }
 
@@ -322,6 +328,9 @@ func decodeConfig(data []byte) (*dockerspec.DockerOCIImage, error) {
 	}
 	if c.OS != "" && c.OS != "linux" {
 		return nil, fmt.Errorf("image config: image for %s: %w", c.OS, errdefs.ErrInvalidArgument)
+	}
+	if n := len(c.RootFS.DiffIDs); n > maxLayers {
+		return nil, fmt.Errorf("image config: %d layers are more than can be stacked (%d): %w", n, maxLayers, errdefs.ErrInvalidArgument)
 	}
 	for _, id := range c.RootFS.DiffIDs {
 		if err := id.Validate(); err != nil || id.Algorithm() != digest.SHA256 {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/errdefs"
-	"golang.org/x/sys/unix"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // incoming is the blob of a layer, as it arrives or as it was there.
@@ -24,6 +24,9 @@ func (b *incoming) wait() error {
 	<-b.done
 	return b.err
 }
+
+// ingestOf is the reference under which a layer's blob arrives.
+func ingestOf(blob ocispec.Descriptor) string { return "layer-" + blob.Digest.String() }
 
 // complete reports whether the blob has arrived.
 func (b *incoming) complete() bool {
@@ -50,6 +53,10 @@ func (f *flight) openBlob() (_ *incoming, err error) {
 	}()
 	b := &incoming{done: make(chan struct{})}
 	ra, err := s.content.ReaderAt(f.ctx, f.blob)
+	if err == nil && f.blob.Size > 0 && f.blob.Size != ra.Size() {
+		ra.Close()
+		return nil, fmt.Errorf("the layer's blob %s has %d bytes, not %d: %w", f.blob.Digest, ra.Size(), f.blob.Size, errdefs.ErrInvalidArgument)
+	}
 	if err == nil {
 		close(b.done)
 		b.ReadCloser = blobReader(ra)
@@ -58,7 +65,7 @@ func (f *flight) openBlob() (_ *incoming, err error) {
 	if !errdefs.IsNotFound(err) || f.source == nil {
 		return nil, fmt.Errorf("open the layer's blob: %w", err)
 	}
-	w, err := s.content.Writer(f.ctx, content.WithRef("layer-"+f.blob.Digest.String()), content.WithDescriptor(f.blob))
+	w, err := s.content.Writer(f.ctx, content.WithRef(ingestOf(f.blob)), content.WithDescriptor(f.blob))
 	if err != nil {
 		return nil, fmt.Errorf("write the layer's blob: %w", err)
 	}
@@ -94,11 +101,9 @@ func blobReader(ra content.ReaderAt) io.ReadCloser {
 func (f *flight) fetch(w content.Writer) (err error) {
 	defer func() {
 		w.Close()
-		if errdefs.IsInvalidArgument(err) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EIO) || errors.Is(err, unix.EDQUOT) {
-			st, serr := w.Status()
-			if serr == nil {
-				f.store.content.Abort(context.WithoutCancel(f.ctx), st.Ref)
-			}
+		var source *sourceError
+		if err != nil && !errors.As(err, &source) && f.ctx.Err() == nil {
+			f.store.content.Abort(f.ctx, ingestOf(f.blob))
 		}
 	}()
 	st, err := w.Status()

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -166,6 +167,25 @@ func wantNothing(t testing.TB, st *store.Store) {
 	}
 }
 
+// ociOf is an archive whose manifest was changed, with digests that fit.
+func ociOf(t testing.TB, change func(manifest map[string]any)) []byte {
+	t.Helper()
+	layer := tarOf(t, "f", "one")
+	config := configOf(layer)
+	good := jsonOf(t, ocispec.Manifest{
+		MediaType: ocispec.MediaTypeImageManifest, Config: descOf(ocispec.MediaTypeImageConfig, config),
+		Layers: []ocispec.Descriptor{descOf(ocispec.MediaTypeImageLayer, string(layer))},
+	})
+	var m map[string]any
+	if err := json.Unmarshal([]byte(good), &m); err != nil {
+		t.Fatal(err)
+	}
+	change(m)
+	manifest := jsonOf(t, m)
+	return pack(t, blobMember(manifest), blobMember(config), blobMember(string(layer)),
+		member{name: "index.json", data: jsonOf(t, ocispec.Index{Manifests: []ocispec.Descriptor{descOf(ocispec.MediaTypeImageManifest, manifest)}})})
+}
+
 func TestLoadRefuses(t *testing.T) {
 	layer := tarOf(t, "f", "one")
 	evil := tarOf(t, "../evil", "x")
@@ -206,6 +226,13 @@ func TestLoadRefuses(t *testing.T) {
 		"index of a missing manifest":   pack(t, member{name: "index.json", data: jsonOf(t, ocispec.Index{Manifests: []ocispec.Descriptor{descOf(ocispec.MediaTypeImageManifest, "x")}})}),
 		"index with a bad digest":       pack(t, member{name: "index.json", data: `{"manifests":[{"mediaType":"` + ocispec.MediaTypeImageManifest + `","digest":"sha256:../../x"}]}`}),
 		"manifest of unknown type":      pack(t, blobMember("x"), member{name: "index.json", data: jsonOf(t, ocispec.Index{Manifests: []ocispec.Descriptor{descOf("text/plain", "x")}})}),
+		"manifest that is an index too": ociOf(t, func(m map[string]any) { m["manifests"] = []string{} }),
+		"manifest of schema 1, too":     ociOf(t, func(m map[string]any) { m["fsLayers"] = []string{} }),
+		"manifest of another type":      ociOf(t, func(m map[string]any) { m["mediaType"] = ocispec.MediaTypeImageIndex }),
+		"layer of another size":         ociOf(t, func(m map[string]any) { m["layers"].([]any)[0].(map[string]any)["size"] = 5 }),
+		"layer of a negative size":      ociOf(t, func(m map[string]any) { m["layers"].([]any)[0].(map[string]any)["size"] = -1 }),
+		"config of another size":        ociOf(t, func(m map[string]any) { m["config"].(map[string]any)["size"] = 5 }),
+		"more layers than can be":       pack(t, good[0], member{name: "c.json", data: configOf(slices.Repeat([][]byte{layer}, 501)...)}, dockerArchive("c.json", "", slices.Repeat([]string{"l.tar"}, 501)...)),
 		"good image, then a broken one": pack(t, good[0], good[1], member{name: "manifest.json", data: `[{"Config":"c.json","RepoTags":["good:1"],"Layers":["l.tar"]},{"Config":"c.json","Layers":[]}]`}),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -121,7 +121,7 @@ func (a *archive) manifest(ctx context.Context, desc ocispec.Descriptor, depth i
 	default:
 		return nil, fmt.Errorf("manifest %s: unknown type %q: %w", desc.Digest, desc.MediaType, errdefs.ErrInvalidArgument)
 	}
-	m, err := decodeManifest(data)
+	m, err := decodeManifest(data, desc.MediaType)
 	if err != nil {
 		return nil, fmt.Errorf("manifest %s: %w", desc.Digest, err)
 	}
@@ -147,19 +147,41 @@ func decodeIndex(data []byte) (ocispec.Index, error) {
 	return index, nil
 }
 
-// decodeManifest decodes and checks an image manifest.
-func decodeManifest(data []byte) (ocispec.Manifest, error) {
-	var m ocispec.Manifest
+// decodeManifest decodes and checks an image manifest of a type. One that is
+// an index as well, or says that it is of another type, would be one image to
+// one reader and another to the next (CVE-2021-41190).
+func decodeManifest(data []byte, mediaType string) (ocispec.Manifest, error) {
+	var m struct {
+		ocispec.Manifest
+		Manifests json.RawMessage `json:"manifests"`
+		FSLayers  json.RawMessage `json:"fsLayers"`
+	}
+	refuse := func(format string, args ...any) (ocispec.Manifest, error) {
+		return m.Manifest, fmt.Errorf("manifest: "+format+": %w", append(args, errdefs.ErrInvalidArgument)...)
+	}
 	if err := json.Unmarshal(data, &m); err != nil {
-		return m, fmt.Errorf("decode manifest: %w: %w", err, errdefs.ErrInvalidArgument)
+		return refuse("decode: %w", err)
+	}
+	switch {
+	case m.MediaType != "" && m.MediaType != mediaType:
+		return refuse("it is of type %q, not %q", m.MediaType, mediaType)
+	case m.Manifests != nil:
+		return refuse("it is an index, too")
+	case m.FSLayers != nil:
+		return refuse("it is of docker's schema 1, too")
+	case len(m.Layers) > maxLayers:
+		return refuse("%d layers are more than can be stacked (%d)", len(m.Layers), maxLayers)
 	}
 	for _, desc := range append([]ocispec.Descriptor{m.Config}, m.Layers...) {
 		if err := desc.Digest.Validate(); err != nil {
-			return m, fmt.Errorf("manifest: digest %q: %w: %w", desc.Digest, err, errdefs.ErrInvalidArgument)
+			return refuse("digest %q: %w", desc.Digest, err)
 		}
 		if desc.Digest.Algorithm() != digest.SHA256 {
-			return m, fmt.Errorf("manifest: digest %q: only sha256 is supported: %w", desc.Digest, errdefs.ErrInvalidArgument)
+			return refuse("digest %q: only sha256 is supported", desc.Digest)
+		}
+		if desc.Size < 0 {
+			return refuse("blob %s has %d bytes", desc.Digest, desc.Size)
 		}
 	}
-	return m, nil
+	return m.Manifest, nil
 }

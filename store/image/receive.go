@@ -70,6 +70,9 @@ func (s *Store) Receive(ctx context.Context, in Incoming, names ...string) (Imag
 	img, err := s.receive(ctx, in, names)
 	lease.Release()
 	if err != nil && !keepsPartial(err) {
+		for _, blob := range in.Layers {
+			s.content.Abort(context.WithoutCancel(ctx), ingestOf(blob)) // none is fine; another's stays
+		}
 		if _, cerr := s.Collect(context.WithoutCancel(ctx)); cerr != nil {
 			err = errors.Join(err, cerr)
 		}
@@ -263,5 +266,5 @@ func (in *Incoming) reporter(i int) func(Progress) {
 // keepsPartial tells errors after which what has arrived is worth keeping.
 func keepsPartial(err error) bool {
 	var source *sourceError
-	return errors.As(err, &source) || errors.Is(err, context.Canceled)
+	return errors.As(err, &source) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
