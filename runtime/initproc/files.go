@@ -28,6 +28,7 @@ func (c *Process) SetFiles(stdin, stdout, stderr *os.File, extra []*os.File) (nu
 			return nil, fmt.Errorf("descriptor %d of the command: %w", i, err)
 		}
 		device := st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(1, 3)
+		c.null[i] = device
 		c.Chown[i] = !device && st.Uid != c.Spec.User.UID
 	}
 	for _, f := range extra {

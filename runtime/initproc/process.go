@@ -19,6 +19,7 @@ type Process struct {
 	Spec       *specs.Process
 	Stdio      [3]int     // not used with a terminal
 	Chown      [3]bool    // those of Stdio to give to the command's user
+	null       [3]bool    // those of Stdio that are the null device
 	Extra      []int      // become 3, 4, …
 	Terminal   int        // of an exec that has one, which needs no Built message then
 	Await      bool       // an exec waits for Built all the same
@@ -279,6 +280,7 @@ func (p *Program) stdio(c *Process) {
 	for i, fd := range append(src[:], extra...) {
 		p.Call(fmt.Sprintf("set up descriptor %d", i), unix.SYS_DUP3, fd, i, 0)
 	}
+	p.ownNull(c)
 	for i, chown := range c.Chown {
 		if chown && !c.Spec.Terminal {
 			// So that the command may open /dev/stdout; a pipe from elsewhere
@@ -287,6 +289,23 @@ func (p *Program) stdio(c *Process) {
 		}
 	}
 	p.Call("close the other descriptors at exec", unix.SYS_CLOSE_RANGE, low, int(^uint32(0)), unix.CLOSE_RANGE_CLOEXEC)
+}
+
+// ownNull gives the command the container's null device where it got the host's,
+// which is on a mount that the container does not have. As with any shell's
+// redirection that shows in /proc/self/fd, and CRIU can only save the former.
+func (p *Program) ownNull(c *Process) {
+	if c.Listen < 0 || c.Spec.Terminal || c.null == [3]bool{} {
+		return
+	}
+	null := p.Reg(-1)
+	// A container may be without it.
+	p.add("", op{nr: unix.SYS_OPENAT, out: uintptr(null), policy: ignored}, []any{unix.AT_FDCWD, p.String("/dev/null"), unix.O_RDWR | unix.O_CLOEXEC | unix.O_NOFOLLOW, 0})
+	for i, host := range c.null {
+		if host {
+			p.Try("", unix.SYS_DUP3, null, i, 0)
+		}
+	}
 }
 
 // identity makes init the user of the spec with its capabilities and no others.
