@@ -28,6 +28,15 @@ func TestCheckpointAndRestore(t *testing.T) {
 		said, _ := os.ReadFile(log)
 		t.Fatalf("run: %v: %s", err, said)
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			logs, _ := filepath.Glob(b.dir + "/*/*.log")
+			for _, name := range logs {
+				said, _ := os.ReadFile(name)
+				t.Logf("%s: …%s", name, said[max(0, len(said)-2500):])
+			}
+		}
+	})
 	b.ok("checkpoint", "--pre-dump", "--image-path", "pre", b.id)
 	b.ok("checkpoint", "--leave-running", "--image-path", "running", b.id)
 	if s := b.ok("state", b.id); !strings.Contains(s, `"running"`) {
