@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"berth/runtime/nsenter"
 	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
 )
@@ -18,21 +19,19 @@ func private(t *testing.T, f func(t *testing.T)) {
 	if os.Getuid() != 0 {
 		t.Skip("mounting needs root")
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread() // never unlocked: the thread ends with its namespace
-		err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_NEWIPC)
-		if err == nil {
-			err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+	err := nsenter.Builder(func() error {
+		if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_NEWIPC); err != nil {
+			return err
 		}
-		if err != nil {
-			t.Error(err)
-			return
+		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+			return err
 		}
 		f(t)
-	}()
-	<-done
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // bothWays runs f with and without openat2.
