@@ -17,11 +17,6 @@ func (c *Container) passListener(conn int, p *Process, status specs.ContainerSta
 	if err != nil {
 		return err
 	}
-	listener, err := unix.PidfdGetfd(int(p.pidfd.Fd()), int(m.Step), 0)
-	if err != nil {
-		return fmt.Errorf("linux.seccomp: fetch the listener: %w", err)
-	}
-	defer unix.Close(listener)
 	state, err := json.Marshal(specs.ContainerProcessState{
 		Version: specs.Version, Fds: []string{specs.SeccompFdName}, Pid: p.pid, Metadata: c.rec.ListenerMetadata,
 		State: specs.State{Version: c.rec.Version, ID: c.rec.ID, Status: status, Pid: c.hookPID(status), Bundle: c.rec.Bundle, Annotations: c.rec.Annotations},
@@ -29,11 +24,12 @@ func (c *Container) passListener(conn int, p *Process, status specs.ContainerSta
 	if err != nil {
 		return err
 	}
-	// On another thread: this one is in the container's file system.
+	// On another thread: this one is in the container's file system, and in its user
+	// namespace, from where init cannot be looked at.
 	done := make(chan error, 1)
-	go func() { done <- sendListener(c.rec.ListenerPath, state, listener) }()
+	go func() { done <- p.sendListener(int(m.Step), c.rec.ListenerPath, state) }()
 	if err := <-done; err != nil {
-		return fmt.Errorf("linux.seccomp.listenerPath: send the listener to %s: %w", c.rec.ListenerPath, err)
+		return err
 	}
 	if _, err := unix.Write(conn, []byte{0}); err != nil {
 		return fmt.Errorf("init: %w", err)
@@ -41,7 +37,22 @@ func (c *Container) passListener(conn int, p *Process, status specs.ContainerSta
 	return nil
 }
 
-func sendListener(path string, state []byte, listener int) error {
+// sendListener sends the process's descriptor number listener, and its state, to the
+// agent at path.
+func (p *Process) sendListener(listener int, path string, state []byte) error {
+	listener, err := unix.PidfdGetfd(int(p.pidfd.Fd()), listener, 0)
+	if err != nil {
+		return fmt.Errorf("linux.seccomp: fetch the listener: %w", err)
+	}
+	defer unix.Close(listener)
+	if err := send(path, state, listener); err != nil {
+		return fmt.Errorf("linux.seccomp.listenerPath: send the listener to %s: %w", path, err)
+	}
+	return nil
+}
+
+// send sends data, and a descriptor with it, to a unix socket of its own.
+func send(path string, data []byte, descriptor int) error {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -50,10 +61,10 @@ func sendListener(path string, state []byte, listener int) error {
 	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: path}); err != nil {
 		return err
 	}
-	n, err := unix.SendmsgN(fd, state, unix.UnixRights(listener), nil, unix.MSG_NOSIGNAL)
-	for err == nil && n < len(state) { // a stream may take it in pieces
-		state = state[n:]
-		n, err = unix.SendmsgN(fd, state, nil, nil, unix.MSG_NOSIGNAL)
+	n, err := unix.SendmsgN(fd, data, unix.UnixRights(descriptor), nil, unix.MSG_NOSIGNAL)
+	for err == nil && n < len(data) { // a stream may take it in pieces
+		data = data[n:]
+		n, err = unix.SendmsgN(fd, data, nil, nil, unix.MSG_NOSIGNAL)
 	}
 	return err
 }

@@ -84,11 +84,14 @@ func refuse(listener int) {
 }
 
 func TestSeccompNotify(t *testing.T) {
-	for _, nnp := range []bool{true, false} {
+	for _, mode := range []string{"no_new_privs", "privileged", "user namespace"} {
 		f := newFixture(t)
+		if mode == "user namespace" {
+			f.userNS()
+		}
 		path := filepath.Join(t.TempDir(), "agent")
 		states := agent(t, path)
-		f.opts.Spec.Process.NoNewPrivileges = nnp
+		f.opts.Spec.Process.NoNewPrivileges = mode == "no_new_privs"
 		f.opts.Spec.Annotations = map[string]string{"a": "b"}
 		f.opts.Spec.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, ListenerPath: path, ListenerMetadata: "meta",
 			Flags:    []specs.LinuxSeccompFlag{specs.LinuxSeccompFlagWaitKillableRecv},
@@ -107,7 +110,7 @@ func TestSeccompNotify(t *testing.T) {
 		out, _ := f.exec(c, "mkdir", "/tmp/x")
 		check(specs.StateRunning, 0)
 		if !strings.Contains(out, "Invalid cross-device link") && !strings.Contains(out, "Cross-device link") {
-			t.Errorf("no_new_privs %v: mkdir says %q, want what the agent answers", nnp, out)
+			t.Errorf("%s: mkdir says %q, want what the agent answers", mode, out)
 		}
 	}
 }

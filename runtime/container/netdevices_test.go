@@ -40,6 +40,15 @@ func TestNetDevices(t *testing.T) {
 	f.want("ip -o -4 addr show eth0 | grep -o 'inet [^ ]*'; ip -o link show eth0 | grep -o ',UP'; ip -o link show there | grep -o ',UP'",
 		"inet 192.0.2.1/24\n,UP\n,UP")
 
+	// Into the network namespace of a user namespace, too.
+	if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "here"}, PeerName: "there"}); err != nil {
+		t.Fatal(err)
+	}
+	f = newFixture(t)
+	f.userNS()
+	f.opts.Spec.Linux.NetDevices = map[string]specs.LinuxNetDevice{"here": {Name: "eth0"}}
+	f.want("ip -o link show eth0 | grep -o 'BROADCAST'", "BROADCAST")
+
 	f = newFixture(t, "true")
 	f.opts.Spec.Linux.NetDevices = map[string]specs.LinuxNetDevice{"gone": {}}
 	if _, err := Create(context.Background(), f.opts); err == nil || !strings.Contains(err.Error(), "linux.netDevices: move gone into the container") {
