@@ -49,7 +49,7 @@ func main() {
 		return
 	}
 	runs := flag.Int("runs", 20, "times that each thing is done")
-	only := flag.String("only", "", "a part to measure alone: runtimes, engines or registries")
+	only := flag.String("only", "", "a part to measure alone: runtimes, engines, layers or registries")
 	image := flag.String("image", "", "archive of the image to pull and push (testdata/scripts/bench-image makes it)")
 	flag.Parse()
 	if flag.NArg() != 1 {
@@ -85,7 +85,7 @@ func run(ctx context.Context, berth string, runs int, only, image string) error 
 	for _, part := range []struct {
 		name string
 		do   func(context.Context) error
-	}{{"runtimes", b.runtimes}, {"engines", b.engines}, {"registries", b.registries}} {
+	}{{"runtimes", b.runtimes}, {"engines", b.engines}, {"layers", b.layers}, {"registries", b.registries}} {
 		if only != "" && only != part.name {
 			continue
 		}
