@@ -81,7 +81,9 @@ func badConfigs() map[string]badConfig {
 		"affinity": {text: "process.execCPUAffinity.final", alone: true, change: func(s *specs.Spec) {
 			s.Process.ExecCPUAffinity = &specs.CPUAffinity{Final: "x"}
 		}},
-		"groups": {text: "process.user.additionalGids", change: func(s *specs.Spec) { s.Process.User.AdditionalGids = make([]uint32, 65537) }, alone: true},
+		"no user":  {text: "4294967295 is no user or group", change: func(s *specs.Spec) { s.Process.User.UID = 1<<32 - 1 }},
+		"no group": {text: "4294967295 is no user or group", change: func(s *specs.Spec) { s.Process.User.GID = 1<<32 - 1 }},
+		"groups":   {text: "process.user.additionalGids", change: func(s *specs.Spec) { s.Process.User.AdditionalGids = make([]uint32, 65537) }, alone: true},
 
 		"rlimit type":       {text: `unknown limit "RLIMIT_X"`, change: rlimits(specs.POSIXRlimit{Type: "RLIMIT_X"})},
 		"rlimit upside":     {text: "soft limit 2 is above", change: rlimits(specs.POSIXRlimit{Type: "RLIMIT_CORE", Soft: 2, Hard: 1})},

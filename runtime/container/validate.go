@@ -77,6 +77,9 @@ func validate(spec *specs.Spec) (nsenter.Namespaces, error) {
 	return ns, validateProcess(spec.Process)
 }
 
+// noID leaves an ID as it is, root's, for setresuid(2) and setresgid(2).
+const noID = math.MaxUint32
+
 // maxGroups is the kernel's NGROUPS_MAX.
 const maxGroups = 65536
 
@@ -93,6 +96,9 @@ func validateProcess(p *specs.Process) error {
 	}
 	if s := p.ConsoleSize; p.Terminal && s != nil && max(s.Height, s.Width) > math.MaxUint16 {
 		return fmt.Errorf("process.consoleSize: no terminal has %d rows and %d columns: %w", s.Height, s.Width, errdefs.ErrInvalidArgument)
+	}
+	if p.User.UID == noID || p.User.GID == noID {
+		return fmt.Errorf("process.user: %d is no user or group: %w", uint32(noID), errdefs.ErrInvalidArgument)
 	}
 	if n := len(p.User.AdditionalGids); n > maxGroups {
 		return fmt.Errorf("process.user.additionalGids: the kernel takes %d groups, not %d: %w", maxGroups, n, errdefs.ErrInvalidArgument)

@@ -72,7 +72,7 @@ func (p *Program) limits(s *specs.Process) {
 		list = append(list[:len(list):len(list)], inherited())
 	}
 	for _, l := range list {
-		p.Call(fmt.Sprintf("set %s to %d, at most %d", l.Type, l.Soft, l.Hard),
+		p.Call(fmt.Sprintf("process.rlimits: set %s to %d, at most %d", l.Type, l.Soft, l.Hard),
 			unix.SYS_PRLIMIT64, 0, rlimits[l.Type], p.Words(l.Soft, l.Hard), 0)
 	}
 }

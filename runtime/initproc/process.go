@@ -219,7 +219,7 @@ func (p *Program) Become(c *Process) {
 	p.settings(c.Settings)
 	p.writeLabels(c)
 	if s.NoNewPrivileges {
-		p.Call("set no_new_privs", unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+		p.Call("process.noNewPrivileges: set it", unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 	} else {
 		// Without no_new_privs a filter needs the rights that are dropped next.
 		p.filter(c)
@@ -268,7 +268,7 @@ func (p *Program) stdio(c *Process) {
 	if c.Spec.Terminal {
 		r := p.Reg(-1)
 		p.Store("keep the terminal", r, unix.SYS_FCNTL, c.terminal, unix.F_DUPFD_CLOEXEC, low)
-		p.Call("make the terminal the controlling one", unix.SYS_IOCTL, r, unix.TIOCSCTTY, 0)
+		p.Call("process.terminal: make it the controlling one", unix.SYS_IOCTL, r, unix.TIOCSCTTY, 0)
 		src = [3]any{r, r, r}
 	} else {
 		src = [3]any{own(c.Stdio[0]), own(c.Stdio[1]), own(c.Stdio[2])}
@@ -313,7 +313,7 @@ func (p *Program) identity(c *Process) {
 	s := c.Spec
 	for n := range caps.Last() + 1 {
 		if c.Caps.Bounding&(1<<n) == 0 {
-			p.Call("drop "+caps.Name(n)+" from the bounding set", unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, n, 0, 0, 0)
+			p.Call("process.capabilities: drop "+caps.Name(n)+" from the bounding set", unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, n, 0, 0, 0)
 		}
 	}
 	p.Call("keep capabilities over the change of user", unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 1, 0, 0, 0)
@@ -328,19 +328,19 @@ func (p *Program) identity(c *Process) {
 		p.Call("process.user.additionalGids: set the additional groups", unix.SYS_SETGROUPS, len(groups), p.Bytes(list))
 	}
 	gid, uid := int(s.User.GID), int(s.User.UID)
-	p.Call(fmt.Sprintf("become group %d", gid), unix.SYS_SETRESGID, gid, gid, gid)
-	p.Call(fmt.Sprintf("become user %d", uid), unix.SYS_SETRESUID, uid, uid, uid)
+	p.Call(fmt.Sprintf("process.user.gid: become group %d", gid), unix.SYS_SETRESGID, gid, gid, gid)
+	p.Call(fmt.Sprintf("process.user.uid: become user %d", uid), unix.SYS_SETRESUID, uid, uid, uid)
 	p.Call("clear keepcaps", unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 0, 0, 0, 0)
 	var data []byte
 	for _, w := range c.Caps.Data() {
 		data = binary.NativeEndian.AppendUint32(data, w)
 	}
 	hdr := p.Words(unix.LINUX_CAPABILITY_VERSION_3) // and pid 0
-	p.Call("set the capabilities", unix.SYS_CAPSET, hdr, p.Bytes(data))
+	p.Call("process.capabilities: set them", unix.SYS_CAPSET, hdr, p.Bytes(data))
 	p.Call("clear the ambient capabilities", unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
 	for n := range caps.Last() + 1 {
 		if c.Caps.Ambient&(1<<n) != 0 {
-			p.Call("make "+caps.Name(n)+" ambient", unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, n, 0, 0)
+			p.Call("process.capabilities: make "+caps.Name(n)+" ambient", unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, n, 0, 0)
 		}
 	}
 	umask := 0o022
@@ -353,8 +353,8 @@ func (p *Program) identity(c *Process) {
 // workingDirectory enters cwd and makes sure that it is inside the container: a
 // descriptor of the host left open could lead out (CVE-2024-21626).
 func (p *Program) workingDirectory(cwd string) {
-	p.Call("enter the working directory "+cwd, unix.SYS_CHDIR, p.String(cwd))
+	p.Call("process.cwd: enter the working directory "+cwd, unix.SYS_CHDIR, p.String(cwd))
 	buf := p.alloc(unix.PathMax)
-	p.Call("name the working directory "+cwd, unix.SYS_GETCWD, p.addr(buf), unix.PathMax)
-	p.Call("the working directory "+cwd+" is outside the container", nrInside, buf)
+	p.Call("process.cwd: name the working directory "+cwd, unix.SYS_GETCWD, p.addr(buf), unix.PathMax)
+	p.Call("process.cwd: the working directory "+cwd+" is outside the container", nrInside, buf)
 }
