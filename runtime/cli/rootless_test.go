@@ -163,6 +163,16 @@ func TestRootlessWithMoreIDs(t *testing.T) {
 		s.Process.User = specs.User{UID: 5, GID: 6, AdditionalGids: []uint32{7}}
 	})
 	r.want("5\n6\n 0 65534 1\n 1 300000 1000\nallow\nGroups:\t7", "run", r.id)
+	// One that is another user on the host than the one who handles it.
+	r.script("exec sleep 1000", func(s *specs.Spec) {
+		s.Linux.UIDMappings, s.Linux.GIDMappings = ids, ids
+		s.Process.User = specs.User{UID: 5, GID: 6}
+	})
+	r.want("", "run", "-d", r.id)
+	r.want("7\n8", "exec", "-u", "7:8", r.id, "sh", "-c", "id -u; id -g")
+	r.want("", "kill", r.id, "KILL")
+	r.until("stopped")
+	r.want("", "delete", r.id)
 	r.script(script, func(s *specs.Spec) {
 		s.Linux.UIDMappings, s.Linux.GIDMappings = ids, ids
 		s.Linux.UIDMappings[1].Size++

@@ -292,6 +292,9 @@ func (b *build) makeCgroups() (err error) {
 	if err := b.c.cg.Create(); err != nil {
 		return b.withoutCgroups(err)
 	}
+	if err := b.delegate(); err != nil {
+		return err
+	}
 	if b.c.cg.Unified && !b.c.rec.UserNS {
 		b.cgroupDir, err = b.c.cg.Dir()
 		return err

@@ -99,12 +99,8 @@ func overlap(a, b, asize, bsize uint32) bool {
 }
 
 func mapped(list []specs.LinuxIDMapping, id uint32) bool {
-	for _, m := range list {
-		if id >= m.ContainerID && uint64(id) < uint64(m.ContainerID)+uint64(m.Size) {
-			return true
-		}
-	}
-	return false
+	_, ok := hostID(list, id)
+	return ok && len(list) > 0
 }
 
 // validateUserProcess refuses users and groups that are not in the user namespace.
