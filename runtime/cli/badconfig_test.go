@@ -226,8 +226,8 @@ func (b *bundle) refused(text string, asRunc bool) {
 		}
 	}
 	b.clean()
-	if !asRunc {
-		return
+	if !asRunc || testing.Short() {
+		return // with -short, as in the emulated machine of make test-vm, runc is left out
 	}
 	runc, err := exec.LookPath("runc")
 	if err != nil {
