@@ -36,11 +36,6 @@ func absentRoutes(rt *router) {
 	rt.on("POST /plugins/pull", noInstall)
 	rt.on("POST /plugins/create", noInstall)
 
-	noCopy := missing("this engine does not copy files in and out of containers yet; " +
-		"use 'exec' with tar, as in: docker exec -i CONTAINER tar x -C /path < files.tar")
-	for _, method := range []string{"GET", "PUT"} {
-		rt.on(method+" /containers/{id}/archive", noCopy)
-	}
 	rt.on("GET /containers/{id}/attach/ws", missing("this engine does not attach by websocket yet; use POST /containers/{id}/attach"))
 	rt.on("POST /containers/{id}/update", missing("this engine does not change the limits of a container yet; create it anew with other limits"))
 	rt.on("GET /containers/{id}/checkpoints", missing("this engine does not checkpoint containers"))

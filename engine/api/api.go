@@ -10,6 +10,7 @@ import (
 // parts are the slices of an engine that the handlers use.
 type parts struct {
 	containers containerHandlers
+	archive    archiveHandlers
 	execs      execHandlers
 	images     imageHandlers
 	registries registryHandlers
@@ -25,6 +26,7 @@ type parts struct {
 func New(e *engine.Engine, log *slog.Logger) http.Handler {
 	return newHandler(parts{
 		containers: containerHandlers{e.Containers, e.Containers, e.Containers},
+		archive:    archiveHandlers{e.Containers},
 		execs:      execHandlers{e.Containers},
 		images:     imageHandlers{read: e.Images, write: e.Images},
 		registries: registryHandlers{e.Images},
@@ -40,6 +42,7 @@ func New(e *engine.Engine, log *slog.Logger) http.Handler {
 func newHandler(p parts, log *slog.Logger) http.Handler {
 	rt := newRouter()
 	p.containers.routes(rt)
+	p.archive.routes(rt)
 	p.execs.routes(rt)
 	p.images.pull = p.registries.pull
 	p.images.routes(rt)

@@ -2,6 +2,7 @@ package diff
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,11 @@ type TarOptions struct {
 	Layer bool
 	// Root also writes the root itself, as "./".
 	Root bool
+	// Prefix stands before every name that WriteTarFrom writes, and ends with a
+	// slash; the root is called so instead of "./".
+	Prefix string
+	// Mounted also writes what is in mount points inside the tree.
+	Mounted bool
 	// Omit, if set, tells which paths ("/dev/console") are left out, with all
 	// that is below them.
 	Omit func(path string) bool
@@ -32,7 +38,7 @@ type TarOptions struct {
 // WriteTar writes the directory dir as a tar stream. The same tree always
 // gives the same bytes: entries are sorted, times are whole seconds, names of
 // owners are left out. Sockets are left out as well, and mount points inside
-// the tree are written empty.
+// the tree are written empty unless Mounted is set.
 //
 // The tree may change meanwhile: what vanishes is left out, a file that
 // shrinks is padded with zeros. No link in it is followed.
@@ -56,10 +62,10 @@ func WriteTarFrom(ctx context.Context, w io.Writer, dir *os.File, opts TarOption
 	}
 	err := error(nil)
 	if opts.Root {
-		err = t.header("./", fd, ".", &t.root, nil)
+		err = t.header(cmp.Or(opts.Prefix, "./"), fd, ".", &t.root, nil)
 	}
 	if err == nil {
-		err = t.dir("", fd)
+		err = t.dir(opts.Prefix, fd)
 	}
 	if err == nil {
 		err = t.w.Close()
@@ -203,7 +209,7 @@ func (t *tarWalk) directory(path string, fd int, name string, st *unix.Stat_t) e
 	if err := t.header(path, fd, name, st, nil); err != nil {
 		return err
 	}
-	if st.Dev != t.root.Dev {
+	if st.Dev != t.root.Dev && !t.opts.Mounted {
 		return nil // something is mounted here
 	}
 	return t.dir(path, sub)
