@@ -42,6 +42,7 @@ var verbs = []verb{
 	{"attach", groupContainers, newAttach},
 	{"wait", groupContainers, newWait},
 	{"diff", groupContainers, newDiff},
+	{"cp", groupContainers, newCopy},
 	{"commit", groupContainers, newCommit},
 	{"export", groupContainers, newExport},
 	{"top", groupContainers, newTop},
