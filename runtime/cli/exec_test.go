@@ -81,3 +81,32 @@ func TestExecOfAProcessFile(t *testing.T) {
 	b.fails(255, "no such file", "exec", "-p", name+".gone", b.id)
 	b.fails(255, "process args cannot be empty", "exec", b.id)
 }
+
+// TestExecBesideAnInitThatMovedOn: under v2 a cgroup that hands its controllers
+// on can have no process, as when systemd runs in the container.
+func TestExecBesideAnInitThatMovedOn(t *testing.T) {
+	b := newBundle(t)
+	b.args("sleep", "1000")
+	b.ok("run", "-d", b.id)
+	m, err := cgroup.New("", b.id, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !m.Unified {
+		t.Skip("a rule of cgroup v2 only")
+	}
+	dir := m.Paths[""]
+	pid := strings.Trim(strings.TrimSpace(b.ok("ps", "-f", "json", b.id)), "[]")
+	if err := os.Mkdir(dir+"/init.scope", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dir+"/init.scope/cgroup.procs", []byte(pid), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dir+"/cgroup.subtree_control", []byte("+pids"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if out := b.ok("exec", b.id, "cat", "/proc/self/cgroup"); !strings.Contains(out, "init.scope") {
+		t.Errorf("the exec runs in %q", out)
+	}
+}

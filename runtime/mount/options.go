@@ -150,10 +150,10 @@ func (o Options) classicFlags() uintptr {
 	return f
 }
 
-// OptionNames lists the options that ParseOptions does not leave to the file
-// system, sorted.
+// OptionNames lists the options that do not depend on the file system, sorted:
+// those that ParseOptions acts on, and those of every superblock.
 func OptionNames() []string {
-	names := []string{"defaults", "async", "loud", "nomand", "noiversion", "silent", "nolazytime", "bind", "rbind", "norbind", "idmap", "ridmap",
+	names := []string{"sync", "dirsync", "lazytime", "mand", "iversion", "defaults", "async", "loud", "nomand", "noiversion", "silent", "nolazytime", "bind", "rbind", "norbind", "idmap", "ridmap",
 		"tmpcopyup", "remount"}
 	for name := range attrOptions {
 		names = append(names, name, "r"+name)
