@@ -101,7 +101,11 @@ func (p *Program) schedule(c *Process) {
 			attr.Flags |= policyFlags[f]
 		}
 		b := unsafe.Slice((*byte)(unsafe.Pointer(&attr)), unix.SizeofSchedAttr)
-		p.Call("process.scheduler: run as "+string(s.Policy), unix.SYS_SCHED_SETATTR, 0, p.Bytes(b), 0)
+		step := "process.scheduler: run as " + string(s.Policy)
+		if s.Policy == specs.SchedFIFO || s.Policy == specs.SchedRR {
+			step += ", for which a cgroup of v1 must have linux.resources.cpu.realtimeRuntime"
+		}
+		p.Call(step, unix.SYS_SCHED_SETATTR, 0, p.Bytes(b), 0)
 	}
 	if io := c.Spec.IOPriority; io != nil {
 		p.Call(fmt.Sprintf("process.ioPriority: set it to %s %d", io.Class, io.Priority),
