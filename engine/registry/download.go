@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/containerd/containerd/v2/core/remotes/docker"
@@ -26,9 +27,9 @@ func (s *session) source(ctx context.Context, blob ocispec.Descriptor, offset in
 		return nil, err
 	}
 	blob.URLs = nil // of foreign layers: the registry is asked, or nobody
-	ctx = context.WithValue(ctx, blobSize{}, blob.Size)
+	ctx, cancel := context.WithCancel(context.WithValue(ctx, blobSize{}, blob.Size))
 	return &download{
-		ctx: ctx, blob: blob, offset: offset, delay: s.remote.cfg.RetryDelay, firstDelay: s.remote.cfg.RetryDelay,
+		ctx: ctx, cancel: cancel, blob: blob, offset: offset, delay: s.remote.cfg.RetryDelay, firstDelay: s.remote.cfg.RetryDelay,
 		open: func() (io.ReadCloser, error) { return f.Fetch(ctx, blob) },
 	}, nil
 }
@@ -36,9 +37,12 @@ func (s *session) source(ctx context.Context, blob ocispec.Descriptor, offset in
 var _ image.Source = (*session)(nil).source
 
 // download reads a blob and goes on, over another connection, where one was
-// lost.
+// lost. Close may be called while a Read waits.
 type download struct {
 	ctx    context.Context
+	cancel context.CancelFunc
+
+	mu     sync.Mutex // held while reading, guards the rest
 	blob   ocispec.Descriptor
 	offset int64
 	open   func() (io.ReadCloser, error)
@@ -49,6 +53,8 @@ type download struct {
 }
 
 func (d *download) Read(p []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	for {
 		n, err := d.read(p)
 		d.offset += int64(n)
@@ -112,6 +118,9 @@ func (d *download) lost(err error) error {
 }
 
 func (d *download) Close() error {
+	d.cancel() // ends a Read that waits
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.body == nil {
 		return nil
 	}

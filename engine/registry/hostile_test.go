@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -206,16 +207,19 @@ func TestABrokenPullGoesOnWhereItEnded(t *testing.T) {
 	f.image("1", big)
 	m := f.manifestOf(big)
 	blob := f.blobs[m.Layers[0].Digest]
-	broken, sent := true, 0
+	var broken atomic.Bool
+	var sent atomic.Int64
+	broken.Store(true)
 	f.on("/blobs/"+m.Layers[0].Digest.String(), func(w http.ResponseWriter, req *http.Request) {
 		switch {
-		case broken && req.Header.Get("Range") == "":
+		case broken.Load() && req.Header.Get("Range") == "":
 			w.Header().Set("Content-Length", strconv.Itoa(len(blob)))
 			w.Write(blob[:len(blob)/2])
-		case broken:
+		case broken.Load():
 			panic(http.ErrAbortHandler)
 		default:
-			sent, _ = strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(req.Header.Get("Range"), "bytes="), "-"))
+			from, _ := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(req.Header.Get("Range"), "bytes="), "-"))
+			sent.Store(int64(from))
 			http.ServeContent(w, req, "", time.Time{}, bytes.NewReader(blob))
 		}
 	})
@@ -223,12 +227,12 @@ func TestABrokenPullGoesOnWhereItEnded(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "lost too often") {
 		t.Fatalf("error %v", err)
 	}
-	broken = false
+	broken.Store(false)
 	if err := r.pull(f.host+"/app:1", PullOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if sent < len(blob)/2 {
-		t.Errorf("the second pull began at byte %d of %d", sent, len(blob))
+	if sent.Load() < int64(len(blob)/2) {
+		t.Errorf("the second pull began at byte %d of %d", sent.Load(), len(blob))
 	}
 }
 
@@ -310,8 +314,8 @@ func TestChallengesGoRoundNoCircle(t *testing.T) {
 			return true
 		}
 		err := r.pull(f.host+"/app:1", PullOptions{Auth: Auth{Username: "ann", Password: "wrong"}})
-		if err == nil || len(f.asked) > 20 {
-			t.Errorf("%q: error %v after %d requests", challenge, err, len(f.asked))
+		if err == nil || len(f.requests()) > 20 {
+			t.Errorf("%q: error %v after %d requests", challenge, err, len(f.requests()))
 		}
 	}
 }
@@ -332,7 +336,7 @@ func TestTooManyRequests(t *testing.T) {
 		t.Errorf("a registry that was busy for a moment: %v", err)
 	}
 	// A limit that lasts is told at once, in the registry's words.
-	f.asked = nil
+	f.forget()
 	f.hook = func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Retry-After", "21600")
 		w.Header().Set("Content-Type", "application/json")
@@ -344,8 +348,8 @@ func TestTooManyRequests(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "toomanyrequests") || strings.ContainsRune(err.Error(), 0x1b) {
 		t.Errorf("error %v", err)
 	}
-	if len(f.asked) > 2 {
-		t.Errorf("asked %d times: %q", len(f.asked), f.asked)
+	if len(f.requests()) > 2 {
+		t.Errorf("asked %d times: %q", len(f.requests()), f.requests())
 	}
 }
 

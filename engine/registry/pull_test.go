@@ -77,28 +77,28 @@ func TestPullOfWhatIsHereCostsOneRequest(t *testing.T) {
 	name := f.host + "/app:1"
 	for range 2 {
 		r.lines()
-		f.asked = nil
+		f.forget()
 		if err := r.pull(name, PullOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	// The server speaks no TLS, which is tried before and is no request.
-	if len(f.asked) != 1 || f.asked[0] != "HEAD /v2/app/manifests/1" {
-		t.Errorf("asked %q", f.asked)
+	if len(f.requests()) != 1 || f.requests()[0] != "HEAD /v2/app/manifests/1" {
+		t.Errorf("asked %q", f.requests())
 	}
 	if want := "1: Pulling from app\nDigest: " + desc.Digest.String() + "\nStatus: Image is up to date for " + name; r.lines() != want {
 		t.Errorf("want %s", want)
 	}
 	// Another tag of it costs no more, and neither does the digest.
 	f.image("2", three(t))
-	f.asked = nil
+	f.forget()
 	for _, ref := range []string{f.host + "/app:2", f.host + "/app@" + desc.Digest.String()} {
 		if err := r.pull(ref, PullOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if f.count("/blobs/") != 0 || len(f.asked) != 2 {
-		t.Errorf("asked %q", f.asked)
+	if f.count("/blobs/") != 0 || len(f.requests()) != 2 {
+		t.Errorf("asked %q", f.requests())
 	}
 	if _, err := r.store.Images.Resolve(t.Context(), f.host+"/app:2"); err != nil {
 		t.Error(err)
@@ -113,14 +113,14 @@ func TestLayersThatAreHereAreNotFetched(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.lines()
-	f.asked = nil
+	f.forget()
 	derived := picture{layers: append(base.layers, tarOf(t, "d", "four")), compress: base.compress}
 	f.image("derived", derived)
 	if err := r.pull(f.host+"/other:derived", PullOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if n := f.count("/blobs/"); n != 2 { // the config and the new layer
-		t.Errorf("%d blobs asked for, want 2: %q", n, f.asked)
+		t.Errorf("%d blobs asked for, want 2: %q", n, f.requests())
 	}
 	if n := strings.Count(r.lines(), ": Already exists"); n != 3 {
 		t.Errorf("%d layers already exist, want 3", n)
@@ -185,9 +185,9 @@ func TestPlatforms(t *testing.T) {
 		t.Errorf("the name means %s, %v", img.ID, err)
 	}
 	// So does the digest of the index.
-	f.asked = nil
-	if err := r.pull(f.host+"/app:1", PullOptions{Platform: &ocispec.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}}); err != nil || len(f.asked) != 1 {
-		t.Errorf("pulled again: %v, asked %q", err, f.asked)
+	f.forget()
+	if err := r.pull(f.host+"/app:1", PullOptions{Platform: &ocispec.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}}); err != nil || len(f.requests()) != 1 {
+		t.Errorf("pulled again: %v, asked %q", err, f.requests())
 	}
 }
 
