@@ -107,14 +107,15 @@ func (is *Images) List(ctx context.Context, o ImageListOptions) ([]apiimage.Summ
 		if !keep(img) || !o.All && parents[img.ID] && len(img.RepoTags)+len(img.RepoDigests) == 0 {
 			continue
 		}
-		tags := img.RepoTags
+		tags, digests := img.RepoTags, img.RepoDigests
 		if o.Filters.Has("reference") {
 			// An image is listed under the names that were asked for.
 			matches := matcher(o.Filters["reference"])
 			tags = slices.DeleteFunc(slices.Clone(tags), func(tag string) bool { return !matches(tag) })
+			digests = slices.DeleteFunc(slices.Clone(digests), func(d string) bool { return !matches(d) })
 		}
 		s := apiimage.Summary{
-			ID: img.ID.String(), ParentID: img.Parent.String(), RepoTags: orEmpty(tags), RepoDigests: orEmpty(img.RepoDigests),
+			ID: img.ID.String(), ParentID: img.Parent.String(), RepoTags: orEmpty(tags), RepoDigests: orEmpty(digests),
 			Created: createdAt(img).Unix(), Labels: img.Config.Config.Labels,
 			Size: img.Size, SharedSize: -1, Containers: int64(len(used[img.ID.String()])),
 		}
@@ -169,7 +170,7 @@ func (is *Images) filter(ctx context.Context, o ImageListOptions) (func(image.Im
 		return (!f.Has("dangling") || dangling == (len(img.RepoTags) == 0)) &&
 			(before.IsZero() || created.Before(before)) && (since.IsZero() || created.After(since)) &&
 			(until.IsZero() || created.Before(until)) &&
-			f.Labels(img.Config.Config.Labels) && (!f.Has("reference") || slices.ContainsFunc(img.RepoTags, matcher(f["reference"])))
+			f.Labels(img.Config.Config.Labels) && (!f.Has("reference") || slices.ContainsFunc(append(slices.Clone(img.RepoTags), img.RepoDigests...), matcher(f["reference"])))
 	}, nil
 }
 

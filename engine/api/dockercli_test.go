@@ -244,7 +244,14 @@ func TestDockerCLI(t *testing.T) {
 	if _, err := exec.LookPath("docker"); err != nil {
 		t.Skip("no docker CLI in PATH")
 	}
-	for _, step := range strings.Split(session, "\n$ ")[1:] {
+	r.session(session)
+}
+
+// session types a transcript and compares what comes.
+func (r *rig) session(transcript string) {
+	t := r.t
+	t.Helper()
+	for _, step := range strings.Split(transcript, "\n$ ")[1:] {
 		line, want, _ := strings.Cut(step, "\n")
 		line, stdin, _ := strings.Cut(line, " < ")
 		wantCode := 0

@@ -417,7 +417,7 @@ func TestProblemsSayWhatDockerSays(t *testing.T) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return true
 	}
-	if err := r.pull(f.host+"/app:1", PullOptions{}); err == nil || !strings.HasSuffix(err.Error(), "no basic auth credentials") {
+	if err := r.pull(f.host+"/app:1", PullOptions{}); err == nil || err.Error() != `Head "http://`+f.host+`/v2/app/manifests/1": no basic auth credentials` {
 		t.Errorf("no credentials: %v", err)
 	}
 	if err := r.pull("127.0.0.1:1/app:1", PullOptions{}); err == nil || err.Error() != `Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused` {

@@ -70,7 +70,7 @@ func (r *Remote) Login(ctx context.Context, auth Auth) (identityToken string, er
 	case errors.Is(err, docker.ErrInvalidAuthorization):
 		return "", refused(at.String(), "401 Unauthorized")
 	case errors.As(err, &asked):
-		return "", asked
+		return "", unreachable(asked)
 	case err != nil:
 		return "", fmt.Errorf("login to %s: %w", domain, err)
 	}

@@ -65,8 +65,28 @@ func pullProblem(ref reference.Named, err error) error {
 			said = "manifest unknown: manifest unknown"
 		}
 		return &problem{fmt.Sprintf("manifest for %s not found: %s", name, said), errdefs.ErrNotFound, err}
+	case errors.Is(err, docker.ErrInvalidAuthorization):
+		return &problem{text: fmt.Sprintf("Head %q: %s", manifestURL(ref), noBasic), cause: err}
 	}
 	return pushProblem(err)
+}
+
+// manifestURL is where the manifest of ref is, as docker writes it.
+func manifestURL(ref reference.Named) string {
+	host, scheme := reference.Domain(ref), "https"
+	switch {
+	case host == dockerHub:
+		host = dockerHubServer
+	case docker.IsLocalhost(host):
+		scheme = "http"
+	}
+	what := "latest"
+	if d, ok := ref.(reference.Digested); ok {
+		what = d.Digest().String()
+	} else if t, ok := ref.(reference.Tagged); ok {
+		what = t.Tag()
+	}
+	return fmt.Sprintf("%s://%s/v2/%s/manifests/%s", scheme, host, reference.Path(ref), what)
 }
 
 // noBasic is what there is to say when a registry wants a password and the

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
+
+	"berth/engine/registry/registrytest"
 )
 
 // How often images are pulled and pushed: each takes seconds.
@@ -25,12 +25,17 @@ func (b *bench) registries(ctx context.Context) (err error) {
 		fmt.Fprintln(os.Stderr, "registries are left out: there is no image (-image) to pull and push")
 		return nil
 	}
-	addr, stop, err := b.startRegistry()
+	data := filepath.Join(b.dir, "registry")
+	if err := os.Mkdir(data, 0o700); err != nil {
+		return err
+	}
+	server, err := registrytest.Start(registrytest.Options{Dir: data})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "registries are left out:", err)
 		return nil
 	}
-	defer func() { err = errors.Join(err, stop()) }()
+	defer server.Stop()
+	addr := server.Addr
 	ours, err := b.startBerth(ctx)
 	if err != nil {
 		return err
@@ -129,48 +134,7 @@ func (e *engine) time(ctx context.Context, took map[*engine][]time.Duration, ver
 	return err
 }
 
-// registryData is where the registry keeps what is pushed.
-func (b *bench) registryData() string { return filepath.Join(b.dir, "registry") }
-
 // emptyRegistry takes all away that was pushed.
 func (b *bench) emptyRegistry() error {
-	return os.RemoveAll(filepath.Join(b.registryData(), "docker"))
-}
-
-// startRegistry runs docker-registry on a port of loopback.
-func (b *bench) startRegistry() (addr string, stop func() error, err error) {
-	program, err := exec.LookPath("docker-registry")
-	if err != nil {
-		return "", nil, err
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", nil, err
-	}
-	addr = l.Addr().String()
-	if err := l.Close(); err != nil {
-		return "", nil, err
-	}
-	config := filepath.Join(b.dir, "registry.yml")
-	text := fmt.Sprintf("version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\nlog: {level: error, accesslog: {disabled: true}}\nhttp: {addr: %q}\n", b.registryData(), addr)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		return "", nil, err
-	}
-	cmd := exec.Command(program, "serve", config)
-	if err := cmd.Start(); err != nil {
-		return "", nil, err
-	}
-	stop = func() error {
-		cmd.Process.Kill()
-		cmd.Wait() // that it was killed is no news
-		return nil
-	}
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if c, err := net.Dial("tcp", addr); err == nil {
-			return addr, stop, c.Close()
-		}
-		if time.Now().After(end) {
-			return "", nil, errors.Join(errors.New("docker-registry does not listen"), stop())
-		}
-	}
+	return os.RemoveAll(filepath.Join(b.dir, "registry", "data", "docker"))
 }
