@@ -84,6 +84,7 @@ func (a *app) main(args []string) (int, error) {
 	}
 	for _, c := range commands() {
 		if c.name == name {
+			a.log.debug(fmt.Sprintf("%s %s, state in %s: %s %q", runtimeName, version, a.root, name, rest))
 			return a.dispatch(c, rest)
 		}
 	}
@@ -131,11 +132,11 @@ func (a *app) dispatch(c command, args []string) (int, error) {
 	n := len(f.args)
 	switch {
 	case c.min == c.max && n != c.min:
-		err = fmt.Errorf("%s: %q requires exactly %d argument(s)", name, c.name, c.min)
+		err = fmt.Errorf("%s: %q requires exactly %d argument(s)", runtimeName, c.name, c.min)
 	case n < c.min:
-		err = fmt.Errorf("%s: %q requires a minimum of %d argument(s)", name, c.name, c.min)
+		err = fmt.Errorf("%s: %q requires a minimum of %d argument(s)", runtimeName, c.name, c.min)
 	case c.max >= 0 && n > c.max:
-		err = fmt.Errorf("%s: %q requires a maximum of %d argument(s)", name, c.name, c.max)
+		err = fmt.Errorf("%s: %q requires a maximum of %d argument(s)", runtimeName, c.name, c.max)
 	}
 	if err != nil {
 		fmt.Fprint(a.stdout, "Incorrect Usage.\n\n")

@@ -9,8 +9,8 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// name is what the runtime calls itself, also when it is called as `berth runtime`.
-const name = "berth-runtime"
+// runtimeName is what the runtime calls itself, also when it is called as `berth runtime`.
+const runtimeName = "berth-runtime"
 
 // version is set by the linker.
 var version = "0.0.0-dev"
@@ -18,15 +18,15 @@ var version = "0.0.0-dev"
 // printVersion writes what callers read the name and the version from: a first
 // line "NAME version VERSION", then "key: value" lines.
 func printVersion(w io.Writer) {
-	fmt.Fprintf(w, "%s version %s\nspec: %s\ngo: %s\n", name, version, specs.Version, runtime.Version())
+	fmt.Fprintf(w, "%s version %s\nspec: %s\ngo: %s\n", runtimeName, version, specs.Version, runtime.Version())
 }
 
 // help prints the help of the runtime.
 func (a *app) help(w io.Writer) {
-	fmt.Fprintf(w, "NAME:\n   %s - Open Container Initiative runtime\n\n", name)
+	fmt.Fprintf(w, "NAME:\n   %s - Open Container Initiative runtime\n\n", runtimeName)
 	fmt.Fprint(w, "It runs containers from bundles: a bundle is a directory with a config.json and a root\n"+
 		"file system. It takes the commands, options and state directories that runc takes.\n\n")
-	fmt.Fprintf(w, "USAGE:\n   %s [global options] command [command options] [arguments...]\n\n", name)
+	fmt.Fprintf(w, "USAGE:\n   %s [global options] command [command options] [arguments...]\n\n", runtimeName)
 	fmt.Fprintf(w, "VERSION:\n   %s\nspec: %s\ngo: %s\n\nCOMMANDS:\n", version, specs.Version, runtime.Version())
 	for _, c := range commands() {
 		fmt.Fprintf(w, "   %-12s%s\n", c.name, c.usage)
@@ -37,7 +37,7 @@ func (a *app) help(w io.Writer) {
 
 // help prints the help of a command.
 func (c command) help(w io.Writer) {
-	fmt.Fprintf(w, "NAME:\n   %s %s - %s\n\nUSAGE:\n   %s %s", name, c.name, c.usage, name, c.name)
+	fmt.Fprintf(w, "NAME:\n   %s %s - %s\n\nUSAGE:\n   %s %s", runtimeName, c.name, c.usage, runtimeName, c.name)
 	if len(c.flags) > 0 {
 		fmt.Fprint(w, " [command options]")
 	}

@@ -12,13 +12,13 @@ import (
 // logger writes what the callers of runc read: lines of logrus's text or JSON
 // format.
 type logger struct {
-	out   *os.File
-	json  bool
-	debug bool
+	out  *os.File
+	json bool
+	all  bool // what only --debug prints, too
 }
 
 func (l *logger) open(path, format string, debug bool) error {
-	l.debug = debug
+	l.all = debug
 	switch format {
 	case "", "text":
 	case "json":
@@ -37,6 +37,13 @@ func (l *logger) open(path, format string, debug bool) error {
 	return nil
 }
 
+// debug tells who looks for a fault what is being done.
+func (l *logger) debug(message string) {
+	if l.all {
+		l.write("debug", message)
+	}
+}
+
 func (l *logger) warn(message string) { l.write("warning", message) }
 func (l *logger) error(err error)     { l.write("error", reason(err)) }
 
@@ -44,7 +51,7 @@ func (l *logger) write(level, message string) {
 	// Errors fit in a line, whatever names they quote.
 	message = strings.ReplaceAll(message, "\n", " ")
 	now := time.Now().UTC().Format(time.RFC3339)
-	line := fmt.Sprintf("time=%q level=%s msg=%s", now, level, strconv.Quote(message))
+	line := fmt.Sprintf("time=%q level=%s msg=%s", now, level, quote(message))
 	if l.json {
 		b, err := json.Marshal(struct {
 			Level   string `json:"level"`
@@ -56,4 +63,15 @@ func (l *logger) write(level, message string) {
 		}
 	}
 	fmt.Fprintln(l.out, line)
+}
+
+// quote quotes what is more than a word, as logrus does.
+func quote(message string) string {
+	word := func(c rune) bool {
+		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("-._/@^+", c)
+	}
+	if message != "" && strings.TrimFunc(message, word) == "" {
+		return message
+	}
+	return strconv.Quote(message)
 }

@@ -160,6 +160,7 @@ func preserved(n int) ([]*os.File, error) {
 // announce tells the caller the process: --pid-file and --pidfd-socket. If it
 // cannot, the container is not left behind.
 func (a *app) announce(f values, c *container.Container, p *container.Process) error {
+	a.log.debug(fmt.Sprintf("process %d is made", p.PID()))
 	err := sendPidfd(f.get("pidfd-socket"), p)
 	if name := f.get("pid-file"); err == nil && name != "" {
 		err = writePID(name, p.PID())
