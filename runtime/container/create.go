@@ -302,9 +302,7 @@ func (b *build) makeCgroups() (err error) {
 	if b.joins, err = b.c.cg.Join(); err != nil {
 		return err
 	}
-	for name, f := range b.joins {
-		b.proc.Cgroups = append(b.proc.Cgroups, initproc.Joinable{Controller: name, FD: int(f.Fd())})
-	}
+	b.proc.Cgroups = joinables(b.joins)
 	return nil
 }
 

@@ -180,10 +180,10 @@ func (e *execution) joins(c *Container, cg *cgroup.Manager) error {
 		if err != nil {
 			return err
 		}
-		for name, f := range files {
+		for _, f := range files {
 			e.closers = append(e.closers, f)
-			e.proc.Cgroups = append(e.proc.Cgroups, initproc.Joinable{Controller: name, FD: int(f.Fd())})
 		}
+		e.proc.Cgroups = joinables(files)
 	}
 	if !c.rec.TimeNS {
 		return nil
