@@ -165,6 +165,10 @@ func newTree(fstype, source string, opts Options, lowerPlus bool) (*os.File, err
 		}
 	}
 	if err := unix.FsconfigCreate(fd); err != nil {
+		if len(opts.Data) > 0 {
+			// Many file systems look at their options here only, and do not say at which.
+			fstype += " with " + strings.Join(opts.Data, ",")
+		}
 		return nil, fmt.Errorf("mount %s from %q: %w", fstype, source, explain(fd, err))
 	}
 	tree, err := unix.Fsmount(fd, unix.FSMOUNT_CLOEXEC, int(opts.Set))
