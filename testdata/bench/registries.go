@@ -17,7 +17,7 @@ const (
 	pushRounds = 1
 )
 
-// registries measures pull, push and load of one large image beside docker,
+// registries measures pull, push, load and save of one large image beside docker,
 // with Debian's docker-registry on loopback. Both engines pull the very same
 // bytes, those that docker pushed.
 func (b *bench) registries(ctx context.Context) (err error) {
@@ -49,7 +49,7 @@ func (b *bench) registries(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, docker.stop()) }()
 	all := []*engine{ours, docker}
 
-	load, push, err := b.loadAndPush(ctx, all, addr)
+	load, save, push, err := b.loadAndPush(ctx, all, addr)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (b *bench) registries(ctx context.Context) (err error) {
 		what string
 		goal float64
 		took map[*engine][]time.Duration
-	}{{"load, 434 MB in 4 layers", 0.5, load}, {"push of it, first time", 0.5, push}, {"pull and unpack it", 0.3, pull}, {"pull of what is here", 1, present}} {
+	}{{"load, 434 MB in 4 layers", 0.5, load}, {"save of it", 0.5, save}, {"push of it, first time", 0.5, push}, {"pull and unpack it", 0.3, pull}, {"pull of what is here", 1, present}} {
 		r := result{what: m.what, berth: median(m.took[ours]), peers: map[string]float64{"docker": median(m.took[docker])}}
 		r.goal, r.met = ratio("docker", m.goal)
 		b.add(r)
@@ -85,42 +85,46 @@ func (b *bench) registries(ctx context.Context) (err error) {
 	return nil
 }
 
-// loadAndPush loads the image into each engine and pushes it from there.
-func (b *bench) loadAndPush(ctx context.Context, all []*engine, addr string) (load, push map[*engine][]time.Duration, err error) {
-	load, push = map[*engine][]time.Duration{}, map[*engine][]time.Duration{}
+// loadAndPush loads the image into each engine, saves it again, and pushes it
+// from there.
+func (b *bench) loadAndPush(ctx context.Context, all []*engine, addr string) (load, save, push map[*engine][]time.Duration, err error) {
+	load, save, push = map[*engine][]time.Duration{}, map[*engine][]time.Duration{}, map[*engine][]time.Duration{}
 	for round := range pushRounds {
 		for _, e := range all {
 			// In a repository of its own, and one that knows of no layer.
 			name := fmt.Sprintf("%s/%s:%d", addr, e.name, round+1)
 			if err := e.time(ctx, load, "load", "-q", "-i", b.image); err != nil {
-				return nil, nil, err
+				return nil, nil, nil, err
+			}
+			if err := e.time(ctx, save, "save", "-o", filepath.Join(b.dir, "saved.tar"), benchImage); err != nil {
+				return nil, nil, nil, err
 			}
 			if _, err := e.do(ctx, "tag", benchImage, name); err != nil {
-				return nil, nil, err
+				return nil, nil, nil, err
 			}
 			if round > 0 {
 				if err := b.emptyRegistry(); err != nil {
-					return nil, nil, err
+					return nil, nil, nil, err
 				}
 			}
 			if err := e.time(ctx, push, "push", name); err != nil {
-				return nil, nil, err
+				return nil, nil, nil, err
 			}
 			if round == pushRounds-1 {
 				// What all pull.
 				if _, err := e.do(ctx, "tag", benchImage, addr+"/"+e.name+":1"); err != nil {
-					return nil, nil, err
+					return nil, nil, nil, err
 				}
 				if _, err := e.do(ctx, "push", addr+"/"+e.name+":1"); err != nil {
-					return nil, nil, err
+					return nil, nil, nil, err
 				}
 			}
 			if _, err := e.do(ctx, "image", "prune", "-af"); err != nil {
-				return nil, nil, err
+				return nil, nil, nil, err
 			}
 		}
 	}
-	return load, push, nil
+	return load, save, push, nil
 }
 
 // benchImage is the name in the archive.
