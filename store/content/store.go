@@ -92,6 +92,9 @@ func Open(root string, db *meta.DB, opts Options) (*Store, error) {
 	return s, nil
 }
 
+// Root is the directory of the store.
+func (s *Store) Root() string { return s.root }
+
 func (s *Store) blobDir() string { return filepath.Join(s.root, "blobs", "sha256") }
 
 // Path is the file of a blob, whether or not it exists.

@@ -136,6 +136,7 @@ func (f *flight) run() {
 
 func (f *flight) fly() error {
 	s := f.store
+	defer s.flushing()()
 	blob, err := f.openBlob()
 	if err == nil {
 		if _, serr := s.snapshots.Stat(f.ctx, f.chainID.String()); serr != nil {

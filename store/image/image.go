@@ -64,7 +64,12 @@ type Store struct {
 	tags   meta.Bucket[digest.Digest]
 	layers meta.Bucket[layerRecord]
 
-	flights   flights
+	flights flights
+	flush   struct { // see flushing
+		mu    sync.Mutex
+		users int
+		end   chan struct{}
+	}
 	fetching  keyedLock // by the digest of a blob
 	unpacking keyedLock // by chain ID: the record of a layer
 	configs   sync.Map  // decoded configs by ID: they never change

@@ -58,6 +58,7 @@ func (s *Store) load(ctx context.Context, r io.Reader) ([]Loaded, error) {
 		docs: make(map[string][]byte), links: make(map[string]string),
 	}
 	defer a.drop(ctx)
+	defer s.flushing()()
 	if err := a.spool(ctx, r); err != nil {
 		return nil, err
 	}
