@@ -174,7 +174,7 @@ func TestCommitRefuses(t *testing.T) {
 	}{
 		{"nosuch", CommitOptions{}, errdefs.IsNotFound, "No such container: nosuch"},
 		{id, CommitOptions{Repo: "UPPER"}, errdefs.IsInvalidArgument, "invalid reference format"},
-		{id, CommitOptions{Changes: []string{"RUN true"}}, errdefs.IsInvalidArgument, "RUN is not a valid change command"},
+		{id, CommitOptions{Changes: []string{"RUN true"}}, errdefs.IsInvalidArgument, "run is not a valid change command"},
 	} {
 		if _, err := r.Containers.Commit(r.ctx, c.ref, c.o); !c.is(err) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s %+v: %v", c.ref, c.o, err)

@@ -13,6 +13,7 @@ import (
 	"github.com/distribution/reference"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"github.com/moby/moby/api/types/events"
+	"github.com/opencontainers/go-digest"
 )
 
 // Load stores the images of an archive (of docker save, or an OCI layout; compressed or not) and returns them. All of
@@ -131,6 +132,9 @@ func nameOf(repo, tag string) (string, error) {
 	}
 	if _, ok := named.(reference.Digested); ok {
 		return "", kind(errdefs.ErrInvalidArgument, "refusing to create a tag with a digest reference")
+	}
+	if reference.FamiliarName(named) == string(digest.Canonical) {
+		return "", kind(errdefs.ErrInvalidArgument, "refusing to create an ambiguous tag using digest algorithm as name")
 	}
 	if tag != "" {
 		if named, err = reference.WithTag(reference.TrimNamed(named), tag); err != nil {

@@ -227,7 +227,8 @@ func (is *Images) Inspect(ctx context.Context, ref string) (apiimage.InspectResp
 	return full, nil
 }
 
-// History returns the steps that made an image, newest first. Only the newest has an ID, that of the image.
+// History returns the steps that made an image, newest first. The newest has the image's ID, and those before the IDs of
+// the images that it was made of here, as far as they are known.
 func (is *Images) History(ctx context.Context, ref string) ([]apiimage.HistoryResponseItem, error) {
 	img, err := is.resolve(ctx, ref)
 	if err != nil {
@@ -242,8 +243,17 @@ func (is *Images) History(ctx context.Context, ref string) ([]apiimage.HistoryRe
 		steps = append(steps, item)
 	}
 	slices.Reverse(steps)
-	if len(steps) > 0 {
-		steps[0].ID, steps[0].Tags = img.ID.String(), img.RepoTags
+	for i := range steps {
+		steps[i].ID, steps[i].Tags = img.ID.String(), img.RepoTags
+		if img.Parent == "" {
+			break
+		}
+		if img, err = is.images.Get(ctx, img.Parent); errdefs.IsNotFound(err) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("finding what image %s was made of: %w", ref, err)
+		}
 	}
 	return steps, nil
 }

@@ -170,7 +170,7 @@ $ run --rm $N committed:1 sh -c 'echo $COMMITTED'
 yes
 $ commit -c 'RUN x' c1
 [1]
-Error response from daemon: RUN is not a valid change command
+Error response from daemon: run is not a valid change command
 $ commit nosuch
 [1]
 Error response from daemon: No such container: nosuch

@@ -14,72 +14,88 @@ import (
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 )
 
-// ApplyChanges changes a config by Dockerfile instructions, one a string, as
-// `docker import --change` and `docker commit --change` take them: CMD,
-// ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, SHELL, STOPSIGNAL,
-// USER, VOLUME and WORKDIR. Variables are not expanded. Others are errors of
-// kind InvalidArgument, and then config is half changed.
+// ApplyChanges changes a config by lines of a Dockerfile, as `docker import
+// --change` and `docker commit --change` take them: CMD, ENTRYPOINT, ENV,
+// EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME and WORKDIR.
+// Variables are those of the config's environment. Others are errors of kind
+// InvalidArgument in docker's words, and then config is half changed.
 func ApplyChanges(config *dockerspec.DockerOCIImageConfig, changes []string) error {
+	if len(changes) == 0 {
+		return nil
+	}
 	// What config shares with its parent is not to be changed.
 	config.Env = slices.Clone(config.Env)
 	config.Labels = maps.Clone(config.Labels)
 	config.ExposedPorts = maps.Clone(config.ExposedPorts)
 	config.Volumes = maps.Clone(config.Volumes)
-	for _, change := range changes {
-		// A line of a Dockerfile may be continued.
-		line := strings.TrimSpace(strings.NewReplacer("\\\n", " ", "\\\r\n", " ").Replace(change))
+	// A line may be continued.
+	text := strings.NewReplacer("\\\n", " ", "\\\r\n", " ").Replace(strings.Join(changes, "\n"))
+	done := 0
+	for line := range strings.SplitSeq(text, "\n") {
+		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		word, rest, _ := strings.Cut(line, " ")
+		word, rest := line, ""
 		if i := strings.IndexAny(line, " \t"); i >= 0 {
 			word, rest = line[:i], strings.TrimSpace(line[i:])
 		}
 		if err := applyChange(config, strings.ToUpper(word), rest); err != nil {
-			return &changeError{err}
+			return err
 		}
+		done++
+	}
+	if done == 0 {
+		return wrong("file with no instructions")
 	}
 	return nil
 }
 
 // changeError is an error of kind InvalidArgument that has only the words of the
 // instruction's own, which are docker's.
-type changeError struct{ error }
+type changeError string
 
-func (e *changeError) Unwrap() error { return errdefs.ErrInvalidArgument }
+func (e changeError) Error() string { return string(e) }
+func (e changeError) Unwrap() error { return errdefs.ErrInvalidArgument }
+
+func wrong(format string, args ...any) error { return changeError(fmt.Sprintf(format, args...)) }
+
+// wants is what docker says of an instruction without its arguments.
+var wants = map[string]string{
+	"CMD": "", "ENTRYPOINT": "", // nothing is an empty command
+	"ENV": "at least one argument", "LABEL": "at least one argument", "EXPOSE": "at least one argument", "VOLUME": "at least one argument",
+	"HEALTHCHECK": "at least one argument", "ONBUILD": "at least one argument",
+	"USER": "exactly one argument", "WORKDIR": "exactly one argument", "STOPSIGNAL": "exactly one argument",
+}
 
 // applyChange applies one instruction to a config.
 func applyChange(c *dockerspec.DockerOCIImageConfig, word, rest string) (err error) {
-	if rest == "" {
-		return fmt.Errorf("%s wants arguments", word)
+	much, known := wants[word]
+	if !known {
+		return wrong("%s is not a valid change command", strings.ToLower(word))
 	}
+	if rest == "" && much != "" {
+		return wrong("%s requires %s", word, much)
+	}
+	vars := variables(c.Env)
 	switch word {
 	case "CMD":
 		c.Cmd = command(rest, c.Shell)
 	case "ENTRYPOINT":
 		c.Entrypoint = command(rest, c.Shell)
 	case "ENV":
-		return pairs(rest, func(k, v string) { c.Env = setEnv(c.Env, k, v) })
+		return vars.pairs(word, rest, func(k, v string) { c.Env = setEnv(c.Env, k, v) })
 	case "LABEL":
 		if c.Labels == nil {
 			c.Labels = make(map[string]string)
 		}
-		return pairs(rest, func(k, v string) { c.Labels[k] = v })
+		return vars.pairs(word, rest, func(k, v string) { c.Labels[k] = v })
 	case "EXPOSE":
-		return expose(c, rest)
+		return expose(c, rest, vars)
 	case "VOLUME":
-		words, ok := jsonWords(rest)
-		if !ok {
-			words = strings.Fields(rest)
-		}
-		if c.Volumes == nil {
-			c.Volumes = make(map[string]struct{})
-		}
-		for _, v := range words {
-			c.Volumes[v] = struct{}{}
-		}
+		return volumes(c, rest, vars)
 	case "WORKDIR":
-		if rest, err = unquote(rest); err != nil {
+		if rest, err = vars.one(word, rest); err != nil {
 			return err
 		}
 		if !path.IsAbs(rest) {
@@ -87,23 +103,52 @@ func applyChange(c *dockerspec.DockerOCIImageConfig, word, rest string) (err err
 		}
 		c.WorkingDir = path.Clean(rest)
 	case "USER":
-		c.User, err = unquote(rest)
+		c.User, err = vars.one(word, rest)
 	case "STOPSIGNAL":
-		c.StopSignal, err = unquote(rest)
+		c.StopSignal, err = vars.one(word, rest)
 	case "ONBUILD":
-		c.OnBuild = append(slices.Clone(c.OnBuild), rest)
-	case "SHELL":
-		words, ok := jsonWords(rest)
-		if !ok {
-			return fmt.Errorf("SHELL wants a JSON list")
-		}
-		c.Shell = words
+		return onBuild(c, rest)
 	case "HEALTHCHECK":
 		c.Healthcheck, err = healthcheck(rest)
-	default:
-		return fmt.Errorf("%s is not a valid change command", word)
 	}
 	return err
+}
+
+// onBuild keeps an instruction for the builds on this image.
+func onBuild(c *dockerspec.DockerOCIImageConfig, rest string) error {
+	trigger, _, _ := strings.Cut(rest, " ")
+	switch trigger = strings.ToUpper(trigger); trigger {
+	case "ONBUILD":
+		return wrong("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed")
+	case "MAINTAINER", "FROM":
+		return wrong("%s isn't allowed as an ONBUILD trigger", trigger)
+	}
+	c.OnBuild = append(slices.Clone(c.OnBuild), rest)
+	return nil
+}
+
+// volumes adds mount points, as words or as a JSON list.
+func volumes(c *dockerspec.DockerOCIImageConfig, rest string, vars variables) error {
+	words, ok := jsonWords(rest)
+	if !ok {
+		var err error
+		if words, err = vars.split(rest); err != nil {
+			return err
+		}
+	}
+	if len(words) == 0 {
+		return wrong("VOLUME requires at least one argument")
+	}
+	if c.Volumes == nil {
+		c.Volumes = make(map[string]struct{})
+	}
+	for _, v := range words {
+		if v = strings.TrimSpace(v); v == "" {
+			return wrong("VOLUME specified can not be an empty string")
+		}
+		c.Volumes[v] = struct{}{}
+	}
+	return nil
 }
 
 // jsonWords reads the exec form of an instruction.
@@ -119,6 +164,9 @@ func jsonWords(rest string) ([]string, bool) {
 func command(rest string, shell []string) []string {
 	if words, ok := jsonWords(rest); ok {
 		return words
+	}
+	if rest == "" {
+		return nil
 	}
 	if len(shell) == 0 {
 		shell = []string{"/bin/sh", "-c"}
@@ -137,91 +185,16 @@ func setEnv(env []string, key, value string) []string {
 	return append(env, key+"="+value)
 }
 
-// pairs reads key=value words, or the old form of one key, a space and its
-// value.
-func pairs(rest string, set func(key, value string)) error {
-	words, err := splitWords(rest)
-	if err != nil {
-		return err
-	}
-	// ENV key the rest of the line, quotes and all.
-	if len(words) > 0 && !strings.Contains(words[0], "=") {
-		key, value, ok := strings.Cut(rest, " ")
-		if !ok {
-			return fmt.Errorf("%q has no value", rest)
-		}
-		set(key, strings.TrimSpace(value))
-		return nil
-	}
-	for _, w := range words {
-		key, value, ok := strings.Cut(w, "=")
-		if !ok || key == "" {
-			return fmt.Errorf("%q is not of the form key=value", w)
-		}
-		set(key, value)
-	}
-	return nil
-}
-
-// splitWords splits at blanks as a Dockerfile does: quotes and backslashes
-// keep blanks together and are taken away.
-func splitWords(s string) ([]string, error) {
-	var words []string
-	var word strings.Builder
-	quote, inWord := byte(0), false
-	for i := 0; i < len(s); i++ {
-		ch := s[i]
-		switch {
-		case ch == '\\' && quote != '\'' && i+1 < len(s):
-			// In double quotes a backslash only means something before these.
-			i++
-			if quote == '"' && s[i] != '"' && s[i] != '\\' && s[i] != '$' {
-				word.WriteByte('\\')
-			}
-			word.WriteByte(s[i])
-			inWord = true
-		case quote != 0 && ch == quote:
-			quote = 0
-		case quote == 0 && (ch == '"' || ch == '\''):
-			quote, inWord = ch, true
-		case quote == 0 && (ch == ' ' || ch == '\t'):
-			if inWord {
-				words = append(words, word.String())
-			}
-			word.Reset()
-			inWord = false
-		default:
-			word.WriteByte(ch)
-			inWord = true
-		}
-	}
-	if quote != 0 {
-		return nil, fmt.Errorf("a quote is not closed")
-	}
-	if inWord {
-		words = append(words, word.String())
-	}
-	return words, nil
-}
-
-// unquote reads an argument that is one word.
-func unquote(rest string) (string, error) {
-	words, err := splitWords(rest)
-	if err != nil {
-		return "", err
-	}
-	if len(words) != 1 {
-		return "", fmt.Errorf("one argument is wanted, not %d", len(words))
-	}
-	return words[0], nil
-}
-
 // expose adds ports: "80", "80/udp", "8000-8010/tcp".
-func expose(c *dockerspec.DockerOCIImageConfig, rest string) error {
+func expose(c *dockerspec.DockerOCIImageConfig, rest string, vars variables) error {
 	if c.ExposedPorts == nil {
 		c.ExposedPorts = make(map[string]struct{})
 	}
-	for _, w := range strings.Fields(rest) {
+	words, err := vars.split(rest)
+	if err != nil {
+		return err
+	}
+	for _, w := range words {
 		ports, proto, ok := strings.Cut(w, "/")
 		if !ok {
 			proto = "tcp"
@@ -234,7 +207,7 @@ func expose(c *dockerspec.DockerOCIImageConfig, rest string) error {
 			to, err = strconv.ParseUint(last, 10, 16)
 		}
 		if err != nil || from == 0 || to < from || proto != "tcp" && proto != "udp" && proto != "sctp" {
-			return fmt.Errorf("%q is not a port", w)
+			return wrong("Invalid containerPort: %s", w)
 		}
 		for p := from; p <= to; p++ {
 			c.ExposedPorts[fmt.Sprintf("%d/%s", p, proto)] = struct{}{}
@@ -253,27 +226,22 @@ func healthcheck(rest string) (*dockerspec.HealthcheckConfig, error) {
 		if key == "retries" {
 			n, err := strconv.Atoi(value)
 			if err != nil || n < 1 {
-				return nil, fmt.Errorf("%s: a positive number is wanted", word)
+				return nil, wrong("%s: a positive number is wanted", word)
 			}
 			h.Retries = n
 			continue
 		}
+		into := map[string]*time.Duration{
+			"interval": &h.Interval, "timeout": &h.Timeout, "start-period": &h.StartPeriod, "start-interval": &h.StartInterval,
+		}[key]
+		if into == nil {
+			return nil, wrong("Unknown flag: %s", key)
+		}
 		d, err := time.ParseDuration(value)
 		if err != nil || d < 0 {
-			return nil, fmt.Errorf("%s: a duration is wanted", word)
+			return nil, wrong("%s: a duration is wanted", word)
 		}
-		switch key {
-		case "interval":
-			h.Interval = d
-		case "timeout":
-			h.Timeout = d
-		case "start-period":
-			h.StartPeriod = d
-		case "start-interval":
-			h.StartInterval = d
-		default:
-			return nil, fmt.Errorf("%s: unknown option", word)
-		}
+		*into = d
 	}
 	// docker keeps the shell form as one string, to be run by the SHELL.
 	kind, cmd, _ := strings.Cut(rest, " ")
@@ -286,10 +254,11 @@ func healthcheck(rest string) (*dockerspec.HealthcheckConfig, error) {
 			h.Test = append([]string{"CMD"}, words...)
 		} else if cmd != "" {
 			h.Test = []string{"CMD-SHELL", cmd}
+		} else {
+			return nil, wrong("Missing command after HEALTHCHECK CMD")
 		}
-	}
-	if h.Test == nil {
-		return nil, fmt.Errorf("HEALTHCHECK wants CMD and a command, or NONE")
+	default:
+		return nil, wrong("Unknown type %q in HEALTHCHECK (try CMD)", strings.ToUpper(kind))
 	}
 	return h, nil
 }
