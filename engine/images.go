@@ -227,6 +227,12 @@ func (is *Images) Inspect(ctx context.Context, ref string) (apiimage.InspectResp
 	return full, nil
 }
 
+// Parent returns the ID of the image that an image was made of here, "" if it came from elsewhere.
+func (is *Images) Parent(ctx context.Context, ref string) (string, error) {
+	img, err := is.resolve(ctx, ref)
+	return img.Parent.String(), err
+}
+
 // History returns the steps that made an image, newest first. The newest has the image's ID, and those before the IDs of
 // the images that it was made of here, as far as they are known.
 func (is *Images) History(ctx context.Context, ref string) ([]apiimage.HistoryResponseItem, error) {

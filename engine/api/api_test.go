@@ -161,6 +161,8 @@ func (i *images) Inspect(_ context.Context, ref string) (image.InspectResponse, 
 	return image.InspectResponse{ID: "sha256:1", Size: 7}, nil
 }
 
+func (i *images) Parent(context.Context, string) (string, error) { return "sha256:0", nil }
+
 func (i *images) History(_ context.Context, ref string) ([]image.HistoryResponseItem, error) {
 	i.asked = append(i.asked, ref)
 	return nil, nil

@@ -17,6 +17,7 @@ import (
 type imageReader interface {
 	List(context.Context, engine.ImageListOptions) ([]image.Summary, error)
 	Inspect(ctx context.Context, ref string) (image.InspectResponse, error)
+	Parent(ctx context.Context, ref string) (id string, err error)
 	History(ctx context.Context, ref string) ([]image.HistoryResponseItem, error)
 	Save(ctx context.Context, w io.Writer, refs []string) error
 }
@@ -78,7 +79,13 @@ func (i *imageHandlers) inspect(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer, err := imageOf(found, versionOf(r))
+	parent := ""
+	if versionOf(r).before(52) {
+		if parent, err = i.read.Parent(r.Context(), found.ID); err != nil {
+			return err
+		}
+	}
+	answer, err := imageOf(found, parent, versionOf(r))
 	if err != nil {
 		return err
 	}

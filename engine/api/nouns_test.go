@@ -292,7 +292,7 @@ func TestImagesOfOldClients(t *testing.T) {
 		t.Errorf("1.51: %s", body)
 	}
 	if _, body = f.do("GET", "/v1.43/images/x/json", ""); !strings.HasSuffix(body, `,"VirtualSize":7}`) ||
-		!strings.Contains(body, `"Parent":"","DockerVersion":"","Comment":"","Author":"","Container":"","ContainerConfig":{"User":"","Env":null`) ||
+		!strings.Contains(body, `"Parent":"sha256:0","DockerVersion":"","Comment":"","Author":"","Container":"","ContainerConfig":{"User":"","Env":null`) ||
 		strings.Count(body, `"StdinOnce":false`) != 2 {
 		t.Errorf("1.43: %s", body)
 	}

@@ -172,8 +172,8 @@ type build45 struct {
 	ContainerConfig json.RawMessage
 }
 
-// imageOf is the answer to GET /images/{name}/json.
-func imageOf(img image.InspectResponse, v version) (any, error) {
+// imageOf is the answer to GET /images/{name}/json; parent is the ID of the image that it was made of.
+func imageOf(img image.InspectResponse, parent string, v version) (any, error) {
 	if !v.before(52) {
 		return img, nil
 	}
@@ -182,7 +182,7 @@ func imageOf(img image.InspectResponse, v version) (any, error) {
 		return nil, err
 	}
 	var empty string
-	var old image152
+	old := image152{Parent: parent}
 	if img.Comment == "" {
 		old.Comment = &empty
 	}
