@@ -27,7 +27,7 @@ func Merge(cfg *container.Config, img ocispec.ImageConfig, health *container.Hea
 			cfg.ExposedPorts[p] = struct{}{}
 		}
 	}
-	cfg.Env = mergeEnv(img.Env, cfg.Env)
+	cfg.Env = withImageEnv(cfg.Env, img.Env)
 	if cfg.Labels == nil {
 		cfg.Labels = map[string]string{}
 	}
@@ -86,6 +86,20 @@ func Command(cfg *container.Config) (path string, args []string) {
 		return "", nil
 	}
 	return all[0], all[1:]
+}
+
+// withImageEnv is a container's own environment, first and in its order as
+// docker has it, and what the image adds. A name without "=" takes the image's
+// variable away.
+func withImageEnv(own, image []string) []string {
+	out := mergeEnv(nil, own)
+	for _, kv := range image {
+		key, _, _ := strings.Cut(kv, "=")
+		if !slices.ContainsFunc(own, func(have string) bool { k, _, _ := strings.Cut(have, "="); return k == key }) {
+			out = append(out, kv)
+		}
+	}
+	return out
 }
 
 // mergeEnv puts over's variables over base's, in base's order; an entry
