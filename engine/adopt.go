@@ -100,12 +100,17 @@ func (cs *Containers) adoptOne(ctx context.Context, c *ctr) (ended bool, err err
 	r := &run{Client: client, done: make(chan struct{})}
 	c.mu.Lock()
 	c.run, c.lastShim = r, info.ShimPID
+	health := c.rec.State.Health
+	if c.rec.State.Pid != info.PID {
+		health = nil // of the run before
+	}
 	c.rec.State = state{
 		Running: true, Paused: info.Status == shim.StatusPaused, Pid: info.PID,
 		StartedAt: info.StartedAt.UTC(), FinishedAt: c.rec.State.FinishedAt,
 	}
 	c.mu.Unlock()
 	cs.adoptExecs(c, r, info.Execs)
+	cs.startHealth(c, r, health)
 	cs.e.work.Add(1)
 	go func() {
 		defer cs.e.work.Done()

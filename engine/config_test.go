@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	engnet "berth/engine/network"
 
@@ -93,29 +92,6 @@ func TestCheckConfigRefuses(t *testing.T) {
 	} {
 		if _, _, err := checkConfig(CreateOptions{Config: &container.Config{Image: "x"}, HostConfig: hc}); !errdefs.IsNotImplemented(err) {
 			t.Errorf("%s: got %v, want not implemented", what, err)
-		}
-	}
-}
-
-func TestCheckConfigRefusesHealthChecks(t *testing.T) {
-	for _, c := range []struct {
-		own, img *container.HealthConfig
-		ok       bool
-		warnings int
-	}{
-		{nil, nil, true, 0},
-		{&container.HealthConfig{Test: []string{"CMD", "true"}}, nil, false, 0},
-		{&container.HealthConfig{Interval: time.Second}, nil, false, 0},
-		{&container.HealthConfig{Test: []string{"NONE"}}, &container.HealthConfig{Test: []string{"CMD", "true"}}, true, 0},
-		{nil, &container.HealthConfig{Test: []string{"CMD", "true"}}, true, 1},
-		{nil, &container.HealthConfig{Test: []string{"NONE"}}, true, 0},
-	} {
-		cfg := &container.Config{Image: "x", Healthcheck: c.own}
-		if _, _, err := checkConfig(CreateOptions{Config: cfg}); c.ok != (err == nil) || err != nil && !errdefs.IsNotImplemented(err) {
-			t.Errorf("%+v: %v", c.own, err)
-		}
-		if got := unhonoured(cfg, baseImage{health: c.img}); len(got) != c.warnings {
-			t.Errorf("%+v over %+v: warnings %q", c.own, c.img, got)
 		}
 	}
 }

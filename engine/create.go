@@ -34,7 +34,6 @@ func (cs *Containers) Create(ctx context.Context, opts CreateOptions) (_ contain
 	if err != nil {
 		return resp, err
 	}
-	resp.Warnings = append(resp.Warnings, unhonoured(cfg, img)...)
 	spec.Merge(cfg, img.config, img.health)
 	if hc.CgroupnsMode.IsEmpty() {
 		hc.CgroupnsMode = container.CgroupnsModeHost
@@ -224,7 +223,10 @@ func checkConfig(opts CreateOptions) (*container.Config, *container.HostConfig, 
 	if err := checkModes(&hc); err != nil {
 		return nil, nil, err
 	}
-	if err := unsupported(&cfg, &hc); err != nil {
+	if err := checkHealth(cfg.Healthcheck); err != nil {
+		return nil, nil, err
+	}
+	if err := unsupported(&hc); err != nil {
 		return nil, nil, err
 	}
 	return &cfg, &hc, nil

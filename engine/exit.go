@@ -120,6 +120,11 @@ func exitState(before state, exit shim.Exit) state {
 	if s.FinishedAt.IsZero() {
 		s.FinishedAt = time.Now().UTC()
 	}
+	if before.Health != nil { // as docker has it
+		h := *before.Health
+		h.Status = container.Unhealthy
+		s.Health = &h
+	}
 	return s
 }
 

@@ -65,7 +65,7 @@ func apiState(s state, removing bool) *container.State {
 	return &container.State{
 		Status: s.status(removing), Running: s.Running, Paused: s.Paused, Restarting: s.Restarting,
 		OOMKilled: s.OOMKilled, Pid: s.Pid, ExitCode: s.ExitCode, Error: s.Error,
-		StartedAt: apiTime(s.StartedAt), FinishedAt: apiTime(s.FinishedAt),
+		StartedAt: apiTime(s.StartedAt), FinishedAt: apiTime(s.FinishedAt), Health: s.Health,
 	}
 }
 

@@ -67,7 +67,7 @@ func (cs *Containers) List(ctx context.Context, opts ListOptions) ([]container.S
 			(len(exited) == 0 || !s.Running && !s.FinishedAt.IsZero() && slices.Contains(exited, s.ExitCode)) &&
 			(before.IsZero() || r.rec.Created.Before(before)) && (since.IsZero() || r.rec.Created.After(since)) &&
 			f.Prefix("id", r.rec.ID) && (f.Match("name", r.rec.Name) || f.Match("name", "/"+r.rec.Name)) &&
-			f.Labels(r.rec.Config.Labels) && f.Exact("health", string(container.NoHealthcheck)) &&
+			f.Labels(r.rec.Config.Labels) && f.Exact("health", string(healthStatus(s.Health))) &&
 			(!f.Has("ancestor") || slices.Contains(ancestors, r.rec.ImageID)) &&
 			cs.matchPlaces(f, r.rec) && !slices.Contains(f["is-task"], "true")
 		if keep {
@@ -176,6 +176,10 @@ func (cs *Containers) summary(rec record, removing bool) container.Summary {
 		NetworkSettings: &container.NetworkSettingsSummary{Networks: endpointSettings(rec, ends)},
 		Mounts:          mountPoints(rec),
 	}
+	sum.Health = &container.HealthSummary{Status: healthStatus(rec.State.Health)}
+	if rec.State.Health != nil {
+		sum.Health.FailingStreak = rec.State.Health.FailingStreak
+	}
 	sum.HostConfig.NetworkMode = string(rec.HostConfig.NetworkMode)
 	sum.HostConfig.Annotations = rec.HostConfig.Annotations
 	return sum
@@ -202,7 +206,7 @@ func statusText(s state, removing bool, now time.Time) string {
 	case container.StatePaused:
 		return "Up " + ago(s.StartedAt) + " (Paused)"
 	case container.StateRunning:
-		return "Up " + ago(s.StartedAt)
+		return "Up " + ago(s.StartedAt) + healthText(s.Health)
 	case container.StateRemoving:
 		return "Removal In Progress"
 	case container.StateCreated:

@@ -43,9 +43,10 @@ type state struct {
 	OOMKilled  bool
 	Pid        int
 	ExitCode   int
-	Error      string    // why the last start did not work
-	StartedAt  time.Time // zero: never
-	FinishedAt time.Time // zero: never
+	Error      string            // why the last start did not work
+	StartedAt  time.Time         // zero: never
+	FinishedAt time.Time         // zero: never
+	Health     *container.Health // nil without a check; never changes in place
 }
 
 // status is docker's word for the state.

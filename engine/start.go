@@ -210,6 +210,7 @@ func (cs *Containers) connectAndGo(ctx context.Context, c *ctr, rec record, clie
 	// Those that came since; from now on they find the run.
 	cs.serveQueue(c, client, queue)
 	cs.emit(rec, events.ActionStart)
+	cs.startHealth(c, r, nil)
 	cs.e.work.Add(1)
 	go func() {
 		defer cs.e.work.Done()

@@ -10,7 +10,7 @@ import (
 )
 
 // unsupported refuses options that would otherwise be lost silently.
-func unsupported(cfg *container.Config, hc *container.HostConfig) error {
+func unsupported(hc *container.HostConfig) error {
 	asked := map[string]bool{
 		"an init process (--init)":                        hc.Init != nil && *hc.Init,
 		"links (--link)":                                  len(hc.Links) > 0,
@@ -22,7 +22,6 @@ func unsupported(cfg *container.Config, hc *container.HostConfig) error {
 		"the cgroup of another container":                 hc.Cgroup != "",
 		"isolation modes (--isolation)":                   !hc.Isolation.IsDefault(),
 		"the limits of Windows (CpuCount, CpuPercent, …)": hc.CPUCount != 0 || hc.CPUPercent != 0 || hc.IOMaximumIOps != 0 || hc.IOMaximumBandwidth != 0,
-		"health checks (--health-cmd)":                    cfg.Healthcheck != nil && !noHealthcheck(cfg.Healthcheck),
 	}
 	// In an order, so that one request always gets one answer.
 	for _, what := range slices.Sorted(maps.Keys(asked)) {
@@ -31,20 +30,6 @@ func unsupported(cfg *container.Config, hc *container.HostConfig) error {
 		}
 	}
 	return nil
-}
-
-// noHealthcheck is how a client turns off the image's check.
-func noHealthcheck(h *container.HealthConfig) bool {
-	return len(h.Test) == 1 && h.Test[0] == "NONE"
-}
-
-// unhonoured tells what an image asks for and does not get: an image that
-// brings a health check must run all the same.
-func unhonoured(cfg *container.Config, img baseImage) []string {
-	if img.health == nil || len(img.health.Test) == 0 || noHealthcheck(img.health) || cfg.Healthcheck != nil {
-		return nil
-	}
-	return []string{"The image's HEALTHCHECK is not run by this engine yet."}
 }
 
 // checkModes refuses words that are no modes, which would otherwise mean "private".
