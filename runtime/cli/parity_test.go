@@ -165,7 +165,9 @@ func asDocker(s *specs.Spec) {
 	list := []string{"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETGID", "CAP_SETUID",
 		"CAP_SETFCAP", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL", "CAP_AUDIT_WRITE"}
 	s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: list, Effective: list, Permitted: list}
-	s.Process.NoNewPrivileges, s.Process.Rlimits = false, nil
+	s.Process.NoNewPrivileges = false
+	// This runc hands on the limit on open files that Go raised for itself.
+	s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 512, Hard: 1024}}
 	s.Process.Env = append(s.Process.Env, "HOSTNAME=abc", "HOME=/root")
 	score := 0
 	s.Process.OOMScoreAdj = &score
