@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"runtime"
 	"strconv"
 
 	"berth/runtime/cgroup"
@@ -151,6 +152,14 @@ func (a *app) dispatch(c command, args []string) (int, error) {
 				return 1, err
 			}
 		}
+	}
+	switch c.name {
+	case "create", "run", "restore":
+		// Two threads build a container.
+	default:
+		// Nothing is done at the same time, and a second processor would mean that
+		// what one goroutine hands to another changes the thread.
+		runtime.GOMAXPROCS(1)
 	}
 	return c.run(a, f)
 }
