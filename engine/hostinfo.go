@@ -11,11 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/moby/moby/api/types/registry"
 	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/api/types/system"
 	"golang.org/x/sys/unix"
-	"net/netip"
 )
 
 // version is set by the linker (-X berth/engine.version=1.2.3) where a release is made.
@@ -101,11 +99,6 @@ func hostInfo() (system.Info, error) {
 		Swarm:           swarm.Info{LocalNodeState: swarm.LocalNodeStateInactive},
 		Plugins: system.PluginsInfo{
 			Volume: []string{"local"}, Network: []string{"bridge", "host", "null"}, Log: []string{"json-file", "none"},
-		},
-		RegistryConfig: &registry.ServiceConfig{
-			InsecureRegistryCIDRs: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
-			IndexConfigs:          map[string]*registry.IndexInfo{},
-			Mirrors:               []string{},
 		},
 		LiveRestoreEnabled: true,
 		IPv4Forwarding:     readsOne("/proc/sys/net/ipv4/ip_forward"),

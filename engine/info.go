@@ -30,6 +30,7 @@ func (e *Engine) Info(ctx context.Context) (system.Info, error) {
 	if err != nil {
 		return info, err
 	}
+	info.RegistryConfig = e.Images.registry.ServiceConfig()
 	images, err := e.Images.images.List(ctx)
 	if err != nil {
 		return info, fmt.Errorf("counting images: %w", err)

@@ -23,7 +23,7 @@ const gzipLabel = "berth.gzip"
 // Compressing for a registry: blocks are compressed side by side, and the same
 // bytes always give the same blob.
 const (
-	gzipLevel = 5 // within a percent of the size that docker's gives, in half the time
+	gzipLevel = 6 // docker's; of this library 2 % more bytes in a third of the processor time
 	gzipBlock = 1 << 20
 )
 

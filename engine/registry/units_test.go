@@ -36,6 +36,18 @@ func TestConfigIsChecked(t *testing.T) {
 	}
 }
 
+func TestServiceConfigTellsWhatWasSet(t *testing.T) {
+	r, err := NewRemote(Config{Insecure: []string{"r.example", "10.0.0.0/8"}, Mirrors: []string{"https://mirror.example"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := r.ServiceConfig()
+	if len(c.InsecureRegistryCIDRs) != 3 || len(c.Mirrors) != 1 || c.Mirrors[0] != "https://mirror.example/" ||
+		c.IndexConfigs["r.example"].Secure || !c.IndexConfigs["docker.io"].Official {
+		t.Errorf("%+v", c)
+	}
+}
+
 func TestDomainOf(t *testing.T) {
 	for address, want := range map[string]string{
 		"": dockerHub, hubAddress: dockerHub, "index.docker.io": dockerHub, "docker.io": dockerHub,
