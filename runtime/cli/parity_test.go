@@ -98,6 +98,9 @@ func TestContainersAreTheSameAsRuncs(t *testing.T) {
 			s.Root.Readonly = false
 		},
 	} {
+		if testing.Short() && name != "docker" {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			b := newBundle(t)
 			if err := os.Mkdir(filepath.Join(b.dir, "rootfs/tmp"), 0o700); err != nil {
