@@ -33,7 +33,10 @@ func (c *Container) Checkpoint(d criu.Dump) error {
 		if err := checkpointable(spec); err != nil {
 			return fmt.Errorf("checkpoint container %s: %w", c.rec.ID, err)
 		}
-		d.PID, d.Root, d.Freezer = c.rec.PID, c.rec.Rootfs, c.cg.Freezer()
+		d.PID, d.Root = c.rec.PID, c.rec.Rootfs
+		if c.cg != nil {
+			d.Freezer = c.cg.Freezer()
+		}
 		if err := saveDescriptors(d.Images, c.rec.PID); err != nil {
 			return fmt.Errorf("checkpoint container %s: %w", c.rec.ID, err)
 		}
