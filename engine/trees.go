@@ -15,7 +15,6 @@ import (
 	"berth/store/image"
 
 	"github.com/containerd/errdefs"
-	"github.com/opencontainers/go-digest"
 )
 
 // Trees are the file systems that images, layers and containers make. A tree is named by
@@ -205,16 +204,14 @@ func (ts *Trees) ofContainer(ctx context.Context, ref, label string, own bool) (
 		// By the snapshots: the image may be gone.
 		t.Dirs = append(t.Dirs, dirs.Lower...)
 		info, err := snapshots.Stat(ctx, snapshotKey(c.id))
-		for err == nil && info.Parent != "" {
-			var x *diff.Index
-			if x, err = ts.images.images.Index(ctx, digest.Digest(info.Parent)); err == nil {
-				t.Indexes = append([]*diff.Index{x}, t.Indexes...)
-				info, err = snapshots.Stat(ctx, info.Parent)
-			}
-		}
 		if err != nil {
 			return nil, err
 		}
+		below, err := ts.images.images.Chain(ctx, info.Parent)
+		if err != nil {
+			return nil, err
+		}
+		t.Indexes = below
 	}
 	live, err := diff.Scan(ctx, dirs.Upper, ts.temp, omit)
 	if err != nil {

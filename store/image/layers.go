@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
@@ -51,6 +52,60 @@ func (x Indexes) Close() error {
 		}
 	}
 	return err
+}
+
+// Chain opens the indexes of a snapshot's layers by its name, also of one whose
+// image is gone; none for "".
+func (s *Store) Chain(ctx context.Context, name string) (Indexes, error) {
+	return s.chain(ctx, name, s.Index)
+}
+
+func (s *Store) chain(ctx context.Context, name string, open func(context.Context, digest.Digest) (*diff.Index, error)) (all Indexes, err error) {
+	for name != "" {
+		x, err := open(ctx, digest.Digest(name))
+		if err != nil {
+			all.Close()
+			return nil, err
+		}
+		all = append(all, x)
+		info, err := s.snapshots.Stat(ctx, name)
+		if err != nil {
+			all.Close()
+			return nil, err
+		}
+		name = info.Parent
+	}
+	slices.Reverse(all)
+	return all, nil
+}
+
+// countStaged computes the statistics of a layer that was unpacked as the
+// snapshot key, so that whoever looks at the image need not wait for them. It
+// makes no index for that: where one is missing they are computed when asked
+// for.
+func (s *Store) countStaged(ctx context.Context, parent digest.Digest, key string) *diff.Stats {
+	existing := func(ctx context.Context, chainID digest.Digest) (*diff.Index, error) {
+		dirs, err := s.snapshots.Dirs(ctx, chainID.String())
+		if err != nil {
+			return nil, err
+		}
+		return diff.OpenIndex(dirs.Index)
+	}
+	own, err := existing(ctx, digest.Digest(key))
+	if err != nil {
+		return nil
+	}
+	defer own.Close()
+	below, err := s.chain(ctx, parent.String(), existing)
+	if err != nil {
+		return nil
+	}
+	defer below.Close()
+	stats, err := diff.LayerStats(append(slices.Clone(below), own))
+	if err != nil {
+		return nil
+	}
+	return &stats
 }
 
 // Indexes opens the indexes of the layers 0 to layer of an image, none for -1.

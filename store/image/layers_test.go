@@ -83,3 +83,25 @@ func TestLayerTarIsTheDiffID(t *testing.T) {
 		t.Error("a blob that is not there was written")
 	}
 }
+
+// TestCountsAreThereAtOnce pins that looking at a new image counts nothing.
+func TestCountsAreThereAtOnce(t *testing.T) {
+	st := open(t, t.TempDir())
+	starter(t, st)
+	img, err := st.Images.Resolve(t.Context(), "starter")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, l := range img.Layers {
+		dirs, err := st.Snapshots.Dirs(t.Context(), l.ChainID.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(dirs.Index, 0); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := st.Images.LayerStats(t.Context(), img, i); err != nil || s.Added+s.Modified+s.Deleted == 0 {
+			t.Errorf("layer %d: %+v, %v", i, s, err)
+		}
+	}
+}

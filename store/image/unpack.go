@@ -19,7 +19,7 @@ import (
 // commitLayer makes an unpacked layer visible under its chain ID, on top of
 // its parent. The record comes first: without a snapshot it means nothing.
 func (s *Store) commitLayer(ctx context.Context, parent, chainID digest.Digest, key string, res diff.Result) error {
-	rec := layerRecord{DiffID: res.DiffID, Size: res.Size, Entries: res.Entries}
+	rec := layerRecord{DiffID: res.DiffID, Size: res.Size, Entries: res.Entries, Stats: s.countStaged(ctx, parent, key)}
 	if err := s.layers.Put(chainID.String(), rec); err != nil {
 		return s.dropSnapshot(ctx, key, err)
 	}
