@@ -106,7 +106,7 @@ func FuzzIndex(f *testing.F) {
 			return
 		}
 		defer x.Close()
-		for _, err := range MergeChildren([]*Index{x, x}, "/") {
+		for _, err := range MergePart([]*Index{x, x}, MergeOptions{Depth: 1}) {
 			if err != nil {
 				return
 			}

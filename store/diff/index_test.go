@@ -78,7 +78,7 @@ func TestIndexKeepsEverything(t *testing.T) {
 func TestIndexAnswersWithoutReadingAll(t *testing.T) {
 	x := writeIndex(t, manyEntries(5000)...)
 	names := func(dir string) (n int, last string) {
-		for e, err := range x.Children(dir) {
+		for e, err := range MergePart([]*Index{x}, MergeOptions{Dir: dir, Depth: 1}) {
 			must(t, err)
 			n, last = n+1, e.Path
 		}
@@ -147,7 +147,7 @@ func union(t testing.TB, layers ...*Index) (all, children []string) {
 	}
 	var walk func(dir string)
 	walk = func(dir string) {
-		for u, err := range MergeChildren(layers, dir) {
+		for u, err := range MergePart(layers, MergeOptions{Dir: dir, Depth: 1}) {
 			must(t, err)
 			children = append(children, text(u))
 			if u.IsDir() {
@@ -200,7 +200,7 @@ func BenchmarkMergeFirstScreenOfAMillion(b *testing.B) {
 	x := writeIndex(b, manyEntries(1_000_000)...)
 	for b.Loop() {
 		n := 0
-		for _, err := range MergeChildren([]*Index{x, x}, "/") {
+		for _, err := range MergePart([]*Index{x, x}, MergeOptions{Depth: 1}) {
 			must(b, err)
 			if n++; n == 100 {
 				break

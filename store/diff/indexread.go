@@ -19,7 +19,7 @@ import (
 // iterators read the blocks they come to, so memory does not follow the size
 // of the layer.
 //
-//	for e, err := range index.Children("/etc") {
+//	for e, err := range index.From("/etc") {
 //		if err != nil { … }
 //		fmt.Println(e.Path, e.Size)
 //	}
@@ -208,33 +208,6 @@ func (x *Index) From(path string) iter.Seq2[Entry, error] {
 		for c.seek(path); c.peek() != nil; c.advance() {
 			if !yield(*c.peek(), nil) {
 				return
-			}
-		}
-		if c.err != nil {
-			yield(Entry{}, c.err)
-		}
-	}
-}
-
-// Children iterates over the entries directly in a directory. What is deeper
-// is jumped over, not read.
-func (x *Index) Children(dir string) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
-		c := &cursor{x: x}
-		c.seek(dir)
-		if e := c.peek(); e != nil && e.Path == dir {
-			c.advance()
-		}
-		// Every directory has an entry, so the next one is always a child.
-		for e := c.peek(); e != nil && Within(e.Path, dir); e = c.peek() {
-			child := *e
-			if !yield(child, nil) {
-				return
-			}
-			if child.IsDir() {
-				c.seek(afterTree(child.Path))
-			} else {
-				c.advance()
 			}
 		}
 		if c.err != nil {

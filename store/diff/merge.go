@@ -38,11 +38,6 @@ func Merge(layers []*Index, dir string) iter.Seq2[UnionEntry, error] {
 	return MergePart(layers, MergeOptions{Dir: dir})
 }
 
-// MergeChildren is Merge for the entries directly in dir.
-func MergeChildren(layers []*Index, dir string) iter.Seq2[UnionEntry, error] {
-	return MergePart(layers, MergeOptions{Dir: dir, Depth: 1})
-}
-
 // MergePart is Merge for a part of the tree.
 func MergePart(layers []*Index, o MergeOptions) iter.Seq2[UnionEntry, error] {
 	if o.Dir == "" {

@@ -128,10 +128,12 @@ func (f *flight) run() {
 	if f.upper == "" {
 		close(f.staged)
 	}
-	close(f.done)
+	// Before it is done: whoever waits for that wants nothing left of those
+	// below either, if nobody else is on them.
 	if f.below != nil {
 		f.below.leave()
 	}
+	close(f.done)
 }
 
 func (f *flight) fly() error {

@@ -281,15 +281,6 @@ func history(config *dockerspec.DockerOCIImage, layers int) []History {
 	return all
 }
 
-// RawConfig returns the config of an image as it is.
-func (s *Store) RawConfig(ctx context.Context, id digest.Digest) ([]byte, error) {
-	r, err := s.images.Get(id.String())
-	if err != nil {
-		return nil, err
-	}
-	return s.readJSON(ctx, r.Config)
-}
-
 // readJSON reads a blob that is small.
 func (s *Store) readJSON(ctx context.Context, desc ocispec.Descriptor) ([]byte, error) {
 	info, err := s.content.Info(ctx, desc.Digest)

@@ -40,7 +40,7 @@ func (s *Store) Index(ctx context.Context, chainID digest.Digest) (*diff.Index, 
 }
 
 // Indexes are the open indexes of an image's layers up to one, lowest first,
-// as diff.Merge and diff.MergeChildren take them.
+// as diff.Merge takes them.
 type Indexes []*diff.Index
 
 // Close closes all of them.
