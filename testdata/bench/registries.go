@@ -21,7 +21,8 @@ const (
 // with Debian's docker-registry on loopback. Both engines pull the very same
 // bytes, those that docker pushed.
 func (b *bench) registries(ctx context.Context) (err error) {
-	if _, serr := os.Stat(b.image); b.image == "" || serr != nil {
+	archive, serr := os.Stat(b.image)
+	if b.image == "" || serr != nil {
 		fmt.Fprintln(os.Stderr, "registries are left out: there is no image (-image) to pull and push")
 		return nil
 	}
@@ -77,7 +78,7 @@ func (b *bench) registries(ctx context.Context) (err error) {
 		what string
 		goal float64
 		took map[*engine][]time.Duration
-	}{{"load, 434 MB in 4 layers", 0.5, load}, {"save of it", 0.5, save}, {"push of it, first time", 0.5, push}, {"pull and unpack it", 0.3, pull}, {"pull of what is here", 1, present}} {
+	}{{fmt.Sprintf("load, %d MB in 4 layers", archive.Size()/1e6), 0.5, load}, {"save of it", 0.5, save}, {"push of it, first time", 0.5, push}, {"pull and unpack it", 0.3, pull}, {"pull of what is here", 1, present}} {
 		r := result{what: m.what, berth: median(m.took[ours]), peers: map[string]float64{"docker": median(m.took[docker])}}
 		r.goal, r.met = ratio("docker", m.goal)
 		b.add(r)
