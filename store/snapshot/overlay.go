@@ -37,9 +37,7 @@ import (
 	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/errdefs"
-	"golang.org/x/sys/unix"
 
-	"berth/store/durable"
 	"berth/store/meta"
 )
 
@@ -373,45 +371,6 @@ func (o *Overlay) parent(name string) (*record, error) {
 		err = fmt.Errorf("parent %q is not committed: %w", name, errdefs.ErrInvalidArgument)
 	}
 	return r, err
-}
-
-// makeDir makes the directory of a new snapshot durable. The root of the
-// merged tree takes its attributes from the upper directory, so that starts
-// with those of the parent.
-func (o *Overlay) makeDir(r, parent *record) error {
-	dir, upper := o.dir(r), o.upper(r)
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return err
-	}
-	if err := os.Mkdir(upper, 0o755); err != nil {
-		return err
-	}
-	mode, uid, gid := uint32(0o755), 0, 0
-	if parent != nil {
-		var st unix.Stat_t
-		if err := unix.Stat(o.upper(parent), &st); err != nil {
-			return fmt.Errorf("stat layer of the parent: %w", err)
-		}
-		mode, uid, gid = st.Mode&0o7777, int(st.Uid), int(st.Gid)
-	}
-	if uid != 0 || gid != 0 {
-		if err := os.Lchown(upper, uid, gid); err != nil {
-			return err
-		}
-	}
-	// After chown, which clears setgid, and free of the process's umask.
-	if err := unix.Chmod(upper, mode); err != nil {
-		return err
-	}
-	if r.Kind == snapshots.KindActive {
-		if err := os.Mkdir(filepath.Join(dir, "work"), 0o700); err != nil {
-			return err
-		}
-	}
-	if err := durable.SyncDir(dir); err != nil {
-		return err
-	}
-	return durable.SyncDir(filepath.Dir(dir))
 }
 
 // names returns the keys and names of all snapshots, sorted.
