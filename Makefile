@@ -12,6 +12,8 @@ FUZZTIME    ?= 30s
 # Integration tests start containers; more packages at a time than processors only slows them down.
 TESTP       ?= $(shell nproc)
 TESTFLAGS   ?=
+PREFIX      ?= /usr/local
+DESTDIR     ?=
 
 .PHONY: help run build test test-race bench peers fuzz test-vm lint picture clean install
 
@@ -25,8 +27,13 @@ build: ## build bin/berth, one static file
 	@mkdir -p bin
 	$(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/berth ./cmd/berth
 
-install: build ## put berth into /usr/local/bin
-	install -m 0755 bin/berth /usr/local/bin/berth
+install: build ## put berth into /usr/local/bin, with its units for systemd
+	install -D -m 0755 bin/berth $(DESTDIR)$(PREFIX)/bin/berth
+	@mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's#/usr/local/bin/#$(PREFIX)/bin/#' cmd/berth/systemd/berth.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/berth.service
+	install -m 0644 cmd/berth/systemd/berth.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/berth.socket
+	@# The units give the socket to the group. A package makes the group itself.
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || getent group berth >/dev/null || groupadd --system berth
 
 test: ## run everything that can be tested on this machine
 	@testdata/scripts/test

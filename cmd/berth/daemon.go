@@ -2,16 +2,21 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"berth/cmd/berth/connect"
+	"berth/cmd/berth/systemd"
 	"berth/engine/api"
 )
 
@@ -21,6 +26,7 @@ type daemonConfig struct {
 	hosts       []string
 	insecureTCP bool
 	inherited   []int
+	sockets     *systemd.Sockets // what fd:// means; nil when no host says so
 	log         *slog.Logger
 }
 
@@ -34,7 +40,9 @@ type daemon struct {
 	engine    *engineHandle
 	server    *api.Server
 	listeners []net.Listener
-	failed    chan error // a listener that broke
+	lent      map[net.Listener]bool      // the service manager's: their files stay
+	secured   atomic.Pointer[tls.Config] // how tcp is answered; nil: without TLS
+	failed    chan error                 // a listener that broke
 }
 
 // openDaemon opens the engine and serves it. errBusy means that another
@@ -50,7 +58,7 @@ func openDaemon(ctx context.Context, c daemonConfig) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{daemonConfig: c, engine: e, failed: make(chan error, 1+len(c.hosts)+len(c.inherited))}
+	d := &daemon{daemonConfig: c, engine: e, lent: map[net.Listener]bool{}}
 	d.server = api.NewServer(e.handler, c.log)
 	if err := d.listen(); err != nil {
 		for _, l := range d.listeners {
@@ -58,14 +66,40 @@ func openDaemon(ctx context.Context, c daemonConfig) (*daemon, error) {
 		}
 		return nil, errors.Join(err, e.close(ctx))
 	}
+	d.failed = make(chan error, len(d.listeners))
 	for _, l := range d.listeners {
 		go func() {
-			if err := d.server.Serve(l); err != nil {
+			if err := d.server.Serve(d.secure(l)); err != nil {
 				d.failed <- err
 			}
 		}()
 	}
 	return d, nil
+}
+
+// secureTCP reads the certificates that tcp is answered with; new connections
+// are answered with them.
+func (d *daemon) secureTCP() error {
+	if !d.TLS.Used() {
+		return nil
+	}
+	conf, err := d.TLS.Server()
+	if err != nil {
+		return err
+	}
+	d.secured.Store(conf)
+	return nil
+}
+
+// secure puts TLS before a tcp socket, if it is on.
+func (d *daemon) secure(l net.Listener) net.Listener {
+	if _, ok := l.(*net.TCPListener); !ok || d.secured.Load() == nil {
+		return l
+	}
+	return tls.NewListener(l, &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return d.secured.Load(), nil },
+	})
 }
 
 // listen opens every socket. The engine's own is made anew, since the lock says
@@ -81,12 +115,35 @@ func (d *daemon) listen() error {
 		own = own || l.Addr().String() == d.SocketPath()
 		d.listeners = append(d.listeners, l)
 	}
-	hosts := d.hosts
+	var hosts []string
+	for _, h := range d.hosts {
+		if !strings.HasPrefix(h, systemd.Scheme) {
+			hosts = append(hosts, h)
+			continue
+		}
+		lent, err := d.sockets.Listen(h)
+		d.listeners = append(d.listeners, lent...)
+		if err != nil {
+			return err
+		}
+		for _, l := range lent {
+			d.lent[l] = true
+			own = own || l.Addr().String() == d.SocketPath()
+		}
+	}
 	if !own {
 		hosts = append([]string{d.Socket()}, hosts...)
 	}
+	if slices.ContainsFunc(d.listeners, isTCP) || slices.ContainsFunc(hosts, func(h string) bool { return strings.HasPrefix(h, "tcp://") }) {
+		if err := d.secureTCP(); err != nil {
+			return err
+		}
+	}
+	if slices.ContainsFunc(d.listeners, isTCP) && !d.TLS.Verify && !d.insecureTCP {
+		return errors.New("a tcp socket was passed on: whoever reaches the port would be root on this machine: say --tlsverify, or --insecure-tcp if that is meant")
+	}
 	for _, h := range hosts {
-		l, err := openListener(h, d.insecureTCP, d.log)
+		l, err := openListener(h, d.TLS.Verify, d.insecureTCP, d.log)
 		if err != nil {
 			return err
 		}
@@ -94,6 +151,8 @@ func (d *daemon) listen() error {
 	}
 	return nil
 }
+
+func isTCP(l net.Listener) bool { return l.Addr().Network() == "tcp" }
 
 // addresses is where d listens.
 func (d *daemon) addresses() []string {
@@ -146,7 +205,7 @@ func (d *daemon) idle(ctx context.Context, after time.Duration) <-chan struct{} 
 // queues is taken, and then the listeners close.
 func (d *daemon) stop(ctx context.Context) error {
 	for _, l := range d.listeners {
-		if l.Addr().Network() == "unix" {
+		if l.Addr().Network() == "unix" && !d.lent[l] {
 			if err := os.Remove(l.Addr().String()); err != nil && !errors.Is(err, os.ErrNotExist) {
 				d.log.Warn("the socket stays behind", "error", err)
 			}

@@ -18,26 +18,29 @@ import (
 const socketGroup = "berth"
 
 // openListener opens a socket of the engine: unix://PATH or tcp://ADDRESS:PORT.
-func openListener(host string, insecureTCP bool, log *slog.Logger) (net.Listener, error) {
+// mutual says that only clients with a certificate are answered on tcp.
+func openListener(host string, mutual, insecureTCP bool, log *slog.Logger) (net.Listener, error) {
 	proto, addr, ok := strings.Cut(host, "://")
 	if !ok || addr == "" {
-		return nil, fmt.Errorf("listening on %q: must be unix://PATH or tcp://ADDRESS:PORT", host)
+		return nil, fmt.Errorf("listening on %q: must be unix://PATH, tcp://ADDRESS:PORT or fd://", host)
 	}
 	switch proto {
 	case "unix":
 		return openUnix(addr)
 	case "tcp":
-		if !insecureTCP {
-			return nil, fmt.Errorf("listening on %s: without TLS whoever reaches the port is root on this machine; if that is meant, say --insecure-tcp", host)
+		if !mutual && !insecureTCP {
+			return nil, fmt.Errorf("listening on %s: whoever reaches the port would be root on this machine: let clients prove who they are (--tlsverify --tlscacert --tlscert --tlskey), or say --insecure-tcp if that is meant", host)
 		}
 		l, err := net.Listen("tcp", addr)
 		if err != nil {
 			return nil, fmt.Errorf("listening on %s: %w", host, err)
 		}
-		log.Warn("the engine listens without TLS: whoever reaches the port is root on this machine", "host", host)
+		if !mutual {
+			log.Warn("the engine does not ask who its clients are: whoever reaches the port is root on this machine", "host", host)
+		}
 		return l, nil
 	default:
-		return nil, fmt.Errorf("listening on %s: unknown kind of socket %s; use unix:// or tcp://", host, proto)
+		return nil, fmt.Errorf("listening on %s: unknown kind of socket %s; use unix://, tcp:// or fd://", host, proto)
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -100,6 +101,11 @@ The verbs and their flags are docker's.`,
 	flags.StringVar(&a.conf.Root, "root", a.conf.Root, "directory of images and containers (BERTH_ROOT; default /var/lib/berth)")
 	flags.StringVar(&a.conf.State, "state", a.conf.State, "directory of sockets and running containers (BERTH_STATE; default /run/berth)")
 	flags.StringVarP(&a.conf.Host, "host", "H", a.conf.Host, "engine to talk to, e.g. unix:///run/berth/berth.sock (BERTH_HOST, DOCKER_HOST)")
+	flags.BoolVar(&a.conf.TLS.On, "tls", a.conf.TLS.On, "speak TLS with tcp:// engines (DOCKER_TLS)")
+	flags.BoolVar(&a.conf.TLS.Verify, "tlsverify", a.conf.TLS.Verify, "speak TLS, and both ends prove who they are (DOCKER_TLS_VERIFY)")
+	flags.StringVar(&a.conf.TLS.CA, "tlscacert", "", "certificates of who is trusted (default ca.pem in DOCKER_CERT_PATH or ~/.docker)")
+	flags.StringVar(&a.conf.TLS.Cert, "tlscert", "", "certificate of this end (default cert.pem there)")
+	flags.StringVar(&a.conf.TLS.Key, "tlskey", "", "key of the certificate (default key.pem there)")
 	root.SetFlagErrorFunc(usageError)
 
 	root.AddGroup(&cobra.Group{ID: groupContainers, Title: "Containers:"},
@@ -117,13 +123,17 @@ The verbs and their flags are docker's.`,
 	return root
 }
 
+// valued are the flags before the verb whose value is the next word.
+var valued = []string{"--root", "--state", "--host", "-H", "--tlscacert", "--tlscert", "--tlskey"}
+
 // named is the verb that args call, "" when only the whole tree can tell.
 func named(args []string) string {
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
 		switch {
-		case arg == "--root" || arg == "--state" || arg == "--host" || arg == "-H":
+		case slices.Contains(valued, arg):
 			i++
+		case arg == "--tls" || arg == "--tlsverify":
 		case strings.HasPrefix(arg, "-"):
 			if !strings.Contains(arg, "=") && !strings.HasPrefix(arg, "-H") {
 				return "" // --help, --version, or unknown

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"berth/cmd/berth/connect"
+	"berth/cmd/berth/systemd"
 )
 
 // stopPatience bounds the graceful end of an engine: requests that are not
@@ -37,13 +38,18 @@ func newServe(a *app) *cobra.Command {
 		Long: `Run the engine without a console, until SIGTERM or SIGINT. Containers go on running
 when it ends, and the next engine takes them over.
 
-It always listens on berth.sock in the state directory; -H adds more.`,
+It always listens on berth.sock in the state directory; -H adds more: unix://PATH, fd:// for
+the sockets of systemd, and tcp://ADDRESS:PORT, where clients have to prove who they are:
+
+  berth serve -H tcp://0.0.0.0:2376 --tlsverify --tlscacert ca.pem --tlscert cert.pem --tlskey key.pem
+
+SIGHUP reads the certificates again.`,
 		Args: args(0, 0, "serve takes no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error { return a.serve(c.Context(), o) },
 	}
 	fs := c.Flags()
-	fs.StringArrayVarP(&o.hosts, "host", "H", nil, "listen here too (unix://PATH, tcp://ADDRESS:PORT)")
-	fs.BoolVar(&o.insecureTCP, "insecure-tcp", false, "allow tcp:// without TLS: whoever reaches the port is root on this machine")
+	fs.StringArrayVarP(&o.hosts, "host", "H", nil, "listen here too (unix://PATH, tcp://ADDRESS:PORT, fd://)")
+	fs.BoolVar(&o.insecureTCP, "insecure-tcp", false, "allow tcp:// to clients that do not prove who they are: whoever reaches the port is root on this machine")
 	fs.DurationVar(&o.idle, "idle-timeout", 0, "leave after this time without containers and clients (0: never)")
 	fs.StringVarP(&a.conf.StorageDriver, "storage-driver", "s", a.conf.StorageDriver,
 		"how images get into containers: overlay2, or vfs where overlay cannot be mounted (BERTH_STORAGE_DRIVER; default what works)")
@@ -68,13 +74,18 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	// The engine outlives the terminal it was started from.
-	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+	// Caught before the engine can be asked to reload. The engine outlives the
+	// terminal it was started from, whose end is a SIGHUP too.
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	signal.Ignore(syscall.SIGPIPE)
 
 	log := slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
+	sockets := systemd.Inherit()
 	d, err := openDaemon(ctx, daemonConfig{
-		Config: a.conf, hosts: o.hosts, insecureTCP: o.insecureTCP, inherited: o.listenFDs, log: log,
+		Config: a.conf, hosts: o.hosts, insecureTCP: o.insecureTCP, inherited: o.listenFDs, sockets: sockets, log: log,
 	})
+	sockets.Close()
 	if err != nil {
 		if errors.Is(err, errBusy) {
 			return &statusError{connect.ExitBusy, fmt.Errorf("%w (%s) or this state directory (%s): 'berth ps' and the console use it as it is; a second engine needs another --root and --state",
@@ -82,24 +93,57 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 		}
 		return err
 	}
-	if o.readyFD > 0 {
-		ready := os.NewFile(uintptr(o.readyFD), "ready")
-		_, err := ready.Write([]byte{'\n'})
-		if err := errors.Join(err, ready.Close()); err != nil {
-			log.Warn("whoever started this engine does not wait for it any more", "error", err)
-		}
-	}
+	d.announce(o.readyFD)
 	log.Info("the engine listens", "hosts", d.addresses(), "root", a.conf.Root, "version", berthVersion())
 
-	select {
-	case <-ctx.Done():
-		log.Info("the engine ends; containers go on")
-	case <-d.idle(ctx, o.idle):
-		log.Info("the engine leaves: no containers and no clients", "after", o.idle)
-	case err = <-d.failed:
-		log.Error("the engine ends", "error", err)
+	idle := d.idle(ctx, o.idle)
+	for over := false; !over; {
+		over = true
+		select {
+		case <-reload:
+			d.reload()
+			over = false
+		case <-ctx.Done():
+			log.Info("the engine ends; containers go on")
+		case <-idle:
+			log.Info("the engine leaves: no containers and no clients", "after", o.idle)
+		case err = <-d.failed:
+			log.Error("the engine ends", "error", err)
+		}
+	}
+	if err := systemd.Stopping(); err != nil {
+		log.Warn("ending", "error", err)
 	}
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
 	defer cancel()
 	return errors.Join(err, d.stop(ending))
+}
+
+// announce tells whoever started the engine that it answers: the service
+// manager, and a verb that waits at the other end of readyFD (0: none).
+func (d *daemon) announce(readyFD int) {
+	if err := systemd.Ready(); err != nil {
+		d.log.Warn("announcing the engine", "error", err)
+	}
+	if readyFD > 0 {
+		ready := os.NewFile(uintptr(readyFD), "ready")
+		_, err := ready.Write([]byte{'\n'})
+		if err := errors.Join(err, ready.Close()); err != nil {
+			d.log.Warn("whoever started this engine does not wait for it any more", "error", err)
+		}
+	}
+}
+
+// reload reads again what can change while the engine runs: the certificates of
+// tcp. What cannot be read leaves all as it was.
+func (d *daemon) reload() {
+	err := systemd.Reloading()
+	if d.secured.Load() != nil {
+		err = errors.Join(err, d.secureTCP())
+	}
+	if err = errors.Join(err, systemd.Ready()); err != nil {
+		d.log.Error("reading the settings again: they stay as they were", "error", err)
+		return
+	}
+	d.log.Info("the settings were read again")
 }

@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"berth/cmd/berth/credentials"
 )
 
 // Config says where the engine is.
@@ -20,6 +22,7 @@ type Config struct {
 	Root  string // images and containers, e.g. /var/lib/berth
 	State string // sockets and running containers, e.g. /run/berth
 	Host  string // a named engine (unix://, tcp://); empty: the local one of Root and State
+	TLS   TLS    // of tcp:// hosts
 
 	// StorageDriver is how a local engine gets images into containers; empty: as it finds best.
 	StorageDriver string
@@ -32,6 +35,14 @@ func Environment(getenv func(string) string) Config {
 	c := Config{Root: getenv("BERTH_ROOT"), State: getenv("BERTH_STATE"), Host: getenv("BERTH_HOST"), StorageDriver: getenv("BERTH_STORAGE_DRIVER")}
 	if c.Host == "" && c.Root == "" && c.State == "" {
 		c.Host = getenv("DOCKER_HOST")
+	}
+	c.TLS = TLS{
+		On:     getenv("DOCKER_CERT_PATH") != "" || getenv("DOCKER_TLS") != "",
+		Verify: getenv("DOCKER_TLS_VERIFY") != "",
+		Dir:    getenv("DOCKER_CERT_PATH"),
+	}
+	if c.TLS.Dir == "" {
+		c.TLS.Dir = filepath.Dir(credentials.Path(getenv))
 	}
 	return c
 }

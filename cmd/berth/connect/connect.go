@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -36,11 +34,33 @@ const localAPI = "1.56"
 // engine when c is local and none listens.
 func Connect(ctx context.Context, c Config, o Options) (*Client, error) {
 	if !c.Local() {
-		return newClient(c.Host, false, nil, o)
+		dial, address, err := remote(c)
+		if err != nil {
+			return nil, err
+		}
+		return newClient(dial, address, false, nil, o)
+	}
+	conn, err := Dial(ctx, c, o)
+	if err != nil {
+		return nil, err
+	}
+	again := func(ctx context.Context) (net.Conn, error) { return dial(ctx, c) }
+	return newClient(again, c.Socket(), true, conn, o)
+}
+
+// Dial returns a connection to the engine that c names, which it starts as
+// Connect does.
+func Dial(ctx context.Context, c Config, o Options) (net.Conn, error) {
+	if !c.Local() {
+		dial, _, err := remote(c)
+		if err != nil {
+			return nil, err
+		}
+		return dial(ctx)
 	}
 	conn, err := dial(ctx, c)
 	if err == nil {
-		return newClient(c.Socket(), true, conn, o)
+		return conn, nil
 	}
 	if !absent(err) {
 		return nil, explain(c, err)
@@ -51,11 +71,10 @@ func Connect(ctx context.Context, c Config, o Options) (*Client, error) {
 	if err := startAndWait(ctx, c, o); err != nil {
 		return nil, err
 	}
-	conn, err = dial(ctx, c)
-	if err != nil {
+	if conn, err = dial(ctx, c); err != nil {
 		return nil, explain(c, err)
 	}
-	return newClient(c.Socket(), true, conn, o)
+	return conn, nil
 }
 
 // dial connects to the local socket.
@@ -85,47 +104,38 @@ type Client struct {
 	refusal refusal
 }
 
-// newClient wraps host; local says that an engine of berth is there. first, when
-// not nil, is an open connection to it that serves the first request.
-func newClient(host string, local bool, first net.Conn, o Options) (*Client, error) {
+// newClient makes a client whose connections dial opens; address is what its
+// requests bear. local says that an engine of berth is there. first, when not
+// nil, is an open connection to it that serves the first request.
+func newClient(dial dialFunc, address string, local bool, first net.Conn, o Options) (*Client, error) {
 	c := &Client{}
-	opts := []client.Opt{client.WithHost(host), client.WithUserAgent("berth/" + o.Version)}
+	opts := []client.Opt{client.WithHost(address), client.WithUserAgent("berth/" + o.Version), client.WithDialContext(c.dialer(dial, first))}
 	if local {
 		opts = append(opts, client.WithAPIVersion(localAPI))
-	}
-	if os.Getenv("DOCKER_CERT_PATH") != "" && strings.HasPrefix(host, "tcp://") {
-		opts = append(opts, client.WithTLSClientConfigFromEnv())
-	} else {
-		opts = append(opts, client.WithDialContext(c.dialer(host, first)))
 	}
 	cl, err := client.New(opts...)
 	if err != nil {
 		if first != nil {
 			first.Close()
 		}
-		return nil, fmt.Errorf("using engine %s: %w", host, err)
+		return nil, fmt.Errorf("using engine %s: %w", address, err)
 	}
 	c.Client = cl
 	return c, nil
 }
 
-// dialer hands out first once and dials after that.
-func (c *Client) dialer(host string, first net.Conn) func(context.Context, string, string) (net.Conn, error) {
-	path, unix := strings.CutPrefix(host, "unix://")
+// dialer hands out first once and dials after that, whatever address the
+// library names.
+func (c *Client) dialer(dial dialFunc, first net.Conn) func(context.Context, string, string) (net.Conn, error) {
 	var mu sync.Mutex
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+	return func(ctx context.Context, _, _ string) (net.Conn, error) {
 		mu.Lock()
 		conn := first
 		first = nil
 		mu.Unlock()
 		if conn == nil {
-			// The library names a unix socket as if it were a host.
-			if unix {
-				network, addr = "unix", path
-			}
-			var d net.Dialer
 			var err error
-			if conn, err = d.DialContext(ctx, network, addr); err != nil {
+			if conn, err = dial(ctx); err != nil {
 				return nil, err
 			}
 		}

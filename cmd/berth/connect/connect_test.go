@@ -25,6 +25,7 @@ func TestEnvironment(t *testing.T) {
 		{map[string]string{"DOCKER_HOST": "tcp://d", "BERTH_ROOT": "/r"}, Config{Root: "/r"}},
 		{map[string]string{"BERTH_ROOT": "/r", "BERTH_STATE": "/s"}, Config{Root: "/r", State: "/s"}},
 	} {
+		c.want.TLS.Dir = "/root/.docker"
 		if got := Environment(func(k string) string { return c.env[k] }); got != c.want {
 			t.Errorf("%v: %+v, want %+v", c.env, got, c.want)
 		}
