@@ -37,7 +37,6 @@ func TestCheckConfigFillsInDefaults(t *testing.T) {
 }
 
 func TestCheckConfigRefuses(t *testing.T) {
-	yes := true
 	for what, edit := range map[string]func(*container.Config, *container.HostConfig){
 		"no image":       func(c *container.Config, _ *container.HostConfig) { c.Image = "" },
 		"restart policy": func(_ *container.Config, h *container.HostConfig) { h.RestartPolicy.Name = "sometimes" },
@@ -77,7 +76,6 @@ func TestCheckConfigRefuses(t *testing.T) {
 		}
 	}
 	for what, hc := range map[string]*container.HostConfig{
-		"--init":         {Init: &yes},
 		"--gpus":         {Resources: container.Resources{DeviceRequests: []container.DeviceRequest{{}}}},
 		"--storage-opt":  {StorageOpt: map[string]string{"size": "1g"}},
 		"--userns":       {UsernsMode: "private"},

@@ -17,6 +17,7 @@ import (
 
 	"berth/engine/events"
 	"berth/engine/logs"
+	"berth/runtime/pid1"
 	"berth/shim/server"
 	"berth/store/image"
 
@@ -24,11 +25,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The test binary is the shim too, as berth is; and, for the tests that kill
+// The test binary is the shim too, as berth is; the init of a container and, for the tests that kill
 // an engine, another engine.
 func TestMain(m *testing.M) {
 	if os.Args[0] == "berth-shim" {
 		os.Exit(server.Main())
+	}
+	if os.Args[0] == pid1.Path {
+		os.Exit(pid1.Main(os.Args))
 	}
 	if dir := os.Getenv(victimEnv); dir != "" {
 		victim(dir)

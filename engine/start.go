@@ -169,7 +169,7 @@ func (cs *Containers) spec(rec record, root spec.Root, joined namespaces) (*spec
 		ID: rec.ID, Rootfs: cs.mountPoint(rec.ID), Root: root, Config: rec.Config, HostConfig: rec.HostConfig,
 		Path: rec.Path, Args: rec.Args, Hostname: rec.Config.Hostname,
 		CgroupParent: cs.e.cgroups.parent, CgroupV2: cs.e.cgroups.unified,
-		Volumes: rec.Mounts, Files: cs.hostFiles(rec.ID),
+		Init: cs.e.self.Name(), Volumes: rec.Mounts, Files: cs.hostFiles(rec.ID),
 		NetNS: joined.path("net"), PIDNS: joined.path("pid"),
 	}
 	if owner := joined.network; owner != nil {

@@ -12,7 +12,6 @@ import (
 // unsupported refuses options that would otherwise be lost silently.
 func unsupported(hc *container.HostConfig) error {
 	asked := map[string]bool{
-		"an init process (--init)":                        hc.Init != nil && *hc.Init,
 		"links (--link)":                                  len(hc.Links) > 0,
 		"device requests (--gpus)":                        len(hc.DeviceRequests) > 0,
 		"storage options":                                 len(hc.StorageOpt) > 0,

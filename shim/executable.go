@@ -59,6 +59,9 @@ func (x Executable) Close() error {
 // Path by which this process, and a child before its execve, starts the executable.
 func (x Executable) Path() string { return fmt.Sprintf("/proc/self/fd/%d", x.file.Fd()) }
 
+// Name is where the executable was when it was opened: now it may be gone, or another.
+func (x Executable) Name() string { return x.file.Name() }
+
 // openReadOnly opens real inside a read-only clone of the mount it is on, and makes
 // sure that it is the file at path.
 func openReadOnly(path, real string) (int, error) {

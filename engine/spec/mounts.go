@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"berth/runtime/pid1"
+
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
@@ -86,6 +88,10 @@ func mounts(in Input) ([]specs.Mount, error) {
 		if !slices.ContainsFunc(own, func(o specs.Mount) bool { return o.Destination == f.Destination }) {
 			own = append(own, specs.Mount{Destination: f.Destination, Type: "bind", Source: f.Source, Options: []string{"rbind", "rprivate"}})
 		}
+	}
+	if hasInit(in.HostConfig) {
+		// Read-only, as it is the engine's own executable.
+		own = append(own, specs.Mount{Destination: pid1.Path, Type: "bind", Source: in.Init, Options: []string{"bind", "ro", "nosuid", "nodev", "rprivate"}})
 	}
 	// By depth: /a must be there before /a/b is mounted in it.
 	slices.SortStableFunc(own, func(a, b specs.Mount) int {

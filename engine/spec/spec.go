@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"strings"
 
+	"berth/runtime/pid1"
+
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -32,6 +34,10 @@ type Input struct {
 
 	CgroupParent string // cgroupfs path of the engine: "/berth"
 	CgroupV2     bool   // the machine's hierarchy is unified
+
+	// Init is the host's path of the executable that is the first process of a container
+	// with HostConfig.Init (package pid1).
+	Init string
 
 	Volumes []container.MountPoint // binds and volumes with their host paths
 	Files   []File                 // /etc/hosts and the like
@@ -121,7 +127,7 @@ func process(in Input, sec security) (*specs.Process, error) {
 	p := &specs.Process{
 		Terminal:        cfg.Tty,
 		User:            user,
-		Args:            append([]string{in.Path}, in.Args...),
+		Args:            arguments(in),
 		Env:             environment(cfg.Env, in.Hostname, home, cfg.Tty),
 		Cwd:             cfg.WorkingDir,
 		Capabilities:    capabilitySets(caps, user.UID),
@@ -146,6 +152,21 @@ func process(in Input, sec security) (*specs.Process, error) {
 		})
 	}
 	return p, nil
+}
+
+// hasInit tells that a process of berth is to be the container's first: one is asked
+// for, and in a namespace that is not its own the number 1 is taken.
+func hasInit(hc *container.HostConfig) bool {
+	return hc.Init != nil && *hc.Init && !hc.PidMode.IsHost() && !hc.PidMode.IsContainer()
+}
+
+// arguments are the command line of the first process.
+func arguments(in Input) []string {
+	command := append([]string{in.Path}, in.Args...)
+	if hasInit(in.HostConfig) {
+		return append([]string{pid1.Path, "--"}, command...)
+	}
+	return command
 }
 
 // namespaces gives each kind that is neither the host's nor left to it.

@@ -1,6 +1,6 @@
 // Package early takes the roles of berth that run once per container off the path of
-// the others: the shim and the OCI runtime leave from an init function here, and main
-// is never reached.
+// the others: the shim, the OCI runtime and the init leave from an init function here,
+// and main is never reached.
 //
 // Go initialises packages one after another: of those whose imports are all
 // initialised, the one whose import path sorts first. The module is called berth, which
@@ -22,6 +22,7 @@ import (
 
 	"berth/cmd/berth/early/ahead"
 	"berth/runtime/cli"
+	"berth/runtime/pid1"
 	"berth/shim/server"
 )
 
@@ -34,6 +35,8 @@ func init() {
 	// goroutine of an init function has the first thread for its own, and every time
 	// it waited and went on two threads would change.
 	switch ahead.Of(os.Args) {
+	case ahead.Init:
+		os.Exit(pid1.Main(os.Args))
 	case ahead.Shim:
 		os.Exit(server.Main())
 	case ahead.Runtime:

@@ -25,6 +25,7 @@ const (
 	Shim
 	Runtime        // called as berth-runtime
 	RuntimeCommand // called as berth runtime
+	Init           // the first process of a container
 )
 
 // Of gives the role that a command line asks for.
@@ -34,6 +35,8 @@ func Of(args []string) Role {
 		return Main
 	case args[0] == "berth-shim":
 		return Shim
+	case args[0] == "/sbin/docker-init": // pid1.Path; importing it would bring tasks
+		return Init
 	case base(args[0]) == "berth-runtime":
 		return Runtime
 	case len(args) > 1 && args[1] == "runtime":

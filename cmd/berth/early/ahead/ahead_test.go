@@ -5,6 +5,7 @@ import (
 
 	_ "berth/cmd/berth/early" // package ahead refers to it
 	"berth/cmd/berth/early/ahead"
+	"berth/runtime/pid1"
 )
 
 func TestOf(t *testing.T) {
@@ -21,6 +22,8 @@ func TestOf(t *testing.T) {
 		{[]string{"/berth-runtime/berth"}, ahead.Main},
 		{[]string{"berth-shim"}, ahead.Shim},
 		{[]string{"/bin/berth-shim", "x"}, ahead.Main},
+		{[]string{pid1.Path, "--", "runtime"}, ahead.Init},
+		{[]string{"docker-init", "--"}, ahead.Main},
 	} {
 		if got := ahead.Of(c.args); got != c.want {
 			t.Errorf("Of(%q) is %d, want %d", c.args, got, c.want)
