@@ -64,9 +64,12 @@ func (n *Networks) List(_ context.Context, filters filter.Args) ([]network.Summa
 // of kind NotFound, or InvalidArgument where several match.
 func (n *Networks) Inspect(_ context.Context, ref string) (network.Inspect, error) {
 	all := n.all()
-	for _, full := range all {
-		if full.Name == ref || full.ID == ref {
-			return full, nil
+	for _, is := range []func(network.Inspect) bool{
+		func(i network.Inspect) bool { return i.ID == ref },
+		func(i network.Inspect) bool { return i.Name == ref },
+	} {
+		if i := slices.IndexFunc(all, is); i >= 0 {
+			return all[i], nil
 		}
 	}
 	var found []network.Inspect

@@ -1,6 +1,7 @@
 package network
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -33,6 +34,13 @@ func ensureBridge(n *Network) (int, error) {
 	if link.Type() != "bridge" {
 		return 0, notBridge(link)
 	}
+	// A container may send router advertisements (it has CAP_NET_RAW): believed, they
+	// would make it the host's IPv6 router (CVE-2020-13401). Before the device is up.
+	if !n.Borrowed {
+		if err := setSysctl("net/ipv6/conf/"+n.Device+"/accept_ra", "0"); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return 0, err
+		}
+	}
 	// Forwarding as dockerd sets it; route_localnet lets 127.0.0.1:port of the
 	// host reach a container (the guard chain closes the way back).
 	sysctls := []string{"net/ipv4/ip_forward", "net/ipv4/conf/" + n.Device + "/route_localnet"}
@@ -52,7 +60,7 @@ func ensureBridge(n *Network) (int, error) {
 		return 0, fmt.Errorf("set bridge %s up: %w", n.Device, err)
 	}
 	for _, s := range sysctls {
-		if err := enableSysctl(s); err != nil {
+		if err := setSysctl(s, "1"); err != nil {
 			return 0, err
 		}
 	}
@@ -110,15 +118,22 @@ func removeLink(name string) error {
 	return nil
 }
 
-// enableSysctl writes 1 to /proc/sys/name unless it is set, since writing
-// ip_forward resets other settings of every device.
-func enableSysctl(name string) error {
+// setSysctl writes value to /proc/sys/name of the calling thread's network
+// namespace unless it is set, since writing ip_forward resets other settings of
+// every device. Without IPv6 in the kernel, its settings are os.ErrNotExist.
+func setSysctl(name, value string) error {
 	path := filepath.Join("/proc/sys", name)
-	if b, err := os.ReadFile(path); err == nil && len(b) > 0 && b[0] == '1' {
+	if b, err := os.ReadFile(path); err == nil && string(bytes.TrimSpace(b)) == value {
 		return nil
 	}
-	if err := os.WriteFile(path, []byte("1"), 0o644); err != nil {
-		return fmt.Errorf("set sysctl %s to 1: %w", name, err)
+	// Not created: that /proc/sys refuses with another error.
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteString(value)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("set sysctl %s to %s: %w", name, value, err)
 	}
 	return nil
 }

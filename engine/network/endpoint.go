@@ -49,6 +49,8 @@ type Endpoint struct {
 	Links       map[string]string `json:",omitempty"`
 	GwPriority  int
 	Ports       []PortBinding // with the host ports that were chosen; of a container's endpoints one has them
+
+	leaving bool // its ports are being taken back
 }
 
 // key is under which name the endpoint is recorded.
@@ -72,13 +74,13 @@ func (m *Manager) Attach(ctx context.Context, spec AttachSpec, netns *os.File) (
 	defer in.close()
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, removeLink(m.vethName(e)), m.forget(e), m.settle(spec.ContainerID, in))
+			err = errors.Join(err, m.leave(e, in))
 		}
 	}()
 	if err := m.connect(e, n, bridge, in); err != nil {
 		return Endpoint{}, err
 	}
-	if err := m.settle(spec.ContainerID, in); err != nil {
+	if err := m.settle(spec.ContainerID, nil, in); err != nil {
 		return Endpoint{}, err
 	}
 	m.mu.Lock()
@@ -227,7 +229,7 @@ func (m *Manager) connect(e *Endpoint, n *Network, bridge int, in *sandbox) erro
 	attrs.Name, attrs.MTU, attrs.MasterIndex = m.vethName(e), n.MTU, bridge
 	veth := netlink.NewVeth(attrs)
 	veth.PeerName, veth.PeerHardwareAddr = e.Interface, mac
-	veth.PeerMTU, veth.PeerNamespace = uint32(n.MTU), netlink.NsFd(in.fd)
+	veth.PeerMTU, veth.PeerNamespace = uint32(n.MTU), netlink.NsFd(int(in.ns.Fd()))
 	if err := netlink.LinkAdd(veth); err != nil {
 		return fmt.Errorf("create veth %s on bridge %s: %w", attrs.Name, n.Device, err)
 	}

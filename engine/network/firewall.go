@@ -101,6 +101,9 @@ func (fw *firewall) setup(nets map[string]*Network, ends map[string][]*Endpoint)
 			}
 			for _, of := range ends {
 				for _, e := range of {
+					if e.leaving {
+						continue
+					}
 					if err := f.elements(t, e, c.SetAddElements); err != nil {
 						return err
 					}

@@ -85,6 +85,11 @@ func Open(cfg Config) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	for id, ends := range m.ends {
+		if err := m.onePortHolder(ends); err != nil {
+			return nil, fmt.Errorf("record the endpoints of container %s: %w", id, err)
+		}
+	}
 	if m.nets[Bridge] == nil {
 		if err := m.addDefault(); err != nil {
 			return nil, err

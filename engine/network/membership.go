@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -84,93 +83,10 @@ func (m *Manager) Endpoints(containerID string) []Endpoint {
 	return out
 }
 
-// gateway is the endpoint whose network gives the default route of a family: the
-// one with the highest priority, and among equals the first by name.
-func gateway(ends []*Endpoint, six bool) *Endpoint {
-	var best *Endpoint
-	for _, e := range ends {
-		if six && !e.Gateway6.IsValid() || !six && !e.Gateway.IsValid() {
-			continue
-		}
-		if best == nil || cmp.Or(cmp.Compare(e.GwPriority, best.GwPriority), cmp.Compare(best.NetworkName, e.NetworkName)) > 0 {
-			best = e
-		}
-	}
-	return best
-}
-
-// settle makes the routes and the published ports of a container follow from its
-// endpoints. in is nil when its namespace is gone.
-func (m *Manager) settle(containerID string, in *sandbox) error {
-	m.mu.Lock()
-	ends := m.ends[containerID]
-	four, six := gateway(ends, false), gateway(ends, true)
-	target := four
-	if target == nil {
-		target = six
-	}
-	var from, to Endpoint
-	if i := slices.IndexFunc(ends, func(e *Endpoint) bool { return len(e.Ports) > 0 }); i >= 0 {
-		holder := ends[i]
-		from = *holder
-		if target != nil && target != holder {
-			target.Ports, holder.Ports = holder.Ports, nil
-		}
-	}
-	var err error
-	if target != nil {
-		to = *target
-		if from.ID != "" && from.ID != to.ID {
-			err = errors.Join(m.endpoints.Put(to.key(), to))
-			for _, e := range ends {
-				if e.ID == from.ID {
-					err = errors.Join(err, m.endpoints.Put(e.key(), e))
-				}
-			}
-		}
-	}
-	routes := [2]struct {
-		via netip.Addr
-		dev string
-	}{}
-	hadSix := slices.ContainsFunc(ends, func(e *Endpoint) bool { return e.IP6.IsValid() })
-	if four != nil {
-		routes[0].via, routes[0].dev = four.Gateway, four.Interface
-	}
-	if six != nil {
-		routes[1].via, routes[1].dev = six.Gateway6, six.Interface
-	}
-	m.mu.Unlock()
-	if err != nil {
-		return fmt.Errorf("record the endpoints of container %s: %w", containerID, err)
-	}
-	if from.ID != "" && from.ID != to.ID {
-		if err := m.fw.unpublish(&from); err != nil {
-			return err
-		}
-	}
-	if to.ID != "" {
-		if err := m.fw.publish(&to); err != nil {
-			return err
-		}
-	}
-	if in == nil || len(ends) == 0 {
-		return nil
-	}
-	for i, r := range routes {
-		if i == 1 && !hadSix {
-			break
-		}
-		if err := in.defaultRoute(r.via, r.dev, i == 1); err != nil {
-			return fmt.Errorf("configure the routes of container %s: %w", containerID, err)
-		}
-	}
-	return nil
-}
-
 // forget gives an endpoint's address, ports and names back.
 func (m *Manager) forget(e *Endpoint) error {
 	m.mu.Lock()
+	e.leaving = true // who writes the whole table from now on leaves it out
 	was := *e
 	m.mu.Unlock()
 	if err := m.fw.unpublish(&was); err != nil {
@@ -230,15 +146,7 @@ func (m *Manager) Disconnect(_ context.Context, containerID, ref string, netns *
 		return Endpoint{}, err
 	}
 	defer in.close()
-	if err := errors.Join(removeLink(m.vethName(e)), m.forget(e)); err != nil {
-		return was, err
-	}
-	m.mu.Lock()
-	if ends := m.ends[containerID]; len(ends) > 0 {
-		ends[0].Ports = append(ends[0].Ports, was.Ports...) // settle gives them to the right one
-	}
-	m.mu.Unlock()
-	return was, m.settle(containerID, in)
+	return was, m.leave(e, in)
 }
 
 // Reconcile detaches every endpoint whose container is not in live, removes
@@ -270,16 +178,14 @@ func (m *Manager) Reconcile(ctx context.Context, live []string) error {
 func (m *Manager) restore() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, ends := range m.ends {
-		for _, e := range ends {
-			if n := m.nets[e.NetworkName]; n != nil {
-				if _, err := m.ensureReady(n); err != nil {
-					return err
-				}
-			}
+	var errs []error // of one network, that must not keep the others from theirs
+	for _, n := range m.nets {
+		if len(m.members(n.ID)) > 0 {
+			_, err := m.ensureReady(n)
+			errs = append(errs, err)
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (m *Manager) removeStrayVeths(wanted map[string]bool) error {

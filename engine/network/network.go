@@ -135,7 +135,7 @@ func (m *Manager) fillPool(n *Network, p *Pool, six bool) error {
 		}
 		p.Subnet, p.Chosen = subnet, true
 	}
-	if p.Subnet.Addr().Is6() != six {
+	if p.Subnet.Addr().Is6() != six || p.Subnet.Addr().Is4In6() {
 		return fmt.Errorf("subnet %s is of the wrong address family: %w", p.Subnet, errdefs.ErrInvalidArgument)
 	}
 	if p.Subnet != p.Subnet.Masked() {
@@ -242,19 +242,24 @@ func (m *Manager) members(networkID string) []*Endpoint {
 	return out
 }
 
-// find takes a name, an ID or the unique beginning of an ID, in this order.
+// find takes an ID, a name or the unique beginning of an ID, in this order: that a
+// network is called like another one's ID hides neither.
 func (m *Manager) find(ref string) (*Network, error) {
-	if n := m.nets[ref]; n != nil {
-		return n, nil
-	}
+	named := m.nets[ref]
 	var found *Network
 	for _, n := range m.nets {
-		if ref != "" && strings.HasPrefix(n.ID, ref) {
+		if n.ID == ref {
+			return n, nil
+		}
+		if named == nil && ref != "" && strings.HasPrefix(n.ID, ref) {
 			if found != nil {
 				return nil, fmt.Errorf("network %s is ambiguous: more than one ID starts with it: %w", ref, errdefs.ErrInvalidArgument)
 			}
 			found = n
 		}
+	}
+	if named != nil {
+		return named, nil
 	}
 	if found == nil {
 		return nil, fmt.Errorf("network %s not found: %w", ref, errdefs.ErrNotFound)

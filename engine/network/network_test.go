@@ -250,6 +250,9 @@ func TestCreateRefuses(t *testing.T) {
 		"no family":                  {CreateSpec{Name: "n"}, errdefs.IsInvalidArgument},
 		"an MTU of nothing":          {CreateSpec{Name: "n", IPv4: true, Options: map[string]string{optMTU: "0"}}, errdefs.IsInvalidArgument},
 		"a long device name":         {CreateSpec{Name: "n", IPv4: true, Options: map[string]string{optName: "a-device-too-long"}}, errdefs.IsInvalidArgument},
+		"a pattern as device name":   {CreateSpec{Name: "n", IPv4: true, Options: map[string]string{optName: "br%d"}}, errdefs.IsInvalidArgument},
+		"ports on an IPv6 address":   {CreateSpec{Name: "n", IPv4: true, Options: map[string]string{optHostBinding: "::1"}}, errdefs.IsInvalidArgument},
+		"IPv4 in IPv6":               {CreateSpec{Name: "n", IPv6: true, V6: pool("::ffff:10.214.0.0/120", "")}, errdefs.IsInvalidArgument},
 		"an unknown option":          {CreateSpec{Name: "n", IPv4: true, Options: map[string]string{"com.docker.network.bridge.nothing": "1"}}, errdefs.IsInvalidArgument},
 		"somebody else's device":     {CreateSpec{Name: "n", IPv4: true, Options: map[string]string{optName: "lo"}}, errdefs.IsInvalidArgument},
 	} {
@@ -262,6 +265,21 @@ func TestCreateRefuses(t *testing.T) {
 	}
 	if _, err := netlink.LinkByName("lo"); err != nil {
 		t.Errorf("the host's loopback device is gone: %v", err)
+	}
+}
+
+// A network that is called like another one's ID hides neither that one nor itself.
+func TestNetworkCalledLikeAnID(t *testing.T) {
+	f := newFixture(t)
+	bridge, _, err := f.Inspect(Bridge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, part := create(t, f, CreateSpec{Name: bridge.ID}), create(t, f, CreateSpec{Name: bridge.ID[:12]})
+	for ref, want := range map[string]string{bridge.ID: bridge.ID, bridge.ID[:12]: part.ID, bridge.ID[:13]: bridge.ID, whole.ID: whole.ID} {
+		if n, _, err := f.Inspect(ref); err != nil || n.ID != want {
+			t.Errorf("%s is network %s, %v, want %s", ref, n.ID, err, want)
+		}
 	}
 }
 

@@ -29,8 +29,9 @@ func (n *Network) applyOptions() error {
 		var err error
 		switch key {
 		case optName:
-			if value == "" || len(value) > maxDevice || strings.ContainsAny(value, "/ \t\n:") || value == "." || value == ".." {
-				err = fmt.Errorf("the name of a device has 1 to %d characters", maxDevice)
+			if value == "" || len(value) > maxDevice || strings.ContainsAny(value, "/ \t\n:%") || value == "." || value == ".." {
+				// The kernel takes %d for a number that it chooses.
+				err = fmt.Errorf("the name of a device has 1 to %d characters and none of / : %% or white space", maxDevice)
 			}
 			n.Device = value
 		case optICC:
@@ -43,6 +44,9 @@ func (n *Network) applyOptions() error {
 			n.NoMasquerade = !on
 		case optHostBinding:
 			n.HostBinding, err = netip.ParseAddr(value)
+			if err == nil && !n.HostBinding.Is4() {
+				err = fmt.Errorf("it is not an IPv4 address")
+			}
 		case optMTU:
 			n.MTU, err = strconv.Atoi(value)
 			if err == nil && (n.MTU < 68 || n.MTU > 65535) {

@@ -7,14 +7,12 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/containerd/errdefs"
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
 	"berth/engine/network/dns"
@@ -87,29 +85,19 @@ func (m *Manager) stopResolver(containerID string) {
 
 // listenInside makes the sockets of a name server in a namespace, and the rules
 // that lead to them.
-func listenInside(ns *os.File) ([]*os.File, error) {
-	type result struct {
-		files []*os.File
-		err   error
-	}
-	c := make(chan result)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, in the other namespace
-		var r result
-		if r.err = netns.Set(netns.NsHandle(int(ns.Fd()))); r.err == nil {
-			r.files, r.err = listen()
-		}
-		c <- r
-	}()
-	r := <-c
-	if r.err != nil {
-		return nil, r.err
-	}
-	if err := redirect(ns, r.files); err != nil {
-		closeAll(r.files)
+func listenInside(ns *os.File) (files []*os.File, err error) {
+	err = enter(ns, func() (err error) {
+		files, err = listen()
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
-	return r.files, nil
+	if err := redirect(ns, files); err != nil {
+		closeAll(files)
+		return nil, err
+	}
+	return files, nil
 }
 
 func listen() (_ []*os.File, err error) {

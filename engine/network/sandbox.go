@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -14,20 +15,33 @@ import (
 
 // sandbox is a container's network namespace, from within.
 type sandbox struct {
-	fd int
+	ns *os.File
 	h  *netlink.Handle
 }
 
 func openSandbox(ns *os.File) (*sandbox, error) {
-	fd := int(ns.Fd())
-	h, err := netlink.NewHandleAt(netns.NsHandle(fd), unix.NETLINK_ROUTE)
+	h, err := netlink.NewHandleAt(netns.NsHandle(int(ns.Fd())), unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, fmt.Errorf("open netlink in the container's network namespace: %w", err)
 	}
-	return &sandbox{fd: fd, h: h}, nil
+	return &sandbox{ns: ns, h: h}, nil
 }
 
 func (s *sandbox) close() { s.h.Close() }
+
+// enter calls fn on a thread that is in the network namespace ns.
+func enter(ns *os.File, fn func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, in the other namespace
+		err := netns.Set(netns.NsHandle(int(ns.Fd())))
+		if err == nil {
+			err = fn()
+		}
+		done <- err
+	}()
+	return <-done
+}
 
 // Loopback brings lo up in the namespace that ns refers to; it is all that a
 // container of network "none" gets.
@@ -57,6 +71,15 @@ func (s *sandbox) configure(e *Endpoint) error {
 	eth, err := s.h.LinkByName(e.Interface)
 	if err != nil {
 		return fmt.Errorf("find it: %w", err)
+	}
+	// In a network without IPv6 there is none on its own account, either: neighbours
+	// could reach each other by link-local addresses, and one that advertises itself
+	// as a router would get the others' traffic.
+	if !e.IP6.IsValid() {
+		off := func() error { return setSysctl("net/ipv6/conf/"+e.Interface+"/disable_ipv6", "1") }
+		if err := enter(s.ns, off); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
 	}
 	for _, a := range []netip.Prefix{netip.PrefixFrom(e.IP, e.PrefixLen), netip.PrefixFrom(e.IP6, e.PrefixLen6)} {
 		if !a.IsValid() {
