@@ -22,9 +22,9 @@ import (
 // Remove takes a name away from an image, or the image away.
 //
 // Given a name of several, only that name goes. Given the last name, or an ID with at most one name, the image goes too,
-// with the layers that nothing else uses. It is a Conflict, in docker's words, to remove what a container uses: a running
-// one always, a stopped one unless forced (it keeps its layers); or an ID with several names unless forced. After a
-// Conflict everything is as before.
+// with the layers that nothing else uses. It is a Conflict, in docker's words, to remove what a container uses, unless
+// forced: then a stopped one keeps its layers, and for a running one the image stays, without the name, or with all if
+// an ID was given; or to remove an ID with several names unless forced. After a Conflict everything is as before.
 func (is *Images) Remove(ctx context.Context, ref string, o ImageRemoveOptions) ([]apiimage.DeleteResponse, error) {
 	img, err := is.resolve(ctx, ref)
 	if err != nil {
@@ -71,6 +71,8 @@ func inUse(id digest.Digest, users []ImageUser, ref string, force, byID bool) er
 		case !byID && !force:
 			return kind(errdefs.ErrConflict, "conflict: unable to remove repository reference %q (must force) - container %s is using its referenced image %s",
 				ref, short(u.ContainerID), short(id.String()))
+		case u.Running && !byID:
+			return image.ErrNamesOnly
 		case u.Running:
 			return unable(id, "cannot be forced", "image is being used by running container "+short(u.ContainerID))
 		}
@@ -113,7 +115,7 @@ func (is *Images) Prune(ctx context.Context, filters filter.Args) (apiimage.Prun
 		}
 		// By name where there is one: an image that others were made of loses its names only, and goes with the last of
 		// those.
-		refs := img.RepoTags
+		refs := slices.Concat(img.RepoTags, img.RepoDigests)
 		if len(refs) == 0 {
 			refs = []string{img.ID.String()}
 		}

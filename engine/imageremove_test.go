@@ -50,7 +50,8 @@ func TestRemove(t *testing.T) {
 		{"stopped container by ID", []string{"a:1"}, []ImageUser{{ContainerID: idle}}, "ID", false, "",
 			"conflict: unable to delete IMAGE (must be forced) - image is being used by stopped container deadbeef1122"},
 		{"stopped container forced", []string{"a:1"}, []ImageUser{{ContainerID: idle}}, "a:1", true, "-a:1 IMG LAYER LAYER LAYER", ""},
-		{"running container forced", []string{"a:1"}, []ImageUser{{ContainerID: idle}, {ContainerID: busy, Running: true}}, "a:1", true, "",
+		{"running container forced", []string{"a:1"}, []ImageUser{{ContainerID: idle}, {ContainerID: busy, Running: true}}, "a:1", true, "-a:1", ""},
+		{"running container forced by ID", []string{"a:1"}, []ImageUser{{ContainerID: busy, Running: true}}, "ID", true, "",
 			"conflict: unable to delete IMAGE (cannot be forced) - image is being used by running container c0ffee001122"},
 		{"not there", []string{"a:1"}, nil, "b", false, "", "No such image: b:latest"},
 	} {

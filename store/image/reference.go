@@ -37,6 +37,30 @@ func familiar(canonical string) string {
 	return reference.FamiliarString(named)
 }
 
+// familiarDigest is the short form of a name with a digest, without its tag:
+// how records have it. What is none has none.
+func familiarDigest(ref string) string {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return ""
+	}
+	digested, ok := named.(reference.Digested)
+	if !ok {
+		return ""
+	}
+	return reference.FamiliarName(named) + "@" + digested.Digest().String()
+}
+
+// repository is the canonical name of the repository that a name with a tag
+// or a digest is in.
+func repository(name string) string {
+	named, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return name
+	}
+	return named.Name()
+}
+
 // IDs are hexadecimal; docker also takes them with the algorithm before.
 var (
 	fullID   = regexp.MustCompile(`^(sha256:)?[0-9a-f]{64}$`)

@@ -19,7 +19,8 @@ type RemoveOptions struct {
 	// Force removes an image by its ID although it has several names.
 	Force bool
 	// InUse, if set, is asked before an image goes for good; its error keeps
-	// the image and its names, and is returned.
+	// the image and its names, and is returned. With ErrNamesOnly the image
+	// stays without its names.
 	InUse func(id digest.Digest) error
 	// Parents also removes the images that this one was made of, as far as
 	// they have no name, no other image was made of them, and nobody uses them.
@@ -32,6 +33,9 @@ type RemoveOptions struct {
 // made of.
 var ErrHasChildren = fmt.Errorf("image has dependent child images: %w", errdefs.ErrConflict)
 
+// ErrNamesOnly says that an image has to stay, but not its names.
+var ErrNamesOnly = errors.New("the image is used")
+
 // Removed is one step of a removal: a name that was taken away, or the ID of
 // an image or chain ID of a layer that was deleted. One of the two is set.
 type Removed struct {
@@ -39,9 +43,10 @@ type Removed struct {
 	Deleted  string
 }
 
-// Remove takes a name away or, given an ID, an image. An image whose last
-// name goes is deleted, with the layers that nothing else uses; but one that
-// others were made of only loses its names.
+// Remove takes a name away or, given an ID, an image. The last tag of a
+// repository takes the digests with it that the image has from there. An
+// image whose last name goes, tag or digest, is deleted, with the layers that
+// nothing else uses; but one that others were made of only loses its names.
 func (s *Store) Remove(ctx context.Context, ref string, opts RemoveOptions) ([]Removed, error) {
 	p, err := s.remove(ref, opts)
 	if err != nil || !p.whole {
@@ -76,10 +81,11 @@ func (s *Store) remove(ref string, opts RemoveOptions) (removal, error) {
 	if err != nil {
 		return removal{}, err
 	}
-	asked := p.whole
+	asked, namesOnly := p.whole, false
 	if p.whole && opts.InUse != nil {
 		// Outside of any transaction: who answers may need one.
-		if err := opts.InUse(p.id); err != nil {
+		err := opts.InUse(p.id)
+		if namesOnly = errors.Is(err, ErrNamesOnly); err != nil && !namesOnly {
 			return removal{}, err
 		}
 	}
@@ -91,6 +97,9 @@ func (s *Store) remove(ref string, opts RemoveOptions) (removal, error) {
 		if p.whole && !asked {
 			return fmt.Errorf("remove image %s: its other names went meanwhile: %w", ref, errdefs.ErrConflict)
 		}
+		if p.whole && namesOnly {
+			p.whole, p.steps = false, p.steps[:len(p.steps)-1]
+		}
 		for _, name := range p.names {
 			if err := s.tags.In(tx).Delete(name); err != nil {
 				return err
@@ -99,18 +108,32 @@ func (s *Store) remove(ref string, opts RemoveOptions) (removal, error) {
 		if p.whole {
 			return s.images.In(tx).Delete(p.id.String())
 		}
-		return nil
+		return s.forgetDigests(tx, p.id, p.digests)
 	})
 	return p, err
 }
 
+// forgetDigests takes repository digests away from an image that stays.
+func (s *Store) forgetDigests(tx *meta.Tx, id digest.Digest, digests []string) error {
+	if len(digests) == 0 {
+		return nil
+	}
+	r, err := s.images.In(tx).Get(id.String())
+	if err != nil {
+		return err
+	}
+	r.RepoDigests = slices.DeleteFunc(r.RepoDigests, func(d string) bool { return slices.Contains(digests, d) })
+	return s.images.In(tx).Put(id.String(), r)
+}
+
 // removal is what a removal takes away.
 type removal struct {
-	id     digest.Digest
-	parent digest.Digest
-	names  []string
-	whole  bool // the image, not just names
-	steps  []Removed
+	id      digest.Digest
+	parent  digest.Digest
+	names   []string // tags, in their canonical form
+	digests []string // of repositories: "busybox@sha256:…"
+	whole   bool     // the image, not just names
+	steps   []Removed
 }
 
 // planRemoval decides as docker does: a name that is not the last only goes
@@ -125,35 +148,56 @@ func (s *Store) planRemoval(tx *meta.Tx, ref string, opts RemoveOptions) (remova
 	if err != nil {
 		return removal{}, err
 	}
-	if name != "" && len(names) > 1 {
-		return removal{id: id, names: []string{name}, steps: []Removed{{Untagged: familiar(name)}}}, nil
+	r, err := s.images.In(tx).Get(id.String())
+	if err != nil {
+		return removal{}, err
+	}
+	p := removal{id: id, parent: r.Parent, names: names, digests: r.RepoDigests}
+	byName := p.narrow(name, ref)
+	for _, n := range p.names {
+		p.steps = append(p.steps, Removed{Untagged: familiar(n)})
+	}
+	for _, d := range p.digests {
+		p.steps = append(p.steps, Removed{Untagged: d})
+	}
+	if len(p.names) < len(names) || len(p.digests) < len(r.RepoDigests) {
+		return p, nil // other names remain
 	}
 	children, err := s.hasChildren(tx, id)
 	if err != nil {
 		return removal{}, err
 	}
 	switch {
-	case children && name != "":
-		return removal{id: id, names: []string{name}, steps: []Removed{{Untagged: familiar(name)}}}, nil
-	case children, opts.nameless && len(names) > 0:
+	case children && byName:
+		return p, nil
+	case children, opts.nameless && len(names)+len(r.RepoDigests) > 0:
 		return removal{}, ErrHasChildren
-	}
-	if name == "" && len(names) > 1 && !opts.Force {
+	case !byName && len(names) > 1 && !opts.Force:
 		return removal{}, fmt.Errorf("unable to delete %s (must be forced) - image is referenced in multiple repositories: %w", ref, errdefs.ErrConflict)
 	}
-	r, err := s.images.In(tx).Get(id.String())
-	if err != nil {
-		return removal{}, err
-	}
-	p := removal{id: id, parent: r.Parent, names: names, whole: true}
-	for _, n := range names {
-		p.steps = append(p.steps, Removed{Untagged: familiar(n)})
-	}
-	for _, d := range r.RepoDigests {
-		p.steps = append(p.steps, Removed{Untagged: d})
-	}
+	p.whole = true
 	p.steps = append(p.steps, Removed{Deleted: id.String()})
 	return p, nil
+}
+
+// narrow leaves of all names of an image those that go with ref: the tag that
+// it means, and the digests of its repository if it has no other tag there; or
+// the digest that it means. An ID leaves all, and narrow tells that it is none
+// of the two.
+func (p *removal) narrow(tag, ref string) (byName bool) {
+	if tag != "" {
+		repo := repository(tag)
+		others := slices.ContainsFunc(p.names, func(n string) bool { return n != tag && repository(n) == repo })
+		p.names = []string{tag}
+		p.digests = slices.DeleteFunc(slices.Clone(p.digests), func(d string) bool { return others || repository(d) != repo })
+		return true
+	}
+	i := slices.Index(p.digests, familiarDigest(ref))
+	if i < 0 {
+		return false
+	}
+	p.names, p.digests = nil, p.digests[i:i+1]
+	return true
 }
 
 // hasChildren tells whether images were made of this one.
