@@ -68,8 +68,8 @@ func (cs *Containers) adopt(ctx context.Context) error {
 		return fmt.Errorf("reconcile networks: %w", err)
 	}
 	for i, c := range list {
-		if err := cs.resumeResolver(c); err != nil {
-			cs.e.log.Error("resuming the name server of a container", "id", c.id, "err", err)
+		if err := cs.resumeNetworks(ctx, c); err != nil {
+			cs.e.log.Error("resuming the networks of a container", "id", c.id, "err", err)
 		}
 		cs.resume(ctx, c, ended[i])
 	}

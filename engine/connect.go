@@ -91,35 +91,6 @@ func (cs *Containers) startResolver(rec record, client *shim.Client, netns *os.F
 	return err
 }
 
-// resumeResolver goes on with the name server of a container that has been adopted.
-func (cs *Containers) resumeResolver(c *ctr) error {
-	r, rec, err := c.running()
-	if err != nil || !namesNeighbours(rec) {
-		return nil //nolint:nilerr // it has ended meanwhile
-	}
-	sockets, err := r.Kept(keptDNS)
-	if errdefs.IsNotFound(err) {
-		// The engine before died before it had them kept.
-		netns, err := r.NetNS()
-		if err != nil {
-			return err
-		}
-		defer netns.Close()
-		return cs.startResolver(rec, r.Client, netns)
-	}
-	if err != nil {
-		return err
-	}
-	forwarders, err := forwarders(rec)
-	if err == nil {
-		_, err = cs.e.network.Resolve(rec.ID, forwarders, nil, sockets)
-	}
-	for _, f := range sockets {
-		err = errors.Join(err, f.Close())
-	}
-	return err
-}
-
 // networkName is the name of the network ref, or ref if there is none.
 func (cs *Containers) networkName(ref string) string {
 	if predefined(ref) {
@@ -184,11 +155,14 @@ func (cs *Containers) connectRunning(ctx context.Context, c *ctr, rec record, na
 	if err := cs.attach(ctx, rec, name, netns); err != nil {
 		return err
 	}
-	if err := cs.startResolverIfNeeded(rec, r.Client, netns); err != nil {
+	if err = cs.startResolverIfNeeded(rec, r.Client, netns); err == nil {
+		err = cs.writeHosts(rec, cs.e.network.Endpoints(rec.ID))
+	}
+	if err != nil {
 		_, derr := cs.e.network.Disconnect(ctx, rec.ID, name, netns)
 		return errors.Join(err, derr)
 	}
-	return cs.writeHosts(rec, cs.e.network.Endpoints(rec.ID))
+	return nil
 }
 
 // startResolverIfNeeded starts the name server of a container that has come into
@@ -227,10 +201,12 @@ func (cs *Containers) Disconnect(ctx context.Context, ref, container string) err
 		}
 		defer netns.Close()
 		ep, err := cs.e.network.Disconnect(ctx, rec.ID, name, netns)
-		if err != nil {
+		switch {
+		case err == nil:
+			cs.emitNetwork(events.ActionDisconnect, rec.ID, ep)
+		case !errdefs.IsNotFound(err): // else it has left with an earlier try
 			return err
 		}
-		cs.emitNetwork(events.ActionDisconnect, rec.ID, ep)
 	}
 	rec = c.change(func(r *record) { r.Networking = withNetwork(r.Networking, name, nil) })
 	return errors.Join(cs.writeHosts(rec, cs.e.network.Endpoints(rec.ID)), cs.save(rec))
