@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/moby/moby/client"
+	"github.com/spf13/pflag"
 
 	"berth/cmd/berth/connect"
 	"berth/cmd/berth/session"
@@ -27,12 +28,14 @@ type app struct {
 	out     io.Writer
 	err     io.Writer
 	conf    connect.Config
+	context string         // the engine that --context names
+	flags   *pflag.FlagSet // those before the verb
 	environ []string
 }
 
 // client returns a client of the engine, which it starts when none runs.
 func (a *app) client(ctx context.Context) (*connect.Client, error) {
-	if err := a.conf.Fill(); err != nil {
+	if err := a.fill(); err != nil {
 		return nil, err
 	}
 	return connect.Connect(ctx, a.conf, connect.Options{Version: berthVersion()})

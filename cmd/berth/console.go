@@ -26,7 +26,7 @@ func (a *app) console(c *cobra.Command, _ []string) error {
 	if !session.IsTerminal(a.in) || !session.IsTerminal(a.outFile()) {
 		return errors.New("the console needs a terminal; 'berth --help' lists what works without one")
 	}
-	if err := a.conf.Fill(); err != nil {
+	if err := a.fill(); err != nil {
 		return err
 	}
 	o := connect.Options{Version: berthVersion(), NoStart: true}

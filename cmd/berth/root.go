@@ -67,6 +67,7 @@ var verbs = []verb{
 	{"history", groupImages, newHistory},
 	{"network", groupEngine, newNetwork},
 	{"volume", groupEngine, newVolume},
+	{"context", groupEngine, newContext},
 	{"system", groupEngine, newSystem},
 	{"events", groupEngine, newEvents},
 	{"info", groupEngine, newInfo},
@@ -98,9 +99,11 @@ The verbs and their flags are docker's.`,
 	root.SetVersionTemplate("berth {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	flags := root.PersistentFlags()
+	a.flags = flags
 	flags.StringVar(&a.conf.Root, "root", a.conf.Root, "directory of images and containers (BERTH_ROOT; default /var/lib/berth)")
 	flags.StringVar(&a.conf.State, "state", a.conf.State, "directory of sockets and running containers (BERTH_STATE; default /run/berth)")
 	flags.StringVarP(&a.conf.Host, "host", "H", a.conf.Host, "engine to talk to, e.g. unix:///run/berth/berth.sock (BERTH_HOST, DOCKER_HOST)")
+	flags.StringVar(&a.context, "context", "", "engine to talk to, by the name that 'berth context create' gave it (DOCKER_CONTEXT)")
 	flags.BoolVar(&a.conf.TLS.On, "tls", a.conf.TLS.On, "speak TLS with tcp:// engines (DOCKER_TLS)")
 	flags.BoolVar(&a.conf.TLS.Verify, "tlsverify", a.conf.TLS.Verify, "speak TLS, and both ends prove who they are (DOCKER_TLS_VERIFY)")
 	flags.StringVar(&a.conf.TLS.CA, "tlscacert", "", "certificates of who is trusted (default ca.pem in DOCKER_CERT_PATH or ~/.docker)")
@@ -124,7 +127,7 @@ The verbs and their flags are docker's.`,
 }
 
 // valued are the flags before the verb whose value is the next word.
-var valued = []string{"--root", "--state", "--host", "-H", "--tlscacert", "--tlscert", "--tlskey"}
+var valued = []string{"--root", "--state", "--host", "-H", "--context", "--tlscacert", "--tlscert", "--tlskey"}
 
 // named is the verb that args call, "" when only the whole tree can tell.
 func named(args []string) string {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"berth/cmd/berth/connect"
+	"berth/cmd/berth/contexts"
 	"berth/cmd/berth/systemd"
 )
 
@@ -68,8 +69,8 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
 		return fmt.Errorf("--log-level %s: must be debug, info, warn or error", o.logLevel)
 	}
-	a.conf.Host = ""
-	if err := a.conf.Fill(); err != nil {
+	a.conf.Host, a.context = "", contexts.Default
+	if err := a.fill(); err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)

@@ -17,7 +17,7 @@ import (
 
 func newSystem(a *app) *cobra.Command {
 	c := &cobra.Command{Use: "system", Short: "Look after the engine", Args: cobra.NoArgs, RunE: showHelp}
-	c.AddCommand(newSystemDF(a), newInfo(a), newEvents(a), newSystemPrune(a), newSystemCheck(a))
+	c.AddCommand(newSystemDF(a), newInfo(a), newEvents(a), newSystemPrune(a), newSystemCheck(a), newDialStdio(a))
 	return c
 }
 

@@ -31,7 +31,7 @@ func newVersion(a *app) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			v := versions{Client: clientVersion{berthVersion(), client.MaxAPIVersion, runtime.Version(), runtime.GOOS, runtime.GOARCH}}
 			// Asking for a version is no reason to start an engine.
-			if err := a.conf.Fill(); err != nil {
+			if err := a.fill(); err != nil {
 				return err
 			}
 			cl, err := connect.Connect(c.Context(), a.conf, connect.Options{Version: berthVersion(), NoStart: true})

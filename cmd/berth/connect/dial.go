@@ -24,6 +24,8 @@ func remote(c Config) (dial dialFunc, address string, err error) {
 	switch proto {
 	case "unix":
 		return func(ctx context.Context) (net.Conn, error) { return d.DialContext(ctx, "unix", rest) }, c.Host, nil
+	case "ssh":
+		return sshDialer(c.Host)
 	case "tcp", "http":
 		u, err := url.Parse(c.Host)
 		if err != nil || u.Hostname() == "" {
@@ -44,6 +46,12 @@ func remote(c Config) (dial dialFunc, address string, err error) {
 		return func(ctx context.Context) (net.Conn, error) { return td.DialContext(ctx, "tcp", addr) }, c.Host, nil
 	}
 	return nil, "", fmt.Errorf("using engine %s: unknown kind of host %s; use unix://, tcp:// or ssh://", c.Host, proto)
+}
+
+// CheckHost says what is wrong with an address, without using it.
+func CheckHost(host string) error {
+	_, _, err := remote(Config{Host: host})
+	return err
 }
 
 // defaultPort is docker's, with and without TLS.

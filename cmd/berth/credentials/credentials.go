@@ -141,6 +141,29 @@ func (f *File) Get(server string) (registry.AuthConfig, error) {
 	return auth, nil
 }
 
+// Context is the name of the engine that is used when none is named, "" for
+// that of this machine.
+func (f *File) Context() string {
+	var name string
+	if json.Unmarshal(f.doc["currentContext"], &name) != nil {
+		return "" // absent
+	}
+	return name
+}
+
+// UseContext keeps the name of the engine that is used from now on.
+func (f *File) UseContext(name string) error {
+	delete(f.doc, "currentContext")
+	if name != "" {
+		raw, err := json.Marshal(name)
+		if err != nil {
+			return err
+		}
+		f.doc["currentContext"] = raw
+	}
+	return f.write()
+}
+
 // Put keeps the credentials of a server. Plain tells that they stand in the
 // file for whoever can read it.
 func (f *File) Put(auth registry.AuthConfig) (plain bool, err error) {
