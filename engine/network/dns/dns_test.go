@@ -1,7 +1,6 @@
 package dns
 
 import (
-	"context"
 	"log/slog"
 	"maps"
 	"net"
@@ -46,29 +45,6 @@ func newView() *view {
 		},
 		subnet: netip.MustParsePrefix("10.5.0.0/16"),
 	}
-}
-
-// serve starts a server on loopback and returns its address.
-func serve(t testing.TB, v View) string {
-	t.Helper()
-	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	tcp, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: udp.LocalAddr().(*net.UDPAddr).Port})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- NewServer(v, slog.New(slog.DiscardHandler)).Serve(ctx, udp, tcp) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("Serve: %v", err)
-		}
-	})
-	return udp.LocalAddr().String()
 }
 
 // upstream starts a forwarder that answers every question by answer, and counts them.
@@ -193,7 +169,7 @@ func TestNeighbours(t *testing.T) {
 	v := newView()
 	forwarder, asked := upstream(t, func(m *dnsmessage.Message, _ bool) {})
 	v.forwarders = []netip.AddrPort{forwarder}
-	server := serve(t, v)
+	server := start(t, quiet(v))
 	for _, c := range []struct {
 		name string
 		typ  dnsmessage.Type
@@ -225,7 +201,7 @@ func TestNeighbours(t *testing.T) {
 }
 
 func TestAddressesAreShuffled(t *testing.T) {
-	server := serve(t, newView())
+	server := start(t, quiet(newView()))
 	first := map[string]bool{}
 	for range 200 {
 		m := ask(t, "udp", server, "web.", dnsmessage.TypeA)
@@ -253,7 +229,7 @@ func TestForwarding(t *testing.T) {
 	})
 	failing, failed := upstream(t, func(m *dnsmessage.Message, _ bool) { m.RCode = dnsmessage.RCodeServerFailure })
 	v.forwarders = []netip.AddrPort{failing, good}
-	server := serve(t, v)
+	server := start(t, quiet(v))
 	if got := records(ask(t, "udp", server, "example.com.", dnsmessage.TypeA)); !slices.Equal(got, []string{"192.0.2.1"}) || overUDP.Load() != 1 || failed.Load() != 1 {
 		t.Errorf("forwarded over UDP: %v, %d questions to the good forwarder, %d to the failing one", got, overUDP.Load(), failed.Load())
 	}
@@ -263,11 +239,13 @@ func TestForwarding(t *testing.T) {
 	if got := records(ask(t, "tcp", server, "long.example.", dnsmessage.TypeA)); !slices.Equal(got, []string{"192.0.2.1"}) || overTCP.Load() != 1 {
 		t.Errorf("forwarded over TCP: %v, %d questions", got, overTCP.Load())
 	}
-	v.forwarders = []netip.AddrPort{failing}
+	only := newView()
+	only.forwarders = []netip.AddrPort{failing}
+	server = start(t, quiet(only))
 	if m := ask(t, "udp", server, "example.com.", dnsmessage.TypeA); m.RCode != dnsmessage.RCodeServerFailure {
 		t.Errorf("a forwarder failed: %v", m.RCode)
 	}
-	v.forwarders = nil
+	server = start(t, quiet(newView()))
 	if m := ask(t, "udp", server, "example.com.", dnsmessage.TypeA); m.RCode != dnsmessage.RCodeServerFailure {
 		t.Errorf("without forwarders: %v", m.RCode)
 	}
@@ -303,7 +281,7 @@ func TestForgedAnswersAreIgnored(t *testing.T) {
 	}()
 	v := newView()
 	v.forwarders = []netip.AddrPort{udp.LocalAddr().(*net.UDPAddr).AddrPort()}
-	if m := ask(t, "udp", serve(t, v), "example.com.", dnsmessage.TypeA); !m.Authoritative || m.RCode != dnsmessage.RCodeSuccess {
+	if m := ask(t, "udp", start(t, quiet(v)), "example.com.", dnsmessage.TypeA); !m.Authoritative || m.RCode != dnsmessage.RCodeSuccess {
 		t.Errorf("the answer is not the third, which is the true one: %+v", m)
 	}
 }
@@ -313,7 +291,7 @@ func TestLongAnswers(t *testing.T) {
 	for i := range 60 {
 		v.names["many"] = append(v.names["many"], netip.AddrFrom4([4]byte{10, 5, 1, byte(i)}))
 	}
-	server := serve(t, v)
+	server := start(t, quiet(v))
 	if m := ask(t, "udp", server, "many.", dnsmessage.TypeA); !m.Truncated || len(m.Answers) != 0 {
 		t.Errorf("sixty addresses in 512 bytes: truncated %v, %d answers", m.Truncated, len(m.Answers))
 	}
@@ -333,7 +311,7 @@ func TestLongAnswers(t *testing.T) {
 }
 
 func TestMalformed(t *testing.T) {
-	server := serve(t, newView())
+	server := start(t, quiet(newView()))
 	update := dnsmessage.Message{Header: dnsmessage.Header{ID: 9, OpCode: 5}}
 	b, err := update.Pack()
 	if err != nil {
@@ -387,7 +365,7 @@ func FuzzAnswer(f *testing.F) {
 }
 
 func BenchmarkNeighbour(b *testing.B) {
-	server := serve(b, newView())
+	server := start(b, quiet(newView()))
 	b.ResetTimer()
 	for b.Loop() {
 		ask(b, "udp", server, "db.", dnsmessage.TypeA)

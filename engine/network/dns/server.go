@@ -35,6 +35,8 @@ const (
 	maxForward = 128              // questions on their way to forwarders; more are answered SERVFAIL
 	maxConns   = 64               // TCP connections; more wait
 	idleTCP    = 10 * time.Second // RFC 7766, 6.2.3: a few seconds
+
+	acceptPause = 50 * time.Millisecond // while the engine has no descriptors left
 )
 
 // Server answers one container.
@@ -115,7 +117,17 @@ func (s *Server) sendUDP(conn *net.UDPConn, reply []byte, to netip.AddrPort) {
 // transient tells an error that concerns one datagram, as the ICMP answer to one
 // that was sent before does, from one of the socket.
 func transient(err error) bool {
-	for _, one := range []error{unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EMSGSIZE, unix.ENOBUFS} {
+	for _, one := range []error{unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EMSGSIZE, unix.ENOBUFS, unix.ENOMEM} {
+		if errors.Is(err, one) {
+			return true
+		}
+	}
+	return false
+}
+
+// exhausted tells that something is used up that may be free again in a moment.
+func exhausted(err error) bool {
+	for _, one := range []error{unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM} {
 		if errors.Is(err, one) {
 			return true
 		}
@@ -131,6 +143,16 @@ func (s *Server) serveTCP(ctx context.Context, l *net.TCPListener, work *sync.Wa
 			return ctx.Err()
 		}
 		conn, err := l.Accept()
+		if exhausted(err) {
+			// Of the engine's descriptors, not of this container's: it waits, and goes on.
+			s.log.Debug("a connection to the name server waits", "error", err)
+			<-s.conns
+			select {
+			case <-time.After(acceptPause):
+			case <-ctx.Done():
+			}
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("accept a connection: %w", err)
 		}
