@@ -50,6 +50,7 @@ var verbs = []verb{
 	{"stats", groupContainers, newStats},
 	{"port", groupContainers, newPort},
 	{"rename", groupContainers, newRename},
+	{"update", groupContainers, newUpdate},
 	{"inspect", groupContainers, newInspect},
 	{"images", groupImages, newImages},
 	{"pull", groupImages, newPull},

@@ -37,7 +37,6 @@ func absentRoutes(rt *router) {
 	rt.on("POST /plugins/create", noInstall)
 
 	rt.on("GET /containers/{id}/attach/ws", missing("this engine does not attach by websocket yet; use POST /containers/{id}/attach"))
-	rt.on("POST /containers/{id}/update", missing("this engine does not change the limits of a container yet; create it anew with other limits"))
 	rt.on("GET /containers/{id}/checkpoints", missing("this engine does not checkpoint containers"))
 	rt.on("POST /containers/{id}/checkpoints", missing("this engine does not checkpoint containers"))
 

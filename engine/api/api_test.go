@@ -100,7 +100,10 @@ func (c *containers) Remove(_ context.Context, ref string, o engine.RemoveOption
 }
 func (c *containers) Rename(_ context.Context, ref, name string) error { return c.ask(ref, name) }
 func (c *containers) Pause(_ context.Context, ref string) error        { return c.ask(ref, "pause") }
-func (c *containers) Unpause(_ context.Context, ref string) error      { return c.ask(ref, "unpause") }
+func (c *containers) Update(_ context.Context, ref string, u container.UpdateConfig) error {
+	return c.ask(ref, u)
+}
+func (c *containers) Unpause(_ context.Context, ref string) error { return c.ask(ref, "unpause") }
 func (c *containers) Wait(_ context.Context, ref string, cond container.WaitCondition) (<-chan container.WaitResponse, error) {
 	return c.exit, c.ask(ref, cond)
 }

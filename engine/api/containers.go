@@ -34,6 +34,7 @@ type containerLifecycle interface {
 	Kill(ctx context.Context, ref, signal string) error
 	Remove(ctx context.Context, ref string, o engine.RemoveOptions) error
 	Rename(ctx context.Context, ref, name string) error
+	Update(ctx context.Context, ref string, u container.UpdateConfig) error
 	Pause(ctx context.Context, ref string) error
 	Unpause(ctx context.Context, ref string) error
 	Wait(ctx context.Context, ref string, condition container.WaitCondition) (<-chan container.WaitResponse, error)
@@ -65,6 +66,7 @@ func (c *containerHandlers) routes(rt *router) {
 	rt.on("POST /containers/{id}/resize", c.resize)
 	rt.on("POST /containers/{id}/wait", c.wait)
 	rt.on("DELETE /containers/{id}", c.remove)
+	rt.on("POST /containers/{id}/update", c.update)
 	c.streamRoutes(rt)
 }
 

@@ -19,28 +19,47 @@ const (
 // Resources are the cgroup's limits; it completes hc as docker does (swap is as
 // much again as memory). Unset limits stay nil: the cgroup's own default.
 func Resources(hc *container.HostConfig) (*specs.LinuxResources, error) {
+	return limits(&hc.Resources, false)
+}
+
+// Changes are the limits that a container gets beside those it has: what is zero in res
+// stays as it is.
+func Changes(res container.Resources) (*specs.LinuxResources, error) {
+	return limits(&res, true)
+}
+
+func limits(res *container.Resources, update bool) (*specs.LinuxResources, error) {
 	invalid := func(format string, args ...any) error {
 		return fmt.Errorf(format+": %w", append(args, errdefs.ErrInvalidArgument)...)
 	}
 	r := &specs.LinuxResources{}
-	res := &hc.Resources
 	// The words are docker's: scripts look for them.
 	switch {
 	case res.Memory > 0 && res.Memory < minMemory:
 		return nil, invalid("Minimum memory limit allowed is 6MB")
 	case res.Memory > 0 && res.MemorySwap > 0 && res.MemorySwap < res.Memory:
 		return nil, invalid("Minimum memoryswap limit should be larger than memory limit, see usage")
-	case res.Memory == 0 && res.MemorySwap > 0:
+	case res.Memory == 0 && res.MemorySwap > 0 && !update:
 		return nil, invalid("You should always set the Memory limit when using Memoryswap limit, see usage")
 	case res.Memory > 0 && res.MemoryReservation > res.Memory:
 		return nil, invalid("Minimum memory limit can not be less than memory reservation limit, see usage")
+	case res.BlkioWeight > 0 && (res.BlkioWeight < 10 || res.BlkioWeight > 1000):
+		return nil, invalid("Range of blkio weight is from 10 to 1000")
 	case res.NanoCPUs > 0 && (res.CPUPeriod > 0 || res.CPUQuota > 0):
 		return nil, invalid("Conflicting options: Nano CPUs and CPU Period or Quota cannot both be set")
 	case res.NanoCPUs < 0 || res.NanoCPUs > int64(runtime.NumCPU())*1e9:
 		return nil, invalid("range of CPUs is from 0.01 to %d.00, as there are only %[1]d CPUs available", runtime.NumCPU())
 	}
+	for _, set := range []struct{ what, option, value, online string }{
+		{"CPUs", "cpus", res.CpusetCpus, "/sys/devices/system/cpu/online"},
+		{"memory nodes", "mems", res.CpusetMems, "/sys/devices/system/node/online"},
+	} {
+		if err := checkSet(set.what, set.option, set.value, set.online); err != nil {
+			return nil, err
+		}
+	}
 	// Memory and swap together, as cgroup v1 counts; the runtime converts for v2.
-	if res.Memory > 0 && res.MemorySwap == 0 {
+	if res.Memory > 0 && res.MemorySwap == 0 && !update {
 		res.MemorySwap = 2 * res.Memory
 	}
 	mem := &specs.LinuxMemory{}
@@ -62,9 +81,12 @@ func Resources(hc *container.HostConfig) (*specs.LinuxResources, error) {
 		r.Memory = mem
 	}
 	r.CPU = cpu(res)
-	// 0 and -1 both mean "no limit".
-	if p := res.PidsLimit; p != nil && *p > 0 {
+	// 0 and -1 both mean "no limit", which is what a new cgroup has.
+	if p := res.PidsLimit; p != nil && (*p > 0 || update) {
 		limit := *p
+		if limit <= 0 {
+			limit = -1
+		}
 		r.Pids = &specs.LinuxPids{Limit: &limit}
 	}
 	var err error

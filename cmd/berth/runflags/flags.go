@@ -32,7 +32,7 @@ type Flags struct {
 	oomScoreAdj                                          int
 	memory, memoryReservation, memorySwap, shmSize, cpus string
 	memorySwappiness, pidsLimit, cpuPeriod, cpuQuota     int64
-	cpuShares                                            int64
+	cpuShares, cpuRTPeriod, cpuRTRuntime                 int64
 	cpusetCpus, cpusetMems                               string
 	blkioWeight                                          uint16
 
@@ -78,6 +78,15 @@ func Register(fs *pflag.FlagSet) *Flags {
 	f.registerStorage(fs)
 	f.registerNetwork(fs)
 	f.registerHealth(fs)
+	return f
+}
+
+// RegisterUpdate adds to fs the flags of update, which are those of run for what
+// can change while a container runs.
+func RegisterUpdate(fs *pflag.FlagSet) *Flags {
+	f := &Flags{fs: fs}
+	f.registerLimits(fs)
+	fs.StringVar(&f.restart, "restart", "", "restart policy: no, always, unless-stopped, on-failure[:N]")
 	return f
 }
 
@@ -140,11 +149,19 @@ func (f *Flags) registerIsolation(fs *pflag.FlagSet) {
 }
 
 func (f *Flags) registerResources(fs *pflag.FlagSet) {
+	f.registerLimits(fs)
+	fs.Int64Var(&f.memorySwappiness, "memory-swappiness", -1, "swappiness, 0 to 100")
+	fs.StringVar(&f.shmSize, "shm-size", "", "size of /dev/shm")
+	fs.StringArrayVar(&f.ulimit, "ulimit", nil, "resource limit (NAME=SOFT[:HARD])")
+	fs.BoolVar(&f.oomKillDisable, "oom-kill-disable", false, "do not let the OOM killer end the container")
+	fs.IntVar(&f.oomScoreAdj, "oom-score-adj", 0, "OOM preference, -1000 to 1000")
+}
+
+// registerLimits adds the limits that update can change.
+func (f *Flags) registerLimits(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.memory, "memory", "m", "", "memory limit, e.g. 512m")
 	fs.StringVar(&f.memoryReservation, "memory-reservation", "", "memory soft limit")
 	fs.StringVar(&f.memorySwap, "memory-swap", "", "limit of memory plus swap; -1 for unlimited swap")
-	fs.Int64Var(&f.memorySwappiness, "memory-swappiness", -1, "swappiness, 0 to 100")
-	fs.StringVar(&f.shmSize, "shm-size", "", "size of /dev/shm")
 	fs.Int64Var(&f.pidsLimit, "pids-limit", 0, "limit of processes; -1 for none")
 	fs.StringVar(&f.cpus, "cpus", "", "number of CPUs, e.g. 1.5")
 	fs.Int64VarP(&f.cpuShares, "cpu-shares", "c", 0, "CPU shares (relative weight)")
@@ -153,9 +170,8 @@ func (f *Flags) registerResources(fs *pflag.FlagSet) {
 	fs.StringVar(&f.cpusetCpus, "cpuset-cpus", "", "CPUs to run on, e.g. 0-3,5")
 	fs.StringVar(&f.cpusetMems, "cpuset-mems", "", "memory nodes to use")
 	fs.Uint16Var(&f.blkioWeight, "blkio-weight", 0, "block I/O weight, 10 to 1000")
-	fs.StringArrayVar(&f.ulimit, "ulimit", nil, "resource limit (NAME=SOFT[:HARD])")
-	fs.BoolVar(&f.oomKillDisable, "oom-kill-disable", false, "do not let the OOM killer end the container")
-	fs.IntVar(&f.oomScoreAdj, "oom-score-adj", 0, "OOM preference, -1000 to 1000")
+	fs.Int64Var(&f.cpuRTPeriod, "cpu-rt-period", 0, "real-time period of the CPUs in microseconds")
+	fs.Int64Var(&f.cpuRTRuntime, "cpu-rt-runtime", 0, "real-time runtime of the CPUs in microseconds")
 }
 
 func (f *Flags) registerStorage(fs *pflag.FlagSet) {

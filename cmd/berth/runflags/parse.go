@@ -1,6 +1,7 @@
 package runflags
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/spf13/pflag"
 )
 
 // Request is what the command line asks for.
@@ -213,10 +215,31 @@ func (f *Flags) hostConfig() (*container.HostConfig, error) {
 	return h, nil
 }
 
+// ParseUpdate makes what update asks for: what no flag names stays as it is. It is an
+// error if none names anything.
+func (f *Flags) ParseUpdate() (*container.UpdateConfig, error) {
+	named := false
+	f.fs.Visit(func(*pflag.Flag) { named = true })
+	if !named {
+		return nil, errors.New("you must provide one or more flags when using this command")
+	}
+	r, err := f.resources()
+	if err != nil {
+		return nil, err
+	}
+	r.MemorySwappiness, r.OomKillDisable = nil, nil
+	u := &container.UpdateConfig{Resources: r}
+	if f.fs.Changed("restart") {
+		u.RestartPolicy, err = parseRestart(f.restart)
+	}
+	return u, err
+}
+
 // resources makes the cgroup limits.
 func (f *Flags) resources() (container.Resources, error) {
 	r := container.Resources{
 		CPUShares: f.cpuShares, CPUPeriod: f.cpuPeriod, CPUQuota: f.cpuQuota,
+		CPURealtimePeriod: f.cpuRTPeriod, CPURealtimeRuntime: f.cpuRTRuntime,
 		CpusetCpus: f.cpusetCpus, CpusetMems: f.cpusetMems,
 		CgroupParent: f.cgroupParent, BlkioWeight: f.blkioWeight,
 		MemorySwappiness:  &f.memorySwappiness,

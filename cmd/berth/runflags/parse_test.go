@@ -176,6 +176,34 @@ func TestRelativeSourceBecomesAbsolute(t *testing.T) {
 	}
 }
 
+func TestUpdateAsksOnlyForWhatIsNamed(t *testing.T) {
+	parse := func(args ...string) (*container.UpdateConfig, error) {
+		fs := pflag.NewFlagSet("update", pflag.ContinueOnError)
+		f := RegisterUpdate(fs)
+		if err := fs.Parse(args); err != nil {
+			t.Fatal(err)
+		}
+		return f.ParseUpdate()
+	}
+	u, err := parse("--cpus", "1.5", "--memory-swap", "-1", "--pids-limit", "-1", "--restart", "always", "--cpu-rt-runtime", "5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	none := int64(-1)
+	want := container.UpdateConfig{
+		Resources:     container.Resources{NanoCPUs: 1.5e9, MemorySwap: -1, PidsLimit: &none, CPURealtimeRuntime: 5},
+		RestartPolicy: container.RestartPolicy{Name: "always"},
+	}
+	if !reflect.DeepEqual(*u, want) {
+		t.Errorf("%+v, want %+v", *u, want)
+	}
+	for _, args := range [][]string{nil, {"--restart", "sometimes"}, {"-m", "lots"}} {
+		if _, err := parse(args...); err == nil {
+			t.Errorf("%q is accepted", args)
+		}
+	}
+}
+
 func TestBadFlagsAreNamed(t *testing.T) {
 	for _, c := range []struct{ args, says string }{
 		{"-m lots image", "--memory lots"},
