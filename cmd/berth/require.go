@@ -6,11 +6,9 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
-)
 
-// The oldest kernel that has what the engine cannot do without: pidfds and
-// clone3 (5.3), and the new mount API's overlay options (5.2).
-const oldestMajor, oldestMinor = 5, 4
+	"berth/cmd/berth/doctor"
+)
 
 // requirements says in one sentence each what this machine lacks for an engine.
 func requirements() error {
@@ -24,8 +22,8 @@ func requirements() error {
 	release := unix.ByteSliceToString(u.Release[:])
 	var major, minor int
 	if _, err := fmt.Sscanf(release, "%d.%d", &major, &minor); err == nil {
-		if major < oldestMajor || major == oldestMajor && minor < oldestMinor {
-			return fmt.Errorf("the engine needs Linux %d.%d or newer, and this is %s", oldestMajor, oldestMinor, release)
+		if major < doctor.OldestMajor || major == doctor.OldestMajor && minor < doctor.OldestMinor {
+			return fmt.Errorf("the engine needs Linux %d.%d or newer, and this is %s", doctor.OldestMajor, doctor.OldestMinor, release)
 		}
 	}
 	var fs unix.Statfs_t

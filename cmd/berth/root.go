@@ -70,6 +70,7 @@ var verbs = []verb{
 	{"volume", groupEngine, newVolume},
 	{"context", groupEngine, newContext},
 	{"system", groupEngine, newSystem},
+	{"doctor", groupEngine, newDoctor},
 	{"events", groupEngine, newEvents},
 	{"info", groupEngine, newInfo},
 	{"version", groupEngine, newVersion},

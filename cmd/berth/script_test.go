@@ -46,8 +46,8 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
-			// [berth]: the engine is berth's own.
-			return cond == "berth" && host == "", nil
+			// [berth]: the engine is berth's own. [root]: the script runs as root.
+			return cond == "berth" && host == "" || cond == "root" && os.Geteuid() == 0, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"until":    until,
