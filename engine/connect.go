@@ -192,7 +192,7 @@ func (cs *Containers) Disconnect(ctx context.Context, ref, container string) err
 	defer c.op.Unlock()
 	rec := c.snapshot()
 	if rec.Networking == nil || rec.Networking.EndpointsConfig[name] == nil {
-		return fmt.Errorf("container %s is not connected to network %s: %w", rec.ID, name, errdefs.ErrNotFound)
+		return fmt.Errorf("container %s is not connected to the network %s: %w", rec.ID, name, errdefs.ErrNotFound)
 	}
 	if r, _, err := c.running(); err == nil {
 		netns, err := r.NetNS()
@@ -214,8 +214,11 @@ func (cs *Containers) Disconnect(ctx context.Context, ref, container string) err
 
 // member finds a network and a container that may be in it or leave it.
 func (cs *Containers) member(ref, container string) (*ctr, string, error) {
-	if ref == api.NetworkHost || ref == api.NetworkNone {
+	switch ref {
+	case api.NetworkHost:
 		return nil, "", kind(errdefs.ErrInvalidArgument, "container cannot be disconnected from host network or connected to host network")
+	case api.NetworkNone:
+		return nil, "", kind(errdefs.ErrInvalidArgument, "container cannot be connected to multiple networks with one of the networks in private (none) mode")
 	}
 	n, _, err := cs.e.network.Inspect(ref)
 	if err != nil {

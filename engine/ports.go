@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	"berth/engine/network"
 
@@ -14,18 +15,25 @@ import (
 )
 
 // portBindings are the ports that the client wants published: -p, and with -P
-// every exposed one. A range of host ports is not a part of the API's types here;
-// the client has expanded it.
+// every exposed one. Those that leave a choice come last, so that none takes what
+// another one must have.
 func portBindings(rec record) ([]network.PortBinding, error) {
 	var out []network.PortBinding
 	add := func(port api.Port, hostIP netip.Addr, hostPort string) error {
 		b := network.PortBinding{Proto: string(port.Proto()), ContainerPort: port.Num(), HostIP: hostIP}
 		if hostPort != "" {
-			n, err := strconv.ParseUint(hostPort, 10, 16)
-			if err != nil {
+			first, last, ranged := strings.Cut(hostPort, "-") // "8000-8010": one of them
+			from, err := strconv.ParseUint(first, 10, 16)
+			to := from
+			if err == nil && ranged {
+				to, err = strconv.ParseUint(last, 10, 16)
+			}
+			if err != nil || to < from || ranged && from == 0 {
 				return kind(errdefs.ErrInvalidArgument, "invalid port specification: %q", hostPort)
 			}
-			b.HostPort = uint16(n)
+			if b.HostPort = uint16(from); to > from {
+				b.HostPortEnd = uint16(to)
+			}
 		}
 		out = append(out, b)
 		return nil
@@ -50,8 +58,17 @@ func portBindings(rec record) ([]network.PortBinding, error) {
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b network.PortBinding) int {
-		return cmp.Or(cmp.Compare(a.ContainerPort, b.ContainerPort), cmp.Compare(a.Proto, b.Proto))
+	choices := func(b network.PortBinding) int {
+		switch {
+		case b.HostPort == 0:
+			return 2
+		case b.HostPortEnd != 0:
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(out, func(a, b network.PortBinding) int {
+		return cmp.Or(cmp.Compare(choices(a), choices(b)), cmp.Compare(a.ContainerPort, b.ContainerPort), cmp.Compare(a.Proto, b.Proto))
 	})
 	return out, nil
 }

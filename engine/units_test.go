@@ -113,15 +113,24 @@ func TestPorts(t *testing.T) {
 	if err != nil || len(want) != 4 {
 		t.Fatalf("%v, %v", want, err)
 	}
-	if b := want[0]; b.ContainerPort != 53 || b.Proto != "udp" || b.HostPort != 0 {
+	if want[0].HostPort != 8080 || want[1].HostPort != 8081 {
+		t.Errorf("what leaves no choice is not first: %+v", want)
+	}
+	if b := want[2]; b.ContainerPort != 53 || b.Proto != "udp" || b.HostPort != 0 {
 		t.Errorf("%+v", b)
 	}
 	if b := want[3]; b.ContainerPort != 443 || b.HostPort != 0 {
 		t.Errorf("%+v", b)
 	}
-	rec.HostConfig.PortBindings[p80] = []api.PortBinding{{HostPort: "70000"}}
-	if _, err := portBindings(rec); !errdefs.IsInvalidArgument(err) {
-		t.Errorf("a port that is none: %v", err)
+	rec.HostConfig.PortBindings[p80] = []api.PortBinding{{HostPort: "8000-8010"}, {HostPort: "9000-9000"}}
+	if got, err := portBindings(rec); err != nil || got[0].HostPort != 9000 || got[0].HostPortEnd != 0 || got[1].HostPort != 8000 || got[1].HostPortEnd != 8010 {
+		t.Errorf("ranges: %+v, %v", got, err)
+	}
+	for _, bad := range []string{"70000", "8010-8000", "8000-", "-8000", "8000-70000", "0-5", "x"} {
+		rec.HostConfig.PortBindings[p80] = []api.PortBinding{{HostPort: bad}}
+		if _, err := portBindings(rec); !errdefs.IsInvalidArgument(err) {
+			t.Errorf("port %s: %v", bad, err)
+		}
 	}
 	ep := []network.Endpoint{{Ports: []network.PortBinding{{Proto: "tcp", ContainerPort: 80, HostIP: netip.IPv4Unspecified(), HostPort: 8080}}}}
 	m := portMap(rec, ep)

@@ -146,6 +146,10 @@ func (m *Manager) chooseAddresses(e *Endpoint, n *Network, spec AttachSpec) (err
 			}
 			continue
 		}
+		if one.want.IsValid() && one.pool.Chosen {
+			return fmt.Errorf("user specified IP address is supported only when connecting to networks with user configured subnets: "+
+				"create network %s with --subnet: %w", n.Name, errdefs.ErrInvalidArgument)
+		}
 		if *one.ip, err = one.pool.free(used, one.want); err != nil {
 			return fmt.Errorf("choose an address in network %s: %w", n.Name, err)
 		}

@@ -128,7 +128,7 @@ func (m *Manager) Disconnect(_ context.Context, containerID, ref string, netns *
 	if err == nil {
 		i := slices.IndexFunc(m.ends[containerID], func(e *Endpoint) bool { return e.NetworkID == n.ID })
 		if i < 0 {
-			err = fmt.Errorf("container %s is not connected to network %s: %w", containerID, n.Name, errdefs.ErrNotFound)
+			err = fmt.Errorf("container %s is not connected to the network %s: %w", containerID, n.Name, errdefs.ErrNotFound)
 		} else {
 			e = m.ends[containerID][i]
 		}

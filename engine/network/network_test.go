@@ -308,6 +308,19 @@ func TestForeignBridgeStays(t *testing.T) {
 	}
 }
 
+// As in Docker, one's own address needs a subnet of one's own choice.
+func TestOwnAddressNeedsOwnSubnet(t *testing.T) {
+	f := newFixture(t)
+	n := create(t, f, CreateSpec{Name: "n"})
+	_, err := f.Attach(t.Context(), AttachSpec{ContainerID: "a", Network: "n", IP: n.V4.Gateway.Next()}, newSandbox(t))
+	if !errdefs.IsInvalidArgument(err) || !strings.Contains(err.Error(), "user configured subnets") {
+		t.Errorf("Attach: %v", err)
+	}
+	if got := f.Endpoints("a"); got != nil {
+		t.Errorf("what was refused is there: %+v", got)
+	}
+}
+
 func TestDelete(t *testing.T) {
 	f := newFixture(t)
 	n := create(t, f, CreateSpec{Name: "n"})
