@@ -52,6 +52,7 @@ var verbs = []verb{
 	{"rename", groupContainers, newRename},
 	{"update", groupContainers, newUpdate},
 	{"inspect", groupContainers, newInspect},
+	{"container", groupContainers, newContainer},
 	{"images", groupImages, newImages},
 	{"pull", groupImages, newPull},
 	{"push", groupImages, newPush},

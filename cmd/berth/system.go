@@ -75,6 +75,11 @@ type pruneOptions struct {
 
 func (o *pruneOptions) register(fs *pflag.FlagSet) {
 	fs.BoolVarP(&o.all, "all", "a", false, "everything unused, not only what has no name")
+	o.registerFilters(fs)
+}
+
+// registerFilters leaves out --all.
+func (o *pruneOptions) registerFilters(fs *pflag.FlagSet) {
 	fs.BoolVarP(&o.force, "force", "f", false, "do not ask")
 	fs.StringArrayVar(&o.filters, "filter", nil, "filter (KEY=VALUE)")
 }
