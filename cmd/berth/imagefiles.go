@@ -32,10 +32,12 @@ did to them: A added, D deleted, M modified, M* only mode, owner, attributes or 
 			}
 			enc := json.NewEncoder(a.out)
 			enc.SetEscapeHTML(false)
+			found := changed // nothing changed there is an answer
 			for e, err := range bc.TreeEntries(c.Context(), args[0], !changed, part) {
 				if err != nil {
 					return err
 				}
+				found = true
 				if changed && e.Kind == berthapi.Unchanged {
 					continue
 				}
@@ -47,6 +49,9 @@ did to them: A added, D deleted, M modified, M* only mode, owner, attributes or 
 				if err != nil {
 					return err
 				}
+			}
+			if !found && part.Dir != "" {
+				return fmt.Errorf("%s has no %s", args[0], part.Dir)
 			}
 			return nil
 		},
