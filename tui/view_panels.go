@@ -124,7 +124,7 @@ func (m *model) glyph(c state.Container) string {
 	case c.Busy != "":
 		return th.Warn.Render("◌")
 	case c.State == container.StateRunning && c.Health == container.Unhealthy:
-		return th.Bad.Render("●")
+		return th.Bad.Render("!") // the row of the cursor has no colours
 	case c.State == container.StateRunning && c.Health == container.Starting:
 		return th.Warn.Render("◐")
 	case c.State == container.StateRunning:
