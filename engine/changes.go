@@ -36,11 +36,11 @@ func (cs *Containers) LiveDiff(ctx context.Context, ref string) ([]diff.Change, 
 }
 
 // ownPaths are what the runtime makes in a container's file system only to
-// mount over it. docker hides them in a layer of their own.
+// mount over it, and the mark of a container. docker hides them in a layer of their own.
 func ownPaths() map[string]bool {
 	own := map[string]bool{
 		"/dev": true, "/dev/console": true, "/dev/pts": true, "/dev/shm": true, "/dev/mqueue": true,
-		"/proc": true, "/sys": true, "/etc": true,
+		"/proc": true, "/sys": true, "/etc": true, "/" + markFile: true,
 	}
 	for _, name := range []string{resolvFile, hostnameFile, hostsFile} {
 		own["/etc/"+name] = true

@@ -67,6 +67,8 @@ func TestCheckConfigRefuses(t *testing.T) {
 		"UTS mode":               func(_ *container.Config, h *container.HostConfig) { h.UTSMode = "hots" },
 		"cgroup namespace":       func(_ *container.Config, h *container.HostConfig) { h.CgroupnsMode = "hots" },
 		"more CPUs than present": func(_ *container.Config, h *container.HostConfig) { h.NanoCPUs = 4096e9 },
+		"a quota":                func(_ *container.Config, h *container.HostConfig) { h.StorageOpt = map[string]string{"size": "1g"} },
+		"a storage option":       func(_ *container.Config, h *container.HostConfig) { h.StorageOpt = map[string]string{"sise": "1g"} },
 		"swap below the memory":  func(_ *container.Config, h *container.HostConfig) { h.Memory, h.MemorySwap = 64<<20, 1<<20 },
 	} {
 		o := CreateOptions{Config: &container.Config{Image: "x"}, HostConfig: &container.HostConfig{}}
@@ -77,7 +79,6 @@ func TestCheckConfigRefuses(t *testing.T) {
 	}
 	for what, hc := range map[string]*container.HostConfig{
 		"--gpus":         {Resources: container.Resources{DeviceRequests: []container.DeviceRequest{{}}}},
-		"--storage-opt":  {StorageOpt: map[string]string{"size": "1g"}},
 		"--userns":       {UsernsMode: "private"},
 		"volume drivers": {VolumeDriver: "nfs"},
 		"--ipc":          {IpcMode: "container:x"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"berth/engine/spec"
@@ -102,7 +103,30 @@ func (cs *Containers) make(ctx context.Context, rec *record, img baseImage, hold
 	if err != nil {
 		return fmt.Errorf("make the writable layer of container %s: %w", rec.ID, err)
 	}
+	// The container exists by now, and does without the mark if it has to.
+	if err := cs.mark(ctx, rec.ID); err != nil {
+		cs.e.log.Warn("marking a container as one", "id", rec.ID, "err", err)
+	}
 	return nil
+}
+
+// markFile is by which programs know that they run in a container of docker's kind.
+const markFile = ".dockerenv"
+
+// mark makes the mark in a writable layer that nothing has written to yet.
+func (cs *Containers) mark(ctx context.Context, id string) error {
+	dirs, err := cs.e.snapshots.Dirs(ctx, snapshotKey(id))
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(filepath.Join(dirs.Upper, markFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
+	if errors.Is(err, os.ErrExist) { // the image's, where layers are copied
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // reserve takes a name for a container, a made-up one if it is empty.

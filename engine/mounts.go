@@ -164,22 +164,39 @@ func mountPoint(m mount.Mount) (point container.MountPoint, ok bool, err error) 
 	return point, true, nil
 }
 
-// volumesFrom adds the mounts of another container ("name[:ro|rw]").
+// volumesFrom adds the mounts of another container ("name[:MODE,…]").
 func (cs *Containers) volumesFrom(from string, byDest map[string]container.MountPoint) error {
-	ref, mode, _ := strings.Cut(from, ":")
+	if from == "" {
+		return kind(errdefs.ErrInvalidArgument, "volumes-from specification cannot be an empty string")
+	}
+	ref, mode, given := strings.Cut(from, ":")
+	if given && !validFromMode(mode) {
+		return kind(errdefs.ErrInvalidArgument, "invalid mode: %s", mode)
+	}
 	c, err := cs.get(ref)
 	if err != nil {
 		return err
 	}
+	readOnly := slices.Contains(strings.Split(mode, ","), "ro")
 	for _, m := range c.snapshot().Mounts {
-		switch mode {
-		case "ro":
-			m.RW = false
-		case "", "rw", "z", "Z":
-		default:
-			return kind(errdefs.ErrInvalidArgument, "invalid mode for volumes-from: %s", mode)
-		}
+		m.RW = m.RW && !readOnly // what is read-only there cannot become writable here
 		byDest[m.Destination] = m
 	}
 	return nil
+}
+
+// validFromMode tells that a mode has at most one word of each kind that docker
+// knows for --volumes-from; propagation and copying are the other container's.
+func validFromMode(mode string) bool {
+	left := []string{"ro rw", "z Z", "consistent cached delegated default"}
+	for word := range strings.SplitSeq(mode, ",") {
+		at := slices.IndexFunc(left, func(words string) bool { return slices.Contains(strings.Fields(words), word) })
+		if at < 0 && !(word == "" && mode == "") {
+			return false
+		}
+		if at >= 0 {
+			left[at] = ""
+		}
+	}
+	return true
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -11,10 +12,15 @@ import (
 
 // unsupported refuses options that would otherwise be lost silently.
 func unsupported(hc *container.HostConfig) error {
+	for _, option := range slices.Sorted(maps.Keys(hc.StorageOpt)) {
+		if !strings.EqualFold(option, "size") {
+			return kind(errdefs.ErrInvalidArgument, "Unknown option %s", option)
+		}
+		return kind(errdefs.ErrInvalidArgument, "--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
+	}
 	asked := map[string]bool{
 		"links (--link)":                                  len(hc.Links) > 0,
 		"device requests (--gpus)":                        len(hc.DeviceRequests) > 0,
-		"storage options":                                 len(hc.StorageOpt) > 0,
 		"user namespace modes":                            hc.UsernsMode != "" && !hc.UsernsMode.IsHost(),
 		"volume drivers but \"local\"":                    hc.VolumeDriver != "" && hc.VolumeDriver != "local",
 		"the IPC namespace of another container (--ipc)":  hc.IpcMode.IsContainer(), // its /dev/shm would stay its own

@@ -36,7 +36,8 @@ func (cs *Containers) Update(_ context.Context, ref string, u container.UpdateCo
 	c.mu.Lock()
 	before, removing := c.rec, c.removing || c.gone
 	c.mu.Unlock()
-	failed := func(err error) error { return fmt.Errorf("Cannot update container %s: %w", c.id, err) } //nolint:staticcheck // docker's words
+	//lint:ignore ST1005 the words are docker's
+	failed := func(err error) error { return fmt.Errorf("Cannot update container %s: %w", c.id, err) }
 	if removing {
 		return failed(kind(errdefs.ErrConflict, `container is marked for removal and cannot be "update"`))
 	}

@@ -18,7 +18,8 @@ func checkSet(what, option, value, online string) error {
 	}
 	asked, err := numberSet(value)
 	if err != nil {
-		return fmt.Errorf("Invalid value %s for cpuset %s: %w: %w", value, option, err, errdefs.ErrInvalidArgument) //nolint:staticcheck // docker's words
+		//lint:ignore ST1005 the words are docker's
+		return fmt.Errorf("Invalid value %s for cpuset %s: %w: %w", value, option, err, errdefs.ErrInvalidArgument)
 	}
 	b, err := os.ReadFile(online)
 	if err != nil {
@@ -31,7 +32,8 @@ func checkSet(what, option, value, online string) error {
 	}
 	for n := range asked {
 		if !present[n] {
-			return fmt.Errorf("Requested %s are not available - requested %s, available: %s: %w", what, value, have, errdefs.ErrInvalidArgument) //nolint:staticcheck // docker's words
+			//lint:ignore ST1005 the words are docker's
+			return fmt.Errorf("Requested %s are not available - requested %s, available: %s: %w", what, value, have, errdefs.ErrInvalidArgument)
 		}
 	}
 	return nil
