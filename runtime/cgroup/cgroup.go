@@ -52,7 +52,8 @@ func New(cgroupsPath, id string, resources *specs.LinuxResources) (*Manager, err
 	if strings.ContainsRune(cgroupsPath, 0) {
 		return nil, fmt.Errorf("linux.cgroupsPath %q holds a NUL byte: %w", cgroupsPath, errdefs.ErrInvalidArgument)
 	}
-	own, err := plainfile.Read("/proc/thread-self/cgroup")
+	// The process's and not the thread's, for the reason that plainfile.FD has.
+	own, err := plainfile.Read("/proc/self/cgroup")
 	if err != nil {
 		return nil, fmt.Errorf("find the cgroup hierarchies: %w", err)
 	}

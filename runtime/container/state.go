@@ -206,7 +206,7 @@ func (d stateDir) update(r *record) error {
 // address is a name for a socket in the directory that fits sockaddr_un however
 // long the path is. dir must stay open while it is used.
 func address(dir *os.File, name string) *unix.SockaddrUnix {
-	return &unix.SockaddrUnix{Name: "/proc/thread-self/fd/" + strconv.Itoa(int(dir.Fd())) + "/" + name}
+	return &unix.SockaddrUnix{Name: plainfile.FD(int(dir.Fd())) + "/" + name}
 }
 
 func (d stateDir) open() (*os.File, error) {

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
-	"strconv"
 	"unsafe"
 
 	"berth/runtime/plainfile"
@@ -72,7 +71,7 @@ func (p *Program) Stub() (*os.File, error) {
 		return nil, fmt.Errorf("seal the program of init: %w", err)
 	}
 	// What is open for writing cannot be executed.
-	ro, err := unix.Open("/proc/thread-self/fd/"+strconv.Itoa(fd), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	ro, err := unix.Open(plainfile.FD(fd), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open the program of init: %w", err)
 	}

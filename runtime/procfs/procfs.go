@@ -142,7 +142,7 @@ func Write(root *os.File, name, value string) error {
 // Reopen opens the file of an O_PATH descriptor, wherever its path leads now, and
 // calls it name.
 func Reopen(root, f *os.File, flags int, name string) (*os.File, error) {
-	fds, err := Open(root, "thread-self/fd", unix.O_PATH|unix.O_DIRECTORY)
+	fds, err := Open(root, "self/fd", unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
 		return nil, err
 	}
