@@ -12,10 +12,12 @@ import (
 
 // unsupported refuses options that would otherwise be lost silently.
 func unsupported(hc *container.HostConfig) error {
-	for _, option := range slices.Sorted(maps.Keys(hc.StorageOpt)) {
+	for option := range hc.StorageOpt {
 		if !strings.EqualFold(option, "size") {
 			return kind(errdefs.ErrInvalidArgument, "Unknown option %s", option)
 		}
+	}
+	if len(hc.StorageOpt) > 0 {
 		return kind(errdefs.ErrInvalidArgument, "--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
 	}
 	asked := map[string]bool{
