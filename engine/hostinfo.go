@@ -16,8 +16,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// version is set by the linker (-X berth/engine.version=1.2.3) where a release is made.
-var version string
+// These are set by the linker (-X berth/engine.version=1.2.3): the Makefile builds without the toolchain's own stamp, so
+// that the same sources make the same file wherever they lie.
+var version, commit, built string
 
 // Build says which berth this is.
 type Build struct {
@@ -50,6 +51,9 @@ func ThisBuild() Build {
 				b.Commit += "+dirty"
 			}
 		}
+	}
+	if commit != "" {
+		b.Commit, b.Time = commit, built
 	}
 	return b
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/docker/go-units"
 	"github.com/moby/moby/api/types/container"
@@ -27,6 +28,9 @@ var statsHeaders = output.Headers{
 	"Container": "CONTAINER", "ID": "CONTAINER ID", "Name": "NAME", "CPUPerc": "CPU %", "MemUsage": "MEM USAGE / LIMIT",
 	"MemPerc": "MEM %", "NetIO": "NET I/O", "BlockIO": "BLOCK I/O", "PIDs": "PIDS",
 }
+
+// statsPause is between two looks while no container runs.
+const statsPause = time.Second
 
 func newStats(a *app) *cobra.Command {
 	var all, noStream, noTrunc bool
@@ -59,7 +63,12 @@ func newStats(a *app) *cobra.Command {
 					return err
 				}
 				if len(rows) == 0 {
-					return errors.New("no container runs")
+					// Nothing paces the loop: the next container is waited for.
+					select {
+					case <-ctx.Done():
+						return nil
+					case <-time.After(statsPause):
+					}
 				}
 			}
 		},

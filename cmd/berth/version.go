@@ -10,6 +10,7 @@ import (
 
 	"berth/cmd/berth/connect"
 	"berth/cmd/berth/output"
+	"berth/engine"
 )
 
 // versions is what version prints; the names are docker's.
@@ -19,7 +20,7 @@ type versions struct {
 }
 
 type clientVersion struct {
-	Version, APIVersion, GoVersion, Os, Arch string
+	Version, APIVersion, GoVersion, GitCommit, BuildTime, Os, Arch string
 }
 
 func newVersion(a *app) *cobra.Command {
@@ -29,7 +30,7 @@ func newVersion(a *app) *cobra.Command {
 		Short: "Show the versions of berth and of the engine",
 		Args:  args(0, 0, "version takes no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			v := versions{Client: clientVersion{berthVersion(), client.MaxAPIVersion, runtime.Version(), runtime.GOOS, runtime.GOARCH}}
+			v := versions{Client: thisClient()}
 			// Asking for a version is no reason to start an engine.
 			if err := a.fill(); err != nil {
 				return err
@@ -59,9 +60,14 @@ func newVersion(a *app) *cobra.Command {
 	return c
 }
 
+func thisClient() clientVersion {
+	b := engine.ThisBuild()
+	return clientVersion{b.Version, client.MaxAPIVersion, b.Go, b.Commit, b.Time, runtime.GOOS, runtime.GOARCH}
+}
+
 func (a *app) version(v versions) {
-	fmt.Fprintf(a.out, "Client:\n Version:      %s\n API version:  %s\n Go version:   %s\n OS/Arch:      %s/%s\n",
-		v.Client.Version, v.Client.APIVersion, v.Client.GoVersion, v.Client.Os, v.Client.Arch)
+	fmt.Fprintf(a.out, "Client:\n Version:      %s\n API version:  %s\n Go version:   %s\n Git commit:   %s\n Built:        %s\n OS/Arch:      %s/%s\n",
+		v.Client.Version, v.Client.APIVersion, v.Client.GoVersion, v.Client.GitCommit, v.Client.BuildTime, v.Client.Os, v.Client.Arch)
 	if v.Server == nil {
 		return
 	}
@@ -69,8 +75,16 @@ func (a *app) version(v versions) {
 	if name == "" {
 		name = "engine"
 	}
-	fmt.Fprintf(a.out, "\nServer: %s\n Version:      %s\n API version:  %s (minimum version %s)\n OS/Arch:      %s/%s\n",
-		name, v.Server.Version, v.Server.APIVersion, v.Server.MinAPIVersion, v.Server.Os, v.Server.Arch)
+	part := func(detail string) string {
+		for _, c := range v.Server.Components {
+			if c.Name == "Engine" {
+				return c.Details[detail]
+			}
+		}
+		return ""
+	}
+	fmt.Fprintf(a.out, "\nServer: %s\n Version:      %s\n API version:  %s (minimum version %s)\n Git commit:   %s\n Built:        %s\n OS/Arch:      %s/%s\n",
+		name, v.Server.Version, v.Server.APIVersion, v.Server.MinAPIVersion, part("GitCommit"), part("BuildTime"), v.Server.Os, v.Server.Arch)
 	for _, comp := range v.Server.Components {
 		fmt.Fprintf(a.out, " %s:\n  Version:     %s\n", comp.Name, comp.Version)
 	}
