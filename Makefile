@@ -7,7 +7,10 @@ export CGO_ENABLED ?= 0
 
 GO          ?= go
 VERSION     ?= $(shell git describe --tags --match 'v*' --dirty 2>/dev/null || echo "0.0.0-dev+$$(git rev-parse --short HEAD 2>/dev/null || echo unknown)")
-LDFLAGS     := -s -w -X berth/engine.version=$(patsubst v%,%,$(VERSION)) -X berth/runtime/cli.version=$(patsubst v%,%,$(VERSION))
+COMMIT      ?= $(shell git describe --always --abbrev=12 --exclude '*' --dirty=+dirty 2>/dev/null)
+BUILT       ?= $(shell git log -1 --format=%cI 2>/dev/null)
+LDFLAGS     := -s -w -X berth/engine.version=$(patsubst v%,%,$(VERSION)) -X berth/runtime/cli.version=$(patsubst v%,%,$(VERSION)) \
+	-X berth/engine.commit=$(COMMIT) -X berth/engine.built=$(BUILT)
 FUZZTIME    ?= 30s
 # Integration tests start containers; more packages at a time than processors only slows them down.
 TESTP       ?= $(shell nproc)
@@ -27,11 +30,16 @@ build: ## build bin/berth, one static file
 	@mkdir -p bin
 	$(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/berth ./cmd/berth
 
-install: build ## put berth into /usr/local/bin, with its units for systemd
+install: build ## put berth into /usr/local/bin, with units, man pages and completions
 	install -D -m 0755 bin/berth $(DESTDIR)$(PREFIX)/bin/berth
 	@mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's#/usr/local/bin/#$(PREFIX)/bin/#' cmd/berth/systemd/berth.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/berth.service
 	install -m 0644 cmd/berth/systemd/berth.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/berth.socket
+	bin/berth man $(DESTDIR)$(PREFIX)/share/man/man1
+	@mkdir -p $(addprefix $(DESTDIR)$(PREFIX)/share/,bash-completion/completions zsh/site-functions fish/vendor_completions.d)
+	bin/berth completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/berth
+	bin/berth completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_berth
+	bin/berth completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/berth.fish
 	@# The units give the socket to the group. A package makes the group itself.
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || getent group berth >/dev/null || groupadd --system berth
 

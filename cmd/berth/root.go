@@ -76,6 +76,7 @@ var verbs = []verb{
 	{"info", groupEngine, newInfo},
 	{"version", groupEngine, newVersion},
 	{"serve", groupEngine, newServe},
+	{"man", groupEngine, newMan},
 	{"runtime", groupEngine, newRuntime},
 }
 
@@ -100,7 +101,6 @@ The verbs and their flags are docker's.`,
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.SetVersionTemplate("berth {{.Version}}\n")
-	root.CompletionOptions.HiddenDefaultCmd = true
 	flags := root.PersistentFlags()
 	a.flags = flags
 	flags.StringVar(&a.conf.Root, "root", a.conf.Root, "directory of images and containers (BERTH_ROOT; default /var/lib/berth)")
@@ -126,6 +126,10 @@ The verbs and their flags are docker's.`,
 		c.GroupID = v.group
 		root.AddCommand(c)
 	}
+	root.SetCompletionCommandGroupID(groupEngine)
+	if len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
+		a.completeNames(root)
+	}
 	return root
 }
 
@@ -146,7 +150,7 @@ func named(args []string) string {
 			}
 		default:
 			for _, v := range verbs {
-				if v.name == arg {
+				if v.name == arg && arg != "man" { // that one writes of all
 					return arg
 				}
 			}
