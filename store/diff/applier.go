@@ -331,10 +331,20 @@ func (a *applier) file(parent int, path, name string, hdr *tar.Header, content i
 	}
 	e := entryOf(path, TypeRegular, hdr)
 	e.Size = hdr.Size
-	if e.Digest, err = writeFile(parent, name, content, sparse); err != nil {
+	if err := checkOwner(hdr); err != nil {
+		return err
+	}
+	// Nobody else gets at the directory, so the file may have its mode at once;
+	// but setuid is for its owner.
+	fd, err := createFile(parent, name, e.Mode&0o777)
+	if err != nil {
+		return err
+	}
+	defer closeFile(fd, &err)
+	if e.Digest, err = writeContent(fd, content, sparse); err != nil {
 		return err
 	}
 	a.set(e)
 	a.size += e.Size
-	return a.attributes(parent, name, hdr, TypeRegular)
+	return describe(fd, hdr, hdr.Uid, hdr.Gid)
 }

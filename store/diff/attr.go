@@ -2,31 +2,36 @@ package diff
 
 import (
 	"archive/tar"
-	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
 )
 
 // paxXattr begins the PAX records that carry extended attributes.
 const paxXattr = "SCHILY.xattr."
 
-// attributes gives a new file its owner, mode, extended attributes and times,
-// in this order: chown clears setuid and capabilities.
-func (a *applier) attributes(parent int, name string, hdr *tar.Header, t Type) error {
+// checkOwner refuses an entry whose owner the kernel would take for "no change".
+func checkOwner(hdr *tar.Header) error {
 	if hdr.Uid < 0 || hdr.Gid < 0 || int64(hdr.Uid) > 0xfffffffe || int64(hdr.Gid) > 0xfffffffe {
 		return refuse("bad owner %d:%d", hdr.Uid, hdr.Gid)
+	}
+	return nil
+}
+
+// attributes gives what was made just now, and cannot or must not be opened, its
+// owner, mode, extended attributes and times, in this order: chown clears setuid
+// and capabilities. The times of a directory are left to finish, since what is
+// put into it changes them.
+func (a *applier) attributes(parent int, name string, hdr *tar.Header, t Type) error {
+	if err := checkOwner(hdr); err != nil {
+		return err
 	}
 	if err := unix.Fchownat(parent, name, hdr.Uid, hdr.Gid, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return fmt.Errorf("set owner: %w", err)
@@ -38,9 +43,12 @@ func (a *applier) attributes(parent int, name string, hdr *tar.Header, t Type) e
 		}
 	}
 	for key, value := range headerXattrs(hdr) {
-		if err := setXattr(parent, name, key, value); err != nil {
+		if err := setXattr(key, unix.Lsetxattr(procPath(parent, name), key, []byte(value), 0)); err != nil {
 			return err
 		}
+	}
+	if t == TypeDir {
+		return nil
 	}
 	ts := timespec(hdr.ModTime)
 	if err := unix.UtimesNanoAt(parent, name, []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW); err != nil {
@@ -75,11 +83,10 @@ func hashAttrs(attrs map[string]string) uint64 {
 	return max(h.Sum64(), 1)
 }
 
-// setXattr sets an extended attribute. The kernel refuses user.* on what is
-// neither file nor directory, and some file systems have none at all; only
-// capabilities matter enough to fail then.
-func setXattr(parent int, name, key, value string) error {
-	err := unix.Lsetxattr(procPath(parent, name), key, []byte(value), 0)
+// setXattr judges the outcome of setting an extended attribute. The kernel
+// refuses user.* on what is neither file nor directory, and some file systems
+// have none at all; only capabilities matter enough to fail then.
+func setXattr(key string, err error) error {
 	unsupported := errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.EPERM) && strings.HasPrefix(key, "user.")
 	if err == nil || unsupported && key != "security.capability" {
 		return nil
@@ -109,7 +116,7 @@ func copyAttributes(parent int, name string, from int, base string, st *unix.Sta
 		return err
 	}
 	for key, value := range attrs {
-		if err := setXattr(parent, name, key, value); err != nil {
+		if err := setXattr(key, unix.Lsetxattr(procPath(parent, name), key, []byte(value), 0)); err != nil {
 			return err
 		}
 	}
@@ -140,72 +147,6 @@ func (fd fdReader) Read(b []byte) (int, error) {
 		err = io.EOF
 	}
 	return max(n, 0), err
-}
-
-// copyBuffers are for writing files; io.Copy would take 32 KiB at a time and
-// allocate that for each file.
-var copyBuffers = sync.Pool{New: func() any { return new([256 << 10]byte) }}
-
-// zeros is the unit in which holes are found, a page and a block of most file
-// systems.
-var zeros [4 << 10]byte
-
-// writeFile makes a regular file of what r holds and returns the digest of
-// it. With sparse set, blocks of zeros become holes.
-func writeFile(parent int, name string, r io.Reader, sparse bool) (_ digest.Digest, err error) {
-	fd, err := unix.Openat(parent, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
-	if err != nil {
-		return "", fmt.Errorf("create file: %w", err)
-	}
-	f := os.NewFile(uintptr(fd), name)
-	defer func() {
-		if cerr := f.Close(); err == nil {
-			err = cerr
-		}
-	}()
-	buf := copyBuffers.Get().(*[256 << 10]byte)
-	defer copyBuffers.Put(buf)
-	h := sha256.New()
-	size := int64(0)
-	for {
-		n, rerr := fill(r, buf[:])
-		h.Write(buf[:n])
-		size += int64(n)
-		if sparse {
-			err = writeSparse(f, buf[:n])
-		} else if n > 0 {
-			_, err = f.Write(buf[:n])
-		}
-		switch {
-		case err != nil:
-			return "", fmt.Errorf("write file: %w", err)
-		case rerr == io.EOF && sparse:
-			// A hole at the end has moved the position only.
-			return digest.NewDigest(digest.SHA256, h), f.Truncate(size)
-		case rerr == io.EOF:
-			return digest.NewDigest(digest.SHA256, h), nil
-		case rerr != nil:
-			return "", streamError(rerr)
-		}
-	}
-}
-
-// writeSparse writes a chunk of a file but seeks over blocks of zeros.
-func writeSparse(f *os.File, b []byte) error {
-	for len(b) > 0 {
-		n := min(len(zeros), len(b))
-		var err error
-		if bytes.Equal(b[:n], zeros[:n]) {
-			_, err = f.Seek(int64(n), io.SeekCurrent)
-		} else {
-			_, err = f.Write(b[:n])
-		}
-		if err != nil {
-			return err
-		}
-		b = b[n:]
-	}
-	return nil
 }
 
 // removeAll removes a name and all below it, by descriptors.

@@ -114,8 +114,8 @@ func (x *extraction) entry(hdr *tar.Header, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	if hdr.Uid < 0 || hdr.Gid < 0 || int64(hdr.Uid) > 0xfffffffe || int64(hdr.Gid) > 0xfffffffe {
-		return refuse("bad owner %d:%d", hdr.Uid, hdr.Gid)
+	if err := checkOwner(hdr); err != nil {
+		return err
 	}
 	if name == "." { // the directory itself
 		x.dirs = append(x.dirs, hdr)
@@ -136,12 +136,9 @@ func (x *extraction) entry(hdr *tar.Header, r io.Reader) error {
 		if err := unix.Mkdirat(parent, base, 0o700); err != nil && err != unix.EEXIST {
 			return err
 		}
-		return x.attributes(parent, base, hdr, unix.O_DIRECTORY)
+		return x.directory(parent, base, hdr)
 	case tar.TypeReg:
-		if _, err := writeFile(parent, base, r, false); err != nil {
-			return err
-		}
-		return x.attributes(parent, base, hdr, 0)
+		return x.file(parent, base, hdr, r)
 	case tar.TypeSymlink:
 		if err := unix.Symlinkat(hdr.Linkname, parent, base); err != nil {
 			return err
@@ -247,38 +244,30 @@ func chmodNode(parent int, base string, mode uint32) error {
 	return nil
 }
 
-// attributes sets those of a file or directory, by a descriptor: the tree's owner
-// may have put a link in its place. chown clears setuid and capabilities, so it
-// comes first.
-func (x *extraction) attributes(parent int, base string, hdr *tar.Header, flags int) error {
-	fd, err := unix.Openat(parent, base, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC|flags, 0)
+// file makes a regular file. It is nobody else's until it has its owner.
+func (x *extraction) file(parent int, base string, hdr *tar.Header, r io.Reader) (err error) {
+	fd, err := createFile(parent, base, 0o600)
+	if err != nil {
+		return err
+	}
+	defer closeFile(fd, &err)
+	if _, err := writeContent(fd, r, false); err != nil {
+		return err
+	}
+	uid, gid := x.ids(hdr)
+	return describe(fd, hdr, uid, gid)
+}
+
+// directory sets the attributes of one, by a descriptor: the tree's owner may have
+// put a link in its place.
+func (x *extraction) directory(parent int, base string, hdr *tar.Header) error {
+	fd, err := unix.Openat(parent, base, openDir, 0)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
 	uid, gid := x.ids(hdr)
-	if err := unix.Fchown(fd, uid, gid); err != nil {
-		return fmt.Errorf("set owner: %w", err)
-	}
-	if err := unix.Fchmod(fd, uint32(hdr.Mode)&0o7777); err != nil {
-		return fmt.Errorf("set mode: %w", err)
-	}
-	for key, value := range headerXattrs(hdr) {
-		err := unix.Fsetxattr(fd, key, []byte(value), 0)
-		if err != nil && (key == "security.capability" || ignoreUnsupported(err) != nil) {
-			return fmt.Errorf("set xattr %s: %w", key, err)
-		}
-	}
-	return setTimes(fd, hdr)
-}
-
-// setTimes sets the modification time of an open file.
-func setTimes(fd int, hdr *tar.Header) error {
-	ts := timespec(hdr.ModTime)
-	if err := unix.UtimesNanoAt(fd, "", []unix.Timespec{ts, ts}, unix.AT_EMPTY_PATH); err != nil {
-		return fmt.Errorf("set times: %w", err)
-	}
-	return nil
+	return describe(fd, hdr, uid, gid)
 }
 
 // times sets those of the directories. One that is gone meanwhile is not missed.

@@ -268,7 +268,7 @@ func (a *applier) copyUp(path string) (bool, error) {
 	}
 	defer unix.Close(src)
 	e := statEntry(join(dir, name), TypeRegular, &st)
-	if e.Digest, err = writeFile(parent, name, fdReader(src), false); err != nil {
+	if e.Digest, err = writeFile(parent, name, fdReader(src)); err != nil {
 		return false, err
 	}
 	if err := copyAttributes(parent, name, from, base, &st); err != nil {
