@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"berth/engine/spec"
@@ -24,6 +25,7 @@ type place struct {
 	root   *os.File
 	path   string // clean, absolute below root
 	prefix string // where root is in the container, "" for its own
+	file   string // what is at prefix if it is no directory but a file mounted by itself: its name in root
 	done   func()
 }
 
@@ -58,48 +60,63 @@ func (cs *Containers) openAt(ctx context.Context, ref, name string, write bool) 
 		p.root, err = r.RootFD()
 		return p, err
 	}
-	if p.root, p.prefix, err = cs.openStopped(ctx, c.snapshot(), p.path, write); err != nil {
+	if err := cs.openStopped(ctx, c.snapshot(), &p, write); err != nil {
 		c.op.Unlock()
 		return p, err
 	}
-	p.path = path.Join("/", strings.TrimPrefix(p.path, p.prefix))
+	p.path = path.Join("/", p.file, strings.TrimPrefix(p.path, p.prefix))
 	p.done = c.op.Unlock
 	return p, nil
 }
 
-// openStopped opens what a path of a container that does not run is in. The caller
+// openStopped opens what the path p of a container that does not run is in. The caller
 // holds its op: the layers must not be mounted twice for writing.
-func (cs *Containers) openStopped(ctx context.Context, rec record, name string, write bool) (root *os.File, prefix string, err error) {
+func (cs *Containers) openStopped(ctx context.Context, rec record, p *place, write bool) (err error) {
 	var in container.MountPoint
 	for _, m := range rec.Mounts {
-		if diff.Within(name, m.Destination) && len(m.Destination) > len(in.Destination) {
+		if diff.Within(p.path, m.Destination) && len(m.Destination) > len(in.Destination) {
 			in = m
 		}
 	}
 	switch {
 	case in.Destination != "" && write && !in.RW:
-		return nil, "", kind(errdefs.ErrPermissionDenied, "mounted volume is marked read-only")
+		return kind(errdefs.ErrPermissionDenied, "mounted volume is marked read-only")
 	case in.Destination != "":
-		root, err = mount.OpenTree(in.Source)
-		return root, in.Destination, err
+		p.prefix = in.Destination
+		p.root, p.file, err = openSource(in.Source)
+		return err
 	case !write:
-		root, err = cs.viewLayers(ctx, snapshotKey(rec.ID))
-		return root, "", err
+		p.root, err = cs.viewLayers(ctx, snapshotKey(rec.ID))
+		return err
 	case rec.HostConfig.ReadonlyRootfs:
-		return nil, "", kind(errdefs.ErrPermissionDenied, "container rootfs is marked read-only")
+		return kind(errdefs.ErrPermissionDenied, "container rootfs is marked read-only")
 	}
 	ms, err := cs.e.snapshots.Mounts(ctx, snapshotKey(rec.ID))
 	if err == nil && len(ms) != 1 {
 		err = fmt.Errorf("%d mounts: %w", len(ms), errdefs.ErrNotImplemented)
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("find the layers of container %s: %w", rec.ID, err)
+		return fmt.Errorf("find the layers of container %s: %w", rec.ID, err)
 	}
-	root, err = mount.Mount{Type: ms[0].Type, Source: ms[0].Source, Options: ms[0].Options}.Tree()
+	p.root, err = mount.Mount{Type: ms[0].Type, Source: ms[0].Source, Options: ms[0].Options}.Tree()
 	if err != nil {
-		return nil, "", fmt.Errorf("mount the layers of container %s: %w", rec.ID, err)
+		return fmt.Errorf("mount the layers of container %s: %w", rec.ID, err)
 	}
-	return root, "", nil
+	return nil
+}
+
+// openSource opens what is mounted from the host: a directory, or that of a file,
+// which cannot be a root, and the file's name in it.
+func openSource(source string) (root *os.File, file string, err error) {
+	source, err = filepath.EvalSymlinks(source)
+	if err != nil {
+		return nil, "", fmt.Errorf("look for what is mounted: %w", err)
+	}
+	if st, err := os.Stat(source); err == nil && !st.IsDir() {
+		source, file = filepath.Split(source)
+	}
+	root, err = mount.OpenTree(source)
+	return root, file, err
 }
 
 // CopyOut writes a file or directory of a container as a tar stream, volumes
@@ -128,6 +145,9 @@ func (cs *Containers) CopyOut(ctx context.Context, ref, name string, describe fu
 func copyOut(ctx context.Context, w io.Writer, in place, name string) error {
 	opts := diff.TarOptions{Mounted: true}
 	if !follows(name) && in.path != "/" {
+		if in.file != "" {
+			opts.Name = path.Base(in.prefix)
+		}
 		return diff.WriteTarPath(ctx, w, in.root, in.path, opts)
 	}
 	fd, err := in.open(unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC)

@@ -4,6 +4,8 @@ import (
 	"archive/tar"
 	"bytes"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -103,4 +105,40 @@ func TestCopyInAndOut(t *testing.T) {
 	if err := r.Containers.CopyIn(r.ctx, r.create(readOnly), "/", fileTar(t, "x", ""), CopyInOptions{}); !errdefs.IsPermissionDenied(err) {
 		t.Errorf("into what is read-only: %v", err)
 	}
+}
+
+// A file that is mounted by itself is copied out of a container that does not run
+// as out of one that does, and not replaced in either.
+func TestCopyOfAMountedFile(t *testing.T) {
+	r := newRig(t)
+	file := filepath.Join(t.TempDir(), "of-the-host")
+	if err := os.WriteFile(file, []byte("mounted"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	o := shell("sleep 1000")
+	o.HostConfig.Binds = []string{file + ":/etc/conf"}
+	id := r.run(o)
+	check := func(when string) {
+		t.Helper()
+		if got := r.copied(id, "/etc/conf"); got != "conf=mounted" {
+			t.Errorf("%s: it comes out as %q", when, got)
+		}
+		if st, err := r.Containers.StatPath(r.ctx, id, "/etc/conf"); err != nil || st.Name != "conf" || st.Size != 7 || !st.Mode.IsRegular() {
+			t.Errorf("%s: %+v, %v", when, st, err)
+		}
+		for _, name := range []string{"/etc/conf/", "/etc/conf/x"} {
+			if _, err := r.Containers.StatPath(r.ctx, id, name); !errdefs.IsNotFound(err) {
+				t.Errorf("%s: %s: %v", when, name, err)
+			}
+		}
+		if err := r.Containers.CopyIn(r.ctx, id, "/etc/conf", fileTar(t, "x", ""), CopyInOptions{}); !errdefs.IsInvalidArgument(err) {
+			t.Errorf("%s: into it: %v", when, err)
+		}
+	}
+	check("running")
+	if err := r.Containers.Kill(r.ctx, id, "KILL"); err != nil {
+		t.Fatal(err)
+	}
+	r.exit(id)
+	check("stopped")
 }

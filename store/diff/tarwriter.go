@@ -28,6 +28,8 @@ type TarOptions struct {
 	// Prefix stands before every name that WriteTarFrom writes, and ends with a
 	// slash; the root is called so instead of "./".
 	Prefix string
+	// Name is what WriteTarPath calls a file instead of its own name.
+	Name string
 	// Mounted also writes what is in mount points inside the tree.
 	Mounted bool
 	// Omit, if set, tells which paths ("/dev/console") are left out, with all
@@ -92,7 +94,11 @@ func WriteTarPath(ctx context.Context, w io.Writer, root *os.File, path string, 
 	}
 	defer unix.Close(fd)
 	t := &tarWalk{ctx: ctx, w: tar.NewWriter(w), opts: opts, links: make(map[inode]string)}
-	if err = unix.Fstat(fd, &t.root); err == nil {
+	var st unix.Stat_t
+	switch err = errors.Join(unix.Fstat(fd, &t.root), vanished(unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW))); {
+	case err == nil && opts.Name != "" && typeOf(&st) == TypeRegular:
+		err = t.file(opts.Name, fd, name, &st)
+	case err == nil:
 		err = t.entry("", fd, name)
 	}
 	if err == nil {
