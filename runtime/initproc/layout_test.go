@@ -20,7 +20,7 @@ func TestLayout(t *testing.T) {
 		"errno": {unsafe.Offsetof(h.errno), 8}, "report": {unsafe.Offsetof(h.report), 12}, "message": {unsafe.Offsetof(h.message), 16},
 		"op": {unsafe.Sizeof(o), 72}, "nr": {unsafe.Offsetof(o.nr), 0}, "args": {unsafe.Offsetof(o.args), 8}, "out": {unsafe.Offsetof(o.out), 56},
 		"want": {unsafe.Offsetof(o.want), 64}, "policy": {unsafe.Offsetof(o.policy), 68}, "refs": {unsafe.Offsetof(o.refs), 69},
-		"last": {unsafe.Offsetof(o.last), 70}, "nrInside": {nrInside, 0x100000}, "ignored": {ignored, 1}, "exec": {exec, 2},
+		"last": {unsafe.Offsetof(o.last), 70}, "nrInside": {nrInside, 0x100000}, "ignored": {ignored, 1}, "exec": {exec, 2}, "unless": {unless, 3},
 		"params": {stubBase + stubParams, 0x400400},
 	} {
 		if c[0] != c[1] {

@@ -224,8 +224,8 @@ func (p *Program) Become(c *Process) {
 		// Without no_new_privs a filter needs the rights that are dropped next.
 		p.filter(c)
 	}
-	p.identity(c)
-	p.workingDirectory(s.Cwd)
+	entered := p.identity(c)
+	p.workingDirectory(s.Cwd, entered)
 	if s.NoNewPrivileges && c.Seccomp.Notifies() {
 		p.filter(c) // while there is a parent who passes the listener on
 	}
@@ -309,7 +309,8 @@ func (p *Program) ownNull(c *Process) {
 }
 
 // identity makes init the user of the spec with its capabilities and no others.
-func (p *Program) identity(c *Process) {
+// What it gives is 0 if the working directory is entered.
+func (p *Program) identity(c *Process) (entered Reg) {
 	s := c.Spec
 	for n := range caps.Last() + 1 {
 		if c.Caps.Bounding&(1<<n) == 0 {
@@ -317,8 +318,10 @@ func (p *Program) identity(c *Process) {
 		}
 	}
 	p.Call("keep capabilities over the change of user", unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 1, 0, 0, 0)
-	// Only the old user may be able to enter it; the new one tries again below.
-	p.Try("", unix.SYS_CHDIR, p.String(s.Cwd))
+	// Only the old user may be able to enter it, as a root without CAP_DAC_OVERRIDE
+	// finds; else the new one tries.
+	entered = p.Reg(-1)
+	p.add("", op{nr: unix.SYS_CHDIR, out: uintptr(entered), policy: ignored}, []any{p.String(s.Cwd)})
 	if !c.NoGroups {
 		var list []byte
 		groups := slices.Compact(slices.Sorted(slices.Values(s.User.AdditionalGids)))
@@ -348,12 +351,13 @@ func (p *Program) identity(c *Process) {
 		umask = int(*s.User.Umask)
 	}
 	p.Call("set the umask", unix.SYS_UMASK, umask)
+	return entered
 }
 
-// workingDirectory enters cwd and makes sure that it is inside the container: a
+// workingDirectory enters cwd, which may fail if that is done already, and makes sure that it is inside the container: a
 // descriptor of the host left open could lead out (CVE-2024-21626).
-func (p *Program) workingDirectory(cwd string) {
-	p.Call("process.cwd: enter the working directory "+cwd, unix.SYS_CHDIR, p.String(cwd))
+func (p *Program) workingDirectory(cwd string, entered Reg) {
+	p.add("process.cwd: enter the working directory "+cwd, op{nr: unix.SYS_CHDIR, policy: unless}, []any{p.String(cwd), entered})
 	buf := p.alloc(unix.PathMax)
 	p.Call("process.cwd: name the working directory "+cwd, unix.SYS_GETCWD, p.addr(buf), unix.PathMax)
 	p.Call("process.cwd: the working directory "+cwd+" is outside the container", nrInside, buf)

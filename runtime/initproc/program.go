@@ -37,6 +37,7 @@ const (
 	fatal   = iota // the program ends
 	ignored        // nothing
 	exec           // for execve: try the next place, unless the file was there
+	unless         // nothing if args[1], which the call does not use, is 0
 )
 
 // Pseudo system calls.

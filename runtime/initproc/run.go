@@ -44,7 +44,7 @@ func (e Entry) Run() {
 				}
 			}
 		}
-		if errno != 0 && o.policy != ignored {
+		if errno != 0 && o.policy != ignored && (o.policy != unless || a[1] != 0) {
 			if o.policy == exec && !o.last && (errno == syscall.ENOENT || errno == syscall.ENOTDIR || errno == syscall.EACCES) {
 				// As execvp(3): a later place may do, but that one place refused
 				// is worth more in the report than that the others have nothing.

@@ -100,6 +100,12 @@ failed:
 	MOVBLZX 68(R13), CX
 	CMPL CX, $1
 	JEQ  next
+	CMPL CX, $3
+	JNE  place
+	TESTL SI, SI
+	JEQ  next
+
+place:
 	CMPL CX, $2
 	JNE  fatal
 	CMPB 70(R13), $0
