@@ -197,6 +197,9 @@ func (r *Rootfs) Pivot() error {
 		return fmt.Errorf("enter the root file system: %w", err)
 	}
 	if r.cfg.NoPivot {
+		if err := r.hideHost(); err != nil {
+			return err
+		}
 		if err := unix.Mount(".", "/", "", unix.MS_MOVE, ""); err != nil {
 			return fmt.Errorf("move the root file system to /: %w", err)
 		}
