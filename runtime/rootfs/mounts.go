@@ -70,9 +70,19 @@ func describe(m specs.Mount, o mount.Options) string {
 
 func isBind(m specs.Mount, o mount.Options) bool { return o.Bind || m.Type == "bind" }
 
+// inside gives where a mount goes within the root. A destination may be written as
+// the path that it has on the host, as runc takes it.
+func (r *Rootfs) inside(dest string) string {
+	dest = path.Clean("/" + dest)
+	if rest, ok := strings.CutPrefix(dest, path.Clean(r.path)+"/"); ok {
+		return "/" + rest
+	}
+	return dest
+}
+
 // mount makes one mount; tree is it when it is made already.
 func (r *Rootfs) mount(m specs.Mount, o mount.Options, tree *os.File) error {
-	dest := path.Clean("/" + m.Destination)
+	dest := r.inside(m.Destination)
 	if len(m.UIDMappings)+len(m.GIDMappings) > 0 {
 		o.IDMap = true
 	}
@@ -221,14 +231,14 @@ func (r *Rootfs) ordinary(dest string) (*os.File, error) {
 	}
 	target, err := openHere(parent, dest)
 	if errors.Is(err, unix.ELOOP) {
-		return nil, fmt.Errorf("must be an ordinary directory: %w", errdefs.ErrInvalidArgument)
+		return nil, fmt.Errorf("must be mounted on ordinary directory: %w", errdefs.ErrInvalidArgument)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if dir, err := isType(target, unix.S_IFDIR); err != nil || !dir {
 		target.Close()
-		return nil, errors.Join(err, fmt.Errorf("must be an ordinary directory: %w", errdefs.ErrInvalidArgument))
+		return nil, errors.Join(err, fmt.Errorf("must be mounted on ordinary directory: %w", errdefs.ErrInvalidArgument))
 	}
 	return target, nil
 }
