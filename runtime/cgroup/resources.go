@@ -81,6 +81,9 @@ func (m *Manager) write(s setting) error {
 	return fmt.Errorf("linux.resources.%s: set %s to %q: %w", s.field, s.file, s.value, err)
 }
 
+// quotas names what is a part of each period.
+var quotas = map[string]string{"cpu.period": "cpu.quota", "cpu.realtimePeriod": "cpu.realtimeRuntime"}
+
 // enotsupp is ENOTSUPP, which the kernel means to keep to itself (linux/errno.h)
 // and lets out of its memory controller.
 const enotsupp = unix.Errno(524)
@@ -106,7 +109,7 @@ func (m *Manager) Update(r *specs.LinuxResources) error {
 		old.value = m.value(old.controller, old.file)
 		err := m.write(list[i])
 		// A period that is too short for the old quota waits for the new one.
-		if err != nil && list[i].field == "cpu.period" && i+1 < len(list) && list[i+1].field == "cpu.quota" {
+		if err != nil && i+1 < len(list) && list[i+1].field == quotas[list[i].field] {
 			list[i], list[i+1] = list[i+1], list[i]
 			old = list[i]
 			old.value = m.value(old.controller, old.file)
