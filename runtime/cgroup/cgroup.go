@@ -106,7 +106,7 @@ func find(own, inner string) (map[string]string, error) {
 		}
 	}
 	if len(paths) == 0 {
-		if !isFS(root, unix.CGROUP2_SUPER_MAGIC) {
+		if !Unified() {
 			return nil, fmt.Errorf("no cgroup hierarchy is mounted at %s: %w", root, errdefs.ErrFailedPrecondition)
 		}
 		return map[string]string{"": place(root, v2, inner)}, nil
@@ -167,6 +167,9 @@ func (m *Manager) Occupied() bool {
 	pids, err := m.Pids()
 	return err == nil && len(pids) > 0
 }
+
+// Unified tells whether this machine has cgroup v2 alone.
+func Unified() bool { return isFS(root, unix.CGROUP2_SUPER_MAGIC) }
 
 // main is the directory that stands for all of them: every process is in it.
 func (m *Manager) main() string {

@@ -10,7 +10,7 @@ import (
 
 func (l *list) v1(r *specs.LinuxResources, now state) error {
 	if len(r.Unified) > 0 {
-		return fmt.Errorf("linux.resources.unified: this machine has cgroup v1: %w", errdefs.ErrFailedPrecondition)
+		return fmt.Errorf("linux.resources.unified: invalid configuration: this machine has cgroup v1: %w", errdefs.ErrFailedPrecondition)
 	}
 	if err := checkShares(r.CPU); err != nil {
 		return err

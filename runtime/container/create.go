@@ -74,9 +74,12 @@ func (b *build) claim() (lock *os.File, err error) {
 		return nil, err
 	}
 	b.c.dir = dir
-	if b.c.cg.Occupied() {
-		err = fmt.Errorf("linux.cgroupsPath: the cgroup has processes in it already: %w", errdefs.ErrAlreadyExists)
-	} else {
+	switch {
+	case b.c.cg.Occupied():
+		err = fmt.Errorf("linux.cgroupsPath: container's cgroup is not empty: it has processes in it already: %w", errdefs.ErrAlreadyExists)
+	case b.c.cg.Frozen():
+		err = fmt.Errorf("linux.cgroupsPath: container's cgroup unexpectedly frozen: nothing could start in it: %w", errdefs.ErrFailedPrecondition)
+	default:
 		err = dir.write(&b.c.rec)
 	}
 	if err != nil {
