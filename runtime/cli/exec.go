@@ -105,7 +105,6 @@ func execProcess(c *container.Container, f values) (*specs.Process, error) {
 		return nil, err
 	}
 	p := spec.Process
-	p.User.Umask = nil // which is init's
 	p.Args = f.args[1:]
 	p.Terminal = f.has("tty")
 	if cwd := f.get("cwd"); cwd != "" {

@@ -97,8 +97,7 @@ func TestContainersAreTheSameAsRuncs(t *testing.T) {
 		"runc spec": func(*specs.Spec) {},
 		"docker":    asDocker,
 		"user": func(s *specs.Spec) {
-			umask := uint32(0o27)
-			s.Process.User = specs.User{UID: 7, GID: 8, AdditionalGids: []uint32{9, 9, 3}, Umask: &umask}
+			s.Process.User = specs.User{UID: 7, GID: 8, AdditionalGids: []uint32{9, 9, 3}}
 			s.Process.Cwd = "/made/for/it"
 			s.Process.Capabilities.Inheritable = []string{"CAP_KILL", "CAP_NET_BIND_SERVICE"}
 			s.Process.Capabilities.Ambient = []string{"CAP_KILL"}

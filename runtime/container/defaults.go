@@ -3,8 +3,7 @@ package container
 import "github.com/opencontainers/runtime-spec/specs-go"
 
 // defaults is what an exec gets of the container's process for what its own does
-// not say, as with runc. Above all it is confined by the same security modules. The
-// umask is init's alone.
+// not say, as with runc. Above all it is confined by the same security modules.
 type defaults struct {
 	Capabilities    *specs.LinuxCapabilities `json:"capabilities,omitempty"`
 	Rlimits         []specs.POSIXRlimit      `json:"rlimits,omitempty"`
@@ -14,10 +13,11 @@ type defaults struct {
 	Scheduler       *specs.Scheduler         `json:"scheduler,omitempty"`
 	IOPriority      *specs.LinuxIOPriority   `json:"ioPriority,omitempty"`
 	ExecCPUAffinity *specs.CPUAffinity       `json:"execCPUAffinity,omitempty"`
+	Umask           *uint32                  `json:"umask,omitempty"`
 }
 
 func defaultsOf(p *specs.Process) defaults {
-	return defaults{p.Capabilities, p.Rlimits, p.ApparmorProfile, p.SelinuxLabel, p.OOMScoreAdj, p.Scheduler, p.IOPriority, p.ExecCPUAffinity}
+	return defaults{p.Capabilities, p.Rlimits, p.ApparmorProfile, p.SelinuxLabel, p.OOMScoreAdj, p.Scheduler, p.IOPriority, p.ExecCPUAffinity, p.User.Umask}
 }
 
 // fill completes the process of an exec.
@@ -27,6 +27,7 @@ func (d *defaults) fill(p *specs.Process) {
 	orElse(&p.Scheduler, d.Scheduler)
 	orElse(&p.IOPriority, d.IOPriority)
 	orElse(&p.ExecCPUAffinity, d.ExecCPUAffinity)
+	orElse(&p.User.Umask, d.Umask)
 	if len(p.Rlimits) == 0 {
 		p.Rlimits = d.Rlimits
 	}

@@ -104,7 +104,7 @@ func TestExecDefaults(t *testing.T) {
 	p.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 77, Hard: 99}}
 	c := f.running()
 	out, _ := f.exec(c, "sh", "-c", "cat /proc/self/oom_score_adj; umask; cut -d' ' -f19 /proc/self/stat; ionice -p $$; ulimit -n; grep CapEff /proc/self/status")
-	if want := "400\n0022\n4\nidle\n77\nCapEff:\t00000000080404e1\n"; out != want {
+	if want := "400\n0027\n4\nidle\n77\nCapEff:\t00000000080404e1\n"; out != want {
 		t.Errorf("an exec has %q, want %q", out, want)
 	}
 }
