@@ -145,7 +145,7 @@ func badConfigs() map[string]badConfig {
 		"memory policy":    {text: "linux.memoryPolicy", alone: true, change: func(s *specs.Spec) { s.Linux.MemoryPolicy = &specs.LinuxMemoryPolicy{Mode: "X"} }},
 
 		"hook relative":         {text: "hooks.prestart[0]", change: hooks(specs.Hooks{Prestart: []specs.Hook{{Path: "x"}}})},
-		"hook gone":             {text: "hooks.createRuntime[0]", change: hooks(specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/gone"}}})},
+		"hook gone":             {text: "error running createRuntime hook #0", change: hooks(specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/gone"}}})},
 		"hook without time":     {text: "timeout 0", change: hooks(specs.Hooks{Prestart: []specs.Hook{{Path: "/bin/true", Timeout: &zero}}})},
 		"prestart fails":        {text: "no luck", change: hooks(specs.Hooks{Prestart: fails})},
 		"createRuntime fails":   {text: "no luck", change: hooks(specs.Hooks{CreateRuntime: fails})},

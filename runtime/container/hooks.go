@@ -84,7 +84,7 @@ func (c *Container) poststop() {
 	}
 	for i, h := range c.rec.Hooks.Poststop {
 		if err := runHook(h, state, hostHook); err != nil {
-			c.warnOf(fmt.Errorf("hooks.poststop[%d]: %s: %w", i, h.Path, err))
+			c.warnOf(hookError("poststop", i, h, err))
 		}
 	}
 }
@@ -93,10 +93,15 @@ func (c *Container) poststop() {
 func eachHook(name string, list []specs.Hook, state []byte, start hookStart) error {
 	for i, h := range list {
 		if err := runHook(h, state, start); err != nil {
-			return fmt.Errorf("hooks.%s[%d]: %s: %w", name, i, h.Path, err)
+			return hookError(name, i, h, err)
 		}
 	}
 	return nil
+}
+
+// hookError names the hook that failed, in runc's words.
+func hookError(name string, i int, h specs.Hook, err error) error {
+	return fmt.Errorf("error running %s hook #%d: %s: %w", name, i, h.Path, err)
 }
 
 // hookStart starts a hook with its standard streams.

@@ -24,7 +24,7 @@ func TestPoststartThatFails(t *testing.T) {
 	f.opts.Spec.Hooks = &specs.Hooks{Poststart: shellHook("exit 3")}
 	c := f.create()
 	err := c.Start()
-	if err == nil || !strings.HasSuffix(err.Error(), "hooks.poststart[0]: /bin/sh: exit status 3") {
+	if err == nil || !strings.HasSuffix(err.Error(), "error running poststart hook #0: /bin/sh: exit status 3") {
 		t.Errorf("error %v", err)
 	}
 	f.wait(c.Init())
@@ -42,7 +42,7 @@ func TestPoststopRunsAlways(t *testing.T) {
 		Poststop: append(shellHook("echo one >> "+log+"; exit 1"), shellHook("echo two >> "+log)...)}
 	var warnings []string
 	f.opts.Warn = func(m string) { warnings = append(warnings, m) }
-	if _, err := Create(context.Background(), f.opts); err == nil || !strings.Contains(err.Error(), "hooks.createRuntime[0]") {
+	if _, err := Create(context.Background(), f.opts); err == nil || !strings.Contains(err.Error(), "error running createRuntime hook #0") {
 		t.Errorf("error %v", err)
 	}
 	f.opts.Spec.Hooks.CreateRuntime = nil
@@ -53,7 +53,7 @@ func TestPoststopRunsAlways(t *testing.T) {
 	if b, err := os.ReadFile(log); err != nil || string(b) != "one\ntwo\none\ntwo\n" {
 		t.Errorf("the hooks wrote %q, %v", b, err)
 	}
-	if len(warnings) != 2 || warnings[0] != "hooks.poststop[0]: /bin/sh: exit status 1" {
+	if len(warnings) != 2 || warnings[0] != "error running poststop hook #0: /bin/sh: exit status 1" {
 		t.Errorf("warnings %q", warnings)
 	}
 }
@@ -76,7 +76,7 @@ func TestHookTimeoutIsNamed(t *testing.T) {
 	second := 1
 	f.opts.Spec.Hooks = &specs.Hooks{CreateContainer: []specs.Hook{{Path: "/bin/sleep", Args: []string{"sleep", "100"}, Timeout: &second}}}
 	_, err := Create(context.Background(), f.opts)
-	if err == nil || !strings.Contains(err.Error(), "hooks.createContainer[0]: /bin/sleep: ran past its timeout of 1 s") {
+	if err == nil || !strings.Contains(err.Error(), "error running createContainer hook #0: /bin/sleep: ran past its timeout of 1 s") {
 		t.Errorf("error %v", err)
 	}
 }

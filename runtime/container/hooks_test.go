@@ -76,7 +76,7 @@ func TestHooksThatFail(t *testing.T) {
 	} {
 		f := newFixture(t, "true")
 		f.opts.Spec.Hooks = h
-		if _, err := Create(context.Background(), f.opts); err == nil || !strings.Contains(err.Error(), "hooks."+name+"[0]: /bin/sh: exit status 3: no luck") {
+		if _, err := Create(context.Background(), f.opts); err == nil || !strings.Contains(err.Error(), "error running "+name+" hook #0: /bin/sh: exit status 3: no luck") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
