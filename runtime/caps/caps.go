@@ -98,9 +98,15 @@ func Parse(c *specs.LinuxCapabilities, held func() (uint64, error)) (s Sets, war
 	s.Permitted = set(c.Permitted)
 	s.Effective = set(c.Effective)
 	s.Inheritable = set(c.Inheritable)
-	// The kernel has it so, and specs that `runc spec` wrote name ambient ones
-	// without: no reason to warn.
-	s.Ambient = set(c.Ambient) & s.Permitted & s.Inheritable
+	// The kernel has it so.
+	raisable := s.Permitted & s.Inheritable
+	ambient := set(c.Ambient)
+	s.Ambient = ambient & raisable
+	for n := range Last() + 1 {
+		if (ambient&^raisable)&(1<<n) != 0 { // runc's words
+			warnings = append(warnings, "can't raise ambient capability "+Name(n)+": it is not both permitted and inheritable")
+		}
+	}
 	warn := func(text string, names []string) {
 		if len(names) > 0 {
 			slices.Sort(names)

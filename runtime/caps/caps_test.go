@@ -45,7 +45,8 @@ func TestParse(t *testing.T) {
 	if err != nil || s != want {
 		t.Errorf("sets %+v, %v; want %+v", s, err, want)
 	}
-	if want := []string{"ignoring unknown or unavailable capabilities: [CAP_FLY]"}; !slices.Equal(warnings, want) {
+	if want := []string{"can't raise ambient capability CAP_CHOWN: it is not both permitted and inheritable",
+		"ignoring unknown or unavailable capabilities: [CAP_FLY]"}; !slices.Equal(warnings, want) {
 		t.Errorf("warnings %q; want %q", warnings, want)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"berth/runtime/cgroup"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -38,7 +39,17 @@ func (a *app) spec(f values) (int, error) {
 	return 0, errors.Join(err, file.Close())
 }
 
+// example is what runc gives: on a machine with cgroup v1 there is no cgroup
+// namespace in it.
 func example() *specs.Spec {
+	spec := baseExample()
+	if cgroup.Unified() {
+		spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.CgroupNamespace})
+	}
+	return spec
+}
+
+func baseExample() *specs.Spec {
 	caps := []string{"CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"}
 	return &specs.Spec{
 		Version:  specs.Version,
@@ -47,7 +58,7 @@ func example() *specs.Spec {
 		Process: &specs.Process{
 			Terminal: true, Args: []string{"sh"}, Cwd: "/", NoNewPrivileges: true,
 			Env:          []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm"},
-			Capabilities: &specs.LinuxCapabilities{Bounding: caps, Effective: caps, Permitted: caps, Ambient: caps},
+			Capabilities: &specs.LinuxCapabilities{Bounding: caps, Effective: caps, Permitted: caps},
 			Rlimits:      []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Hard: 1024, Soft: 1024}},
 		},
 		Mounts: []specs.Mount{
@@ -63,7 +74,7 @@ func example() *specs.Spec {
 		Linux: &specs.Linux{
 			Resources: &specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{{Allow: false, Access: "rwm"}}},
 			Namespaces: []specs.LinuxNamespace{{Type: specs.PIDNamespace}, {Type: specs.NetworkNamespace}, {Type: specs.IPCNamespace},
-				{Type: specs.UTSNamespace}, {Type: specs.MountNamespace}, {Type: specs.CgroupNamespace}},
+				{Type: specs.UTSNamespace}, {Type: specs.MountNamespace}},
 			MaskedPaths: []string{"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
 				"/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware", "/sys/devices/virtual/powercap", "/proc/scsi"},
 			ReadonlyPaths: []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"},
