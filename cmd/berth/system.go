@@ -91,14 +91,19 @@ func newSystemPrune(a *app) *cobra.Command {
 		Short: "Remove stopped containers, unused networks and images",
 		Args:  args(0, 0, "system prune takes no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			what := "all stopped containers, all networks that no container refers to and all images without a name"
-			if o.all {
-				what = "all stopped containers, all networks that no container refers to and all images that no container uses"
-			}
+			what := []string{"all stopped containers", "all networks not used by at least one container"}
 			if o.volumes {
-				what += ", and volumes that no container uses"
+				what = append(what, "all anonymous volumes not used by at least one container")
+				if o.all {
+					what[2] = "all volumes not used by at least one container"
+				}
 			}
-			if !a.confirm(o.force, what) {
+			if o.all {
+				what = append(what, "all images without at least one container associated to them")
+			} else {
+				what = append(what, "all dangling images")
+			}
+			if !a.confirm(o.force, what...) {
 				return nil
 			}
 			cl, err := a.client(c.Context())
@@ -167,12 +172,16 @@ func (a *app) list(title string, lines []string) {
 	}
 }
 
-// confirm asks before what cannot be undone.
-func (a *app) confirm(force bool, what string) bool {
+// confirm asks before what cannot be undone: one kind of things, or a list.
+func (a *app) confirm(force bool, what ...string) bool {
 	if force {
 		return true
 	}
-	fmt.Fprintf(a.err, "This removes %s.\nAre you sure? [y/N] ", what)
+	list := " " + what[0] + "."
+	if len(what) > 1 {
+		list = ":\n  - " + strings.Join(what, "\n  - ") + "\n"
+	}
+	fmt.Fprintf(a.err, "WARNING! This will remove%s\nAre you sure you want to continue? [y/N] ", list)
 	if a.in == nil {
 		return false
 	}
