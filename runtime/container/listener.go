@@ -46,7 +46,7 @@ func (p *Process) sendListener(listener int, path string, state []byte) error {
 	}
 	defer unix.Close(listener)
 	if err := send(path, state, listener); err != nil {
-		return fmt.Errorf("linux.seccomp.listenerPath: send the listener to %s: %w", path, err)
+		return fmt.Errorf("linux.seccomp.listenerPath: failed to connect with seccomp agent at %s: %w", path, err)
 	}
 	return nil
 }

@@ -121,7 +121,7 @@ func TestSeccompNotifyWithoutAgent(t *testing.T) {
 	f.opts.Spec.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, ListenerPath: "/no/agent",
 		Syscalls: []specs.LinuxSyscall{{Names: []string{"mkdir"}, Action: specs.ActNotify}}}
 	_, err := Create(context.Background(), f.opts)
-	if err == nil || !strings.Contains(err.Error(), "linux.seccomp.listenerPath: send the listener to /no/agent: no such file") {
+	if err == nil || !strings.Contains(err.Error(), "linux.seccomp.listenerPath: failed to connect with seccomp agent at /no/agent: no such file") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -83,7 +83,7 @@ func checkNotify(s *specs.LinuxSeccomp) (notifies bool, err error) {
 			continue
 		}
 		if slices.Contains(r.Names, "write") {
-			return false, fmt.Errorf("syscalls[%d]: %s is not for write, by which init says that the agent is needed: %w", i, r.Action, errdefs.ErrInvalidArgument)
+			return false, fmt.Errorf("syscalls[%d]: %s cannot be used for the write syscall, by which init says that the agent is needed: %w", i, r.Action, errdefs.ErrInvalidArgument)
 		}
 		notifies = true
 	}
