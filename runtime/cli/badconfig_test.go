@@ -122,7 +122,7 @@ func badConfigs() map[string]badConfig {
 		"seccomp arch":     {text: "unknown architecture", change: filter(specs.LinuxSeccomp{Architectures: []specs.Arch{"PDP11"}})},
 		"seccomp flag":     {text: "unknown flag", change: filter(specs.LinuxSeccomp{Flags: []specs.LinuxSeccompFlag{"X"}})},
 		"seccomp notify":   {text: "defaultAction", change: filter(specs.LinuxSeccomp{DefaultAction: specs.ActNotify, ListenerPath: agent})},
-		"seccomp write":    {text: "is not for write", change: filter(specs.LinuxSeccomp{ListenerPath: agent, Syscalls: []specs.LinuxSyscall{{Names: []string{"write"}, Action: specs.ActNotify}}})},
+		"seccomp write":    {text: "cannot be used for the write syscall", change: filter(specs.LinuxSeccomp{ListenerPath: agent, Syscalls: []specs.LinuxSyscall{{Names: []string{"write"}, Action: specs.ActNotify}}})},
 		"seccomp no agent": {text: "listenerPath", change: filter(specs.LinuxSeccomp{Syscalls: []specs.LinuxSyscall{{Names: []string{"mkdir"}, Action: specs.ActNotify}}})},
 		"seccomp operator": {text: "unknown operator", change: filter(specs.LinuxSeccomp{Syscalls: []specs.LinuxSyscall{{Names: []string{"read"},
 			Action: specs.ActErrno, Args: []specs.LinuxSeccompArg{{Op: "X"}}}}})},

@@ -244,9 +244,9 @@ func TestNotify(t *testing.T) {
 		return specs.LinuxSyscall{Names: []string{"read", name}, Action: specs.ActNotify}
 	}
 	for text, s := range map[string]*specs.LinuxSeccomp{
-		"defaultAction: SCMP_ACT_NOTIFY cannot": {DefaultAction: specs.ActNotify, ListenerPath: "/x"},
-		"syscalls[0]: SCMP_ACT_NOTIFY is not":   {DefaultAction: specs.ActAllow, ListenerPath: "/x", Syscalls: []specs.LinuxSyscall{notify("write")}},
-		"listenerPath: SCMP_ACT_NOTIFY needs":   {DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{notify("mount")}},
+		"defaultAction: SCMP_ACT_NOTIFY cannot":                             {DefaultAction: specs.ActNotify, ListenerPath: "/x"},
+		"syscalls[0]: SCMP_ACT_NOTIFY cannot be used for the write syscall": {DefaultAction: specs.ActAllow, ListenerPath: "/x", Syscalls: []specs.LinuxSyscall{notify("write")}},
+		"listenerPath: SCMP_ACT_NOTIFY needs":                               {DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{notify("mount")}},
 	} {
 		if _, err := Compile(s); !errdefs.IsInvalidArgument(err) || !strings.Contains(err.Error(), text) {
 			t.Errorf("error %v, want %q", err, text)
