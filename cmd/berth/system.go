@@ -21,52 +21,6 @@ func newSystem(a *app) *cobra.Command {
 	return c
 }
 
-// usageRow is a line of system df; the names are docker's.
-type usageRow struct {
-	Active, Reclaimable, Size, TotalCount, Type string
-}
-
-var usageHeaders = output.Headers{"Type": "TYPE", "TotalCount": "TOTAL", "Active": "ACTIVE", "Size": "SIZE", "Reclaimable": "RECLAIMABLE"}
-
-func newSystemDF(a *app) *cobra.Command {
-	var format string
-	c := &cobra.Command{
-		Use:   "df [flags]",
-		Short: "Show how much disk is used and what pruning would free",
-		Args:  args(0, 0, "system df takes no arguments"),
-		RunE: func(c *cobra.Command, _ []string) error {
-			cl, err := a.client(c.Context())
-			if err != nil {
-				return err
-			}
-			u, err := cl.DiskUsage(c.Context(), client.DiskUsageOptions{Containers: true, Images: true, Volumes: true, BuildCache: true, Verbose: true})
-			if err != nil {
-				return err
-			}
-			rows := []usageRow{
-				usage("Images", u.Images.TotalCount, u.Images.ActiveCount, u.Images.TotalSize, u.Images.Reclaimable),
-				usage("Containers", u.Containers.TotalCount, u.Containers.ActiveCount, u.Containers.TotalSize, u.Containers.Reclaimable),
-				usage("Local Volumes", u.Volumes.TotalCount, u.Volumes.ActiveCount, u.Volumes.TotalSize, u.Volumes.Reclaimable),
-				usage("Build Cache", u.BuildCache.TotalCount, u.BuildCache.ActiveCount, u.BuildCache.TotalSize, u.BuildCache.Reclaimable),
-			}
-			return output.Rows(a.out, output.Spec{
-				Format: format, Headers: usageHeaders,
-				Table: "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
-			}, rows)
-		},
-	}
-	c.Flags().StringVar(&format, "format", "", "table, json or a Go template")
-	return c
-}
-
-func usage(kind string, total, active, size, free int64) usageRow {
-	r := usageRow{Type: kind, TotalCount: strconv.FormatInt(total, 10), Active: strconv.FormatInt(active, 10), Size: output.Size(size), Reclaimable: output.Size(free)}
-	if size > 0 {
-		r.Reclaimable += fmt.Sprintf(" (%d%%)", free*100/size)
-	}
-	return r
-}
-
 // pruneOptions are the flags of the prune verbs.
 type pruneOptions struct {
 	all, force, volumes bool
