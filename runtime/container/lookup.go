@@ -62,7 +62,7 @@ func candidates(p *specs.Process) ([]string, error) {
 			at = path.Join(p.Cwd, at)
 		}
 		if err := executable(at); err != nil {
-			return nil, commandError(name, at, err)
+			return nil, commandError(name, "stat "+at, err)
 		}
 		return []string{at}, nil
 	}
@@ -83,7 +83,7 @@ func candidates(p *specs.Process) ([]string, error) {
 		case err == nil:
 			list = append(list, at)
 		case !errors.Is(err, fs.ErrNotExist) && refused == nil:
-			refused = commandError(name, at, err)
+			refused = commandError(name, "stat "+at, err)
 		}
 	}
 	if len(list) > 0 {
@@ -109,8 +109,14 @@ func executable(at string) error {
 	return nil
 }
 
-func commandError(name, at string, err error) error {
-	e := &CommandError{Name: name, Reason: "stat " + at + ": " + err.Error(), Kind: ErrNotFound}
+// execError says why the kernel did not run a command. Its file has been found: what is
+// not there then is its interpreter.
+func execError(command string, errno unix.Errno) error {
+	return commandError(command, "exec "+command, errno)
+}
+
+func commandError(name, attempt string, err error) error {
+	e := &CommandError{Name: name, Reason: attempt + ": " + err.Error(), Kind: ErrNotFound}
 	switch {
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
 		e.Reason, e.Kind = "permission denied", ErrNotExecutable

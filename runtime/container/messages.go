@@ -12,7 +12,7 @@ func (b *build) describe(m sync.Message) error { return describe(b.prog, b.spec.
 
 func describe(prog *initproc.Program, command string, m sync.Message) error {
 	if m.Kind == sync.Refused {
-		return commandError(command, command, m.Errno)
+		return execError(command, m.Errno)
 	}
 	return prog.Describe(m.Step, m.Errno)
 }

@@ -65,7 +65,7 @@ func (c *Container) release() error {
 	}
 	err = receive(conn, sync.Ready, nil, func(m sync.Message) error {
 		if m.Kind == sync.Refused {
-			return commandError(c.rec.Command, c.rec.Command, m.Errno)
+			return execError(c.rec.Command, m.Errno)
 		}
 		// Nothing else is left to be done by then.
 		return fmt.Errorf("install the seccomp filter: %w", m.Errno)
