@@ -16,6 +16,15 @@ func (c *Container) Kill(sig unix.Signal, all bool) error {
 	// A container that shares its pid namespace does not end with init.
 	all = all || sig == unix.SIGKILL && c.rec.SharedPID
 	status := c.status()
+	if status == specs.StateCreated && !c.rec.SharedPID && ends(sig) {
+		// Unless a start is under way.
+		if lock, err := c.dir.lock(unix.LOCK_EX | unix.LOCK_NB); err == nil {
+			defer lock.Close()
+			if c.status() == specs.StateCreated {
+				sig = unix.SIGKILL
+			}
+		}
+	}
 	if all && c.cg != nil {
 		return c.killAll(sig)
 	}
@@ -38,6 +47,17 @@ func (c *Container) Kill(sig unix.Signal, all bool) error {
 		return c.cg.Freeze(false)
 	}
 	return nil
+}
+
+// ends tells whether a signal ends a process that has no handler for it (signal(7)).
+// Of a pid namespace's first process that is not true: the kernel drops what it has no
+// handler for. So a waiting init is killed in place of it.
+func ends(sig unix.Signal) bool {
+	switch sig {
+	case 0, unix.SIGCHLD, unix.SIGCONT, unix.SIGURG, unix.SIGWINCH, unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU:
+		return false
+	}
+	return true
 }
 
 func (c *Container) killAll(sig unix.Signal) error {
