@@ -55,7 +55,7 @@ func TestTheBackgroundEngineLeaves(t *testing.T) {
 	}
 	r.until("the engine listens", func() bool { return ping(r.conf.SocketPath()) == nil })
 	id := r.berth("run", "-d", "--network", "none", "busybox", "sleep", "1000")
-	events := r.command("events", "--filter", "event=die")
+	events := r.command("events", "--since", "1h", "--filter", "event=die") // whichever comes first
 	out, err := events.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

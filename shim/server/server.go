@@ -88,6 +88,7 @@ func serve() int {
 	// The end of a session or a shutdown of the host must not take the shim away before
 	// its container. A handler, unlike ignoring, is not inherited.
 	signal.Notify(make(chan os.Signal, 1), handled...)
+	heedSignals()
 	if len(os.Args) == 3 {
 		s, err := resume(os.Args[2])
 		if err != nil {
