@@ -1,9 +1,11 @@
 package cgroup
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -116,6 +118,37 @@ func TestUpdateIsAllOrNothing(t *testing.T) {
 		err = m.Update(&specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: limit, CheckBeforeUpdate: ptr(true)}})
 		if !errdefs.IsFailedPrecondition(err) || !strings.Contains(err.Error(), "rejecting memory limit 1 < usage") {
 			t.Errorf("a limit below the usage: %v", err)
+		}
+	}
+}
+
+// TestUpdateShortensPeriods: a period must not be shorter than what is used of it, and
+// the old figure is longer than the new period.
+func TestUpdateShortensPeriods(t *testing.T) {
+	m := made(t, nil)
+	cpu := func(period uint64, part int64) error {
+		return m.Update(&specs.LinuxResources{CPU: &specs.LinuxCPU{Period: ptr(period), Quota: ptr(part)}})
+	}
+	realtime := func(period uint64, part int64) error {
+		return m.Update(&specs.LinuxResources{CPU: &specs.LinuxCPU{RealtimePeriod: ptr(period), RealtimeRuntime: ptr(part)}})
+	}
+	files := map[string]string{"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "50000"}
+	if m.Unified {
+		files = map[string]string{"cpu.max": "50000 100000"}
+	}
+	if err := errors.Join(cpu(1000000, 500000), cpu(100000, 50000)); err != nil {
+		t.Error(err)
+	}
+	// There may be no time for it in the cgroup above, or none for cgroups at all.
+	if b, err := os.ReadFile(path.Join(path.Dir(m.dir("cpu")), "cpu.rt_runtime_us")); err == nil && string(b) == "950000\n" {
+		files["cpu.rt_period_us"], files["cpu.rt_runtime_us"] = "100000", "50000"
+		if err := errors.Join(realtime(1000000, 500000), realtime(100000, 50000)); err != nil {
+			t.Error(err)
+		}
+	}
+	for name, want := range files {
+		if got := m.value("cpu", name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
 }
