@@ -1,11 +1,46 @@
 package container
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
+
+	"berth/runtime/cgroup"
+	"github.com/containerd/errdefs"
 )
+
+// TestFrozenCgroupIsRefused: nothing could join it, and Create would wait for ever.
+func TestFrozenCgroupIsRefused(t *testing.T) {
+	f := newFixture(t, "true")
+	path := "/" + f.opts.ID
+	f.opts.Spec.Linux.CgroupsPath = path
+	m, err := cgroup.New(path, f.opts.ID, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Create(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := m.Remove(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := m.Freeze(true); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = m.Freeze(false) }()
+	_, err = Create(context.Background(), f.opts)
+	if !errdefs.IsFailedPrecondition(err) || !strings.Contains(err.Error(), "container's cgroup unexpectedly frozen") {
+		t.Errorf("create: %v", err)
+	}
+	if !m.Frozen() {
+		t.Error("the refusal has thawed it")
+	}
+}
 
 // TestDeleteOfWhatFrozeItself has an init that went into a cgroup of its own making
 // and froze it, as one that may write its cgroups can.

@@ -141,6 +141,22 @@ func TestNoPivot(t *testing.T) {
 	f.want("ls -d /bin /proc/1; ls / | grep -c home", "/bin\n/proc/1\n0")
 }
 
+// TestNoPivotHidesTheHost: what the host has mounted stays in the mount namespace, and
+// with a bare proc or sysfs in it a user namespace could mount another, without masks.
+func TestNoPivotHidesTheHost(t *testing.T) {
+	for _, bare := range []bool{false, true} {
+		f := newFixture(t)
+		f.opts.NoPivot = true
+		f.opts.Spec.Process.User = specs.User{UID: 1000, GID: 1000} // root may not map itself
+		want := "2"
+		if bare { // the container's own are not masked, and then it may: what is tried is right
+			f.opts.Spec.Linux.MaskedPaths, f.opts.Spec.Linux.ReadonlyPaths = nil, nil
+			want = "0"
+		}
+		f.want("{ unshare -Urmpf mount -t proc proc /tmp; unshare -Urmn mount -t sysfs -o ro sysfs /tmp; } 2>&1 | grep -c 'ermi'", want)
+	}
+}
+
 // TestWaitingInitIsSmall is what a created container costs.
 func TestWaitingInitIsSmall(t *testing.T) {
 	f := newFixture(t, "true")
