@@ -14,7 +14,7 @@ func TestIgnoredSignalsAreNotInherited(t *testing.T) {
 	defer signal.Reset(unix.SIGHUP, unix.SIGTSTP, unix.SIGALRM)
 	b := newBench(t)
 	cfg := b.config("")
-	cfg.Spec.Process.Args = []string{"grep", "SigIgn", "/proc/self/status"} // a shell ignores SIGQUIT by itself
+	cfg.Spec.Process.Args = []string{"/bin/busybox", "grep", "SigIgn", "/proc/self/status"} // a shell ignores SIGQUIT by itself
 	if _, err := b.run(cfg).Wait(b.ctx()); err != nil {
 		t.Fatal(err)
 	}
