@@ -29,6 +29,7 @@ var orders = []struct {
 	{"pause ID", 0}, {"pause ID", 1}, {"start ID", 1}, {"exec ID true", 255}, {"delete ID", 1}, {"resume ID", 0},
 	{"kill ID KILL", 0}, {"STOPPED", 0}, {"kill ID KILL", 1}, {"start ID", 1}, {"exec ID true", 255}, {"pause ID", 1}, {"resume ID", 1},
 	{"run ID", 1}, {"delete ID", 0}, {"delete ID", 1},
+	{"create ID", 0}, {"kill ID WINCH", 0}, {"state ID", 0}, {"kill ID", 0 /* while init waits, it is not */}, {"STOPPED", 0}, {"start ID", 1}, {"delete ID", 0},
 	{"list x", 1}, {"list -f x", 1}, {"frobnicate", 3}, {"--frob list", 1}, {"--log-format x list", 1}, {"--log /gone/log list", 1},
 }
 
