@@ -68,7 +68,7 @@ func TestMarksMakeAVerbActOnAll(t *testing.T) {
 	for _, name := range []string{"db", "dns", "web", "アプリ-日本語"} {
 		r.WaitFor("○ " + name)
 	}
-	r.WaitFor("‖ cache", "● shop-api-1")
+	r.WaitFor("‖ cache", "! shop-api-1")
 }
 
 func TestFilterSortAndShowAll(t *testing.T) {
