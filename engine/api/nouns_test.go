@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"berth/engine"
@@ -28,7 +29,7 @@ import (
 
 // others are the nouns that the tests of routes and streams do not need, each as small as its interface allows.
 type others struct {
-	part    engine.EntryOptions
+	part    atomic.Pointer[engine.EntryOptions] // what entries were asked for last
 	pruned  filter.Args
 	started engine.ExecStartOptions
 	broken  error // what entries end in
@@ -95,7 +96,7 @@ func (o *others) Layers(_ context.Context, ref string) ([]engine.Layer, error) {
 }
 
 func (o *others) LayerEntries(_ context.Context, _ string, n int, opts engine.EntryOptions) (iter.Seq2[diff.UnionEntry, error], error) {
-	o.part = opts
+	o.part.Store(&opts)
 	if n > 0 {
 		return nil, &kinded{"there is no such layer", errdefs.ErrNotFound}
 	}
@@ -348,8 +349,8 @@ func TestBerthRoutes(t *testing.T) {
 	for range c.EntriesOf(ctx, "a/b:1", 0, true, berthapi.Part{Dir: "/x y", Depth: 1, After: "/x y/a", Limit: 3}) {
 		break
 	}
-	if want := (engine.EntryOptions{Union: true, Dir: "/x y", Depth: 1, After: "/x y/a", Limit: 3}); o.part != want {
-		t.Errorf("asked for %+v", o.part)
+	if want := (engine.EntryOptions{Union: true, Dir: "/x y", Depth: 1, After: "/x y/a", Limit: 3}); *o.part.Load() != want {
+		t.Errorf("asked for %+v", *o.part.Load())
 	}
 	f.expect("GET", "/berth/images/x/layers/0/entries?depth=x", "", 400, `message: invalid value for depth: "x" is not a number`)
 	if w, err := c.Waste(ctx, "x"); err != nil || w.Efficiency != 0.5 || w.Wasted != 7 || len(w.Files) != 1 || w.Files[0] != (berthapi.WastedFile{Path: "/a", Count: 2, Size: 7}) {
