@@ -73,9 +73,16 @@ func agent(t *testing.T, path string) <-chan specs.ContainerProcessState {
 
 func refuse(listener int) {
 	defer unix.Close(listener)
-	for {
+	for aborted := 0; ; {
 		var n notification
-		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(listener), ioctlReceive, uintptr(unsafe.Pointer(&n))); errno != 0 {
+		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(listener), ioctlReceive, uintptr(unsafe.Pointer(&n)))
+		switch {
+		case errno == unix.EINTR:
+			continue
+		case errno == unix.ENOENT && aborted < 10: // who asked was interrupted, and asks again
+			aborted++
+			continue
+		case errno != 0:
 			return
 		}
 		a := answer{id: n.id, errno: -int32(unix.EXDEV)}
