@@ -23,7 +23,7 @@ const keptDNS = "dns"
 func (cs *Containers) connect(ctx context.Context, rec record, client *shim.Client) error {
 	mode := rec.HostConfig.NetworkMode
 	switch {
-	case shares(mode):
+	case mode.IsContainer():
 		return nil
 	case mode.IsHost():
 		return cs.writeHosts(rec, nil)
@@ -229,7 +229,7 @@ func (cs *Containers) member(ref, container string) (*ctr, string, error) {
 		return nil, "", err
 	}
 	switch mode := c.snapshot().HostConfig.NetworkMode; {
-	case shares(mode) || mode.IsHost():
+	case mode.IsContainer() || mode.IsHost():
 		return nil, "", kind(errdefs.ErrInvalidArgument, "container sharing network namespace with another container or host cannot be connected to any other network")
 	case mode.IsNone():
 		return nil, "", kind(errdefs.ErrInvalidArgument, "container cannot be connected to multiple networks with one of the networks in private (none) mode")

@@ -25,7 +25,7 @@ func endpointConfigs(mode container.NetworkMode, asked *api.NetworkingConfig, na
 			if es == nil {
 				es = &api.EndpointSettings{}
 			}
-			if shares(mode) && (ref == string(mode) || ref == mode.NetworkName()) {
+			if mode.IsContainer() && (ref == string(mode) || ref == mode.NetworkName()) {
 				continue // the other container's
 			}
 			if ref == api.NetworkDefault {
@@ -39,7 +39,7 @@ func endpointConfigs(mode container.NetworkMode, asked *api.NetworkingConfig, na
 		}
 	}
 	own := name(mode.NetworkName())
-	if !shares(mode) && out[own] == nil && len(out) == 0 {
+	if !mode.IsContainer() && out[own] == nil && len(out) == 0 {
 		out[own] = &api.EndpointSettings{}
 	}
 	if len(out) > 1 || len(out) == 1 && out[own] == nil {
@@ -62,9 +62,6 @@ func endpointConfigs(mode container.NetworkMode, asked *api.NetworkingConfig, na
 	}
 	return &api.NetworkingConfig{EndpointsConfig: out}, nil
 }
-
-// shares tells that a container is in the network of another one.
-func shares(mode container.NetworkMode) bool { return mode.IsContainer() }
 
 // checkEndpoint refuses what a network cannot have and what is not done here.
 func checkEndpoint(name string, es *api.EndpointSettings) error {

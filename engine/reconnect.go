@@ -20,7 +20,7 @@ func (cs *Containers) resumeNetworks(ctx context.Context, c *ctr) error {
 	defer c.op.Unlock()
 	r, rec, err := c.running()
 	mode := rec.HostConfig.NetworkMode
-	if err != nil || shares(mode) || mode.IsHost() || mode.IsNone() || rec.Config.NetworkDisabled {
+	if err != nil || mode.IsContainer() || mode.IsHost() || mode.IsNone() || rec.Config.NetworkDisabled {
 		return nil //nolint:nilerr // it has ended meanwhile
 	}
 	return errors.Join(cs.settleEndpoints(ctx, c, r), cs.resumeResolver(r, c.snapshot()))

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 
 	"github.com/moby/moby/client"
@@ -19,19 +18,9 @@ func newExport(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			w, done, err := a.outputFile(name)
-			if err != nil {
-				return err
-			}
-			res, err := cl.ContainerExport(c.Context(), args[0], client.ContainerExportOptions{})
-			if err != nil {
-				return done(err)
-			}
-			defer res.Close()
-			if _, err = io.Copy(w, res); err != nil {
-				err = fmt.Errorf("writing the archive: %w", err)
-			}
-			return done(err)
+			return a.writeArchive(name, func() (io.ReadCloser, error) {
+				return cl.ContainerExport(c.Context(), args[0], client.ContainerExportOptions{})
+			})
 		},
 	}
 	c.Flags().StringVarP(&name, "output", "o", "", "write to this file instead of stdout")

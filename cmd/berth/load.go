@@ -90,6 +90,23 @@ func (a *app) outputFile(name string) (w io.Writer, done func(error) error, err 
 	}, nil
 }
 
+// writeArchive writes the stream that open gives to outputFile's name.
+func (a *app) writeArchive(name string, open func() (io.ReadCloser, error)) error {
+	w, done, err := a.outputFile(name)
+	if err != nil {
+		return err
+	}
+	r, err := open()
+	if err != nil {
+		return done(err)
+	}
+	defer r.Close()
+	if _, err = io.Copy(w, r); err != nil {
+		err = fmt.Errorf("writing the archive: %w", err)
+	}
+	return done(err)
+}
+
 // progress shows the engine's progress messages; an error among them is
 // returned.
 func (a *app) progress(r io.Reader) error {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -18,19 +17,7 @@ func newSave(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			w, done, err := a.outputFile(name)
-			if err != nil {
-				return err
-			}
-			res, err := cl.ImageSave(c.Context(), refs)
-			if err != nil {
-				return done(err)
-			}
-			defer res.Close()
-			if _, err = io.Copy(w, res); err != nil {
-				err = fmt.Errorf("writing the archive: %w", err)
-			}
-			return done(err)
+			return a.writeArchive(name, func() (io.ReadCloser, error) { return cl.ImageSave(c.Context(), refs) })
 		},
 	}
 	c.Flags().StringVarP(&name, "output", "o", "", "write to this file instead of stdout")
