@@ -36,7 +36,6 @@ func absentRoutes(rt *router) {
 	rt.on("POST /plugins/pull", noInstall)
 	rt.on("POST /plugins/create", noInstall)
 
-	rt.on("GET /containers/{id}/attach/ws", missing("this engine does not attach by websocket yet; use POST /containers/{id}/attach"))
 	rt.on("GET /containers/{id}/checkpoints", missing("this engine does not checkpoint containers"))
 	rt.on("POST /containers/{id}/checkpoints", missing("this engine does not checkpoint containers"))
 

@@ -103,7 +103,8 @@ func takeover(conn net.Conn, in *bufio.Reader) (*stream, error) {
 	}
 	filer, ok := conn.(interface{ File() (*os.File, error) })
 	if !ok {
-		return relay(conn, pending)
+		s, _, err := relay(conn, pending)
+		return s, err
 	}
 	file, err := filer.File()
 	if err != nil {
@@ -112,11 +113,12 @@ func takeover(conn net.Conn, in *bufio.Reader) (*stream, error) {
 	return &stream{file: file, pending: pending, conn: conn}, nil
 }
 
-// relay gives a connection without a descriptor one, by copying. It ends when both directions have ended.
-func relay(conn net.Conn, pending []byte) (*stream, error) {
+// relay gives a connection without a descriptor one, by copying. It ends, and closes ended, when both directions have
+// ended.
+func relay(conn net.Conn, pending []byte) (_ *stream, ended <-chan struct{}, _ error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
-		return nil, fmt.Errorf("making a socket pair for a stream: %w", err)
+		return nil, nil, fmt.Errorf("making a socket pair for a stream: %w", err)
 	}
 	theirs := os.NewFile(uintptr(fds[0]), "stream")
 	end := os.NewFile(uintptr(fds[1]), "relay")
@@ -124,14 +126,15 @@ func relay(conn net.Conn, pending []byte) (*stream, error) {
 	end.Close()
 	if err != nil {
 		theirs.Close()
-		return nil, fmt.Errorf("making a socket pair for a stream: %w", err)
+		return nil, nil, fmt.Errorf("making a socket pair for a stream: %w", err)
 	}
 	var both sync.WaitGroup
 	both.Add(2)
 	go func() { defer both.Done(); forward(ours, conn) }()
 	go func() { defer both.Done(); forward(conn, ours) }()
-	go func() { both.Wait(); conn.Close(); ours.Close() }()
-	return &stream{file: theirs, pending: pending, conn: nopCloser{conn}}, nil
+	over := make(chan struct{})
+	go func() { defer close(over); both.Wait(); conn.Close(); ours.Close() }()
+	return &stream{file: theirs, pending: pending, conn: nopCloser{conn}}, over, nil
 }
 
 // nopCloser leaves closing to relay.
@@ -139,10 +142,13 @@ type nopCloser struct{ net.Conn }
 
 func (nopCloser) Close() error { return nil }
 
-// forward copies from to to until the end, and passes the end on as a half-close.
+// forward copies from to to until the end, and passes the end on as a half-close where both know one. A websocket does
+// not: who has ended it reads nothing more.
 func forward(to, from net.Conn) {
+	type halfCloser interface{ CloseWrite() error }
 	_, err := io.Copy(to, from)
-	if half, ok := to.(interface{ CloseWrite() error }); ok && err == nil && half.CloseWrite() == nil {
+	_, halves := from.(halfCloser)
+	if half, ok := to.(halfCloser); ok && halves && err == nil && half.CloseWrite() == nil {
 		return
 	}
 	// No half-close, or a broken peer: nothing more can come or go.

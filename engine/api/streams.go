@@ -28,6 +28,7 @@ func (c *containerHandlers) streamRoutes(rt *router) {
 	rt.on("GET /containers/{id}/stats", c.stats)
 	rt.on("GET /containers/{id}/export", c.export)
 	rt.on("POST /containers/{id}/attach", c.attach)
+	rt.on("GET /containers/{id}/attach/ws", c.attachWebsocket)
 }
 
 // attach answers POST /containers/{id}/attach: the connection becomes the stream of the container. It may be made before

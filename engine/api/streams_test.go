@@ -212,6 +212,7 @@ func TestAttachErrorsAfterTheUpgradeAreTold(t *testing.T) {
 		t.Errorf("got %q, %v", text, err)
 	}
 	f.expect("POST", "/containers/nope/attach", "", 404, "message: No such container: nope")
+	f.expect("GET", "/containers/web/attach/ws?stream=1", "", 400, `message: attach/ws is for websockets: the request has no "Upgrade: websocket" (POST /containers/{id}/attach takes others)`)
 }
 
 // bare hides that a connection has a descriptor, as TLS does.
