@@ -23,6 +23,14 @@ func (c *Client) NetNS() (*os.File, error) { return c.descriptor(wire.TypeNetNS,
 // them by name; those that it held under the name before are closed. They live as long
 // as the container does. Without files the name is forgotten.
 func (c *Client) Keep(name string, files ...*os.File) error {
+	if err := c.give(wire.TypeKeep, wire.EncodeID(name), files); err != nil {
+		return fmt.Errorf("have shim of %s keep %s: %w", c.id, name, err)
+	}
+	return nil
+}
+
+// give sends a request with descriptors of files.
+func (c *Client) give(t wire.Type, body []byte, files []*os.File) error {
 	var fds []int
 	defer func() {
 		for _, fd := range fds {
@@ -32,7 +40,7 @@ func (c *Client) Keep(name string, files ...*os.File) error {
 	for _, f := range files {
 		fd, err := duplicate(f)
 		if err != nil {
-			return fmt.Errorf("have shim of %s keep %s: %w", c.id, name, err)
+			return err
 		}
 		fds = append(fds, fd)
 	}
@@ -43,7 +51,7 @@ func (c *Client) Keep(name string, files ...*os.File) error {
 	defer conn.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
-	_, err = c.ask(ctx, conn, wire.TypeKeep, wire.EncodeID(name), wire.TypeOK, fds...)
+	_, err = c.ask(ctx, conn, t, body, wire.TypeOK, fds...)
 	return err
 }
 
@@ -61,6 +69,40 @@ func (c *Client) Kept(name string) ([]*os.File, error) {
 		files = append(files, f)
 	}
 	return files, nil
+}
+
+// Forward has the shim hold ports of the host for its container: those that have a
+// socket from now on, which sockets are in the same order, one for each; those that
+// have none lead to another address of the container, or with no address are given
+// back. What arrives at the sockets is passed on. They live as long as the container.
+func (c *Client) Forward(list []Forward, sockets ...*os.File) error {
+	for len(list) > 0 {
+		n, some := min(len(list), wire.MaxFDs), 0
+		for _, f := range list[:n] {
+			if f.Socket {
+				some++
+			}
+		}
+		if some > len(sockets) {
+			return fmt.Errorf("have shim of %s hold %d ports: %d sockets came along", c.id, some, len(sockets))
+		}
+		if err := c.give(wire.TypeForward, wire.EncodeForwards(list[:n]), sockets[:some]); err != nil {
+			return fmt.Errorf("have shim of %s hold ports: %w", c.id, err)
+		}
+		list, sockets = list[n:], sockets[some:]
+	}
+	return nil
+}
+
+// Forwards returns the ports that the shim holds, in no order.
+func (c *Client) Forwards() ([]Forward, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	m, err := c.call(ctx, wire.TypeForwards, nil, wire.TypeForwarded)
+	if err != nil {
+		return nil, err
+	}
+	return wire.DecodeForwards(m.Body)
 }
 
 func (c *Client) descriptor(t wire.Type, name string) (*os.File, error) {

@@ -39,6 +39,7 @@ type (
 	Exit      = wire.Exit
 	Status    = wire.Status
 	End       = wire.End
+	Forward   = wire.Forward
 )
 
 // What a container can be in.

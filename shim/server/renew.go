@@ -42,7 +42,7 @@ func (s *shim) renew() bool {
 	defer s.gate.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.execs) > 0 || s.peers > len(s.waiters) || s.waiters == nil || s.init.out.attached() > 0 {
+	if len(s.execs) > 0 || s.peers > len(s.waiters) || s.waiters == nil || s.sessions > 0 || s.init.out.attached() > 0 {
 		return false
 	}
 	h, ok := s.handover()
@@ -94,6 +94,10 @@ func (s *shim) become(h *wire.Handover) (err error) {
 	undo = append(undo, func() { s.passKept(false) })
 	if kerr := s.passKept(true); kerr != nil && err == nil {
 		err = kerr
+	}
+	for _, f := range s.forwards {
+		h.Forwards = append(h.Forwards, f.Forward)
+		h.Sockets = append(h.Sockets, keep(f.socket))
 	}
 	if !s.init.tty {
 		h.Outputs = []int{-1, -1}
@@ -155,6 +159,9 @@ func resume(fd string) (*shim, error) {
 	s.kept = h.Kept
 	if err := s.passKept(false); err != nil {
 		return nil, fmt.Errorf("resume: %w", err)
+	}
+	for i, f := range h.Forwards {
+		s.hold(f, inherit(h.Sockets[i], f.Name))
 	}
 	s.record = &record{path: h.Config.ExitPath, f: os.NewFile(uintptr(h.Record), h.Config.ExitPath+".new")}
 	unix.CloseOnExec(h.Record)

@@ -269,11 +269,15 @@ func (s *shim) handle(p *peer, m *wire.Message) {
 		}
 		p.send(wire.TypeOK, nil, fds...)
 		closeFDs(fds)
+	case wire.TypeForward:
+		p.reply(s.setForwards(m))
+	case wire.TypeForwards:
+		p.send(wire.TypeForwarded, wire.EncodeForwards(s.listForwards()))
 	default:
 		p.reply(fmt.Errorf("message type %d: %w", m.Type, errdefs.ErrNotImplemented))
 	}
 	switch m.Type {
-	case wire.TypeStart, wire.TypeKill, wire.TypePause, wire.TypeResume, wire.TypeAttach, wire.TypeExec:
+	case wire.TypeStart, wire.TypeKill, wire.TypePause, wire.TypeResume, wire.TypeAttach, wire.TypeExec, wire.TypeForward:
 		s.idle.touch() // the others need next to no memory
 	}
 }

@@ -11,7 +11,8 @@
 //
 // Goroutines: one waits for the container's end, one reads each output of a process,
 // one accepts, one serves each connection, two serve each attached client, one waits
-// for each exec. Lock order: shim.mu, then output.mu, then client.mu.
+// for each exec, one serves each published port, two each connection that comes in there
+// and is not the kernel's to translate. Lock order: shim.mu, then output.mu, then client.mu.
 package server
 
 import (
@@ -49,19 +50,22 @@ type shim struct {
 	boxMu sync.Mutex
 	box   *container.Container // see container
 
-	mu      sync.Mutex
-	status  wire.Status
-	init    *process
-	execs   map[string]*process
-	kept    map[string][]int   // descriptors, see keep
-	waiters map[*peer]struct{} // nil once the end is on record
-	peers   int                // connections of the protocol
-	stale   bool               // the kernel refused to make a fresh image
-	deleted bool               // the container, by finish
-	inside  int                // requests being answered
-	leaving bool
-	empty   chan struct{} // closed when the last of them is
-	idle    idleTimer
+	mu       sync.Mutex
+	status   wire.Status
+	init     *process
+	execs    map[string]*process
+	kept     map[string][]int // descriptors, see keep
+	forwards map[string]*forward
+	sessions int // connections and clients that are served for forwards
+	slots    slots
+	waiters  map[*peer]struct{} // nil once the end is on record
+	peers    int                // connections of the protocol
+	stale    bool               // the kernel refused to make a fresh image
+	deleted  bool               // the container, by finish
+	inside   int                // requests being answered
+	leaving  bool
+	empty    chan struct{} // closed when the last of them is
+	idle     idleTimer
 }
 
 // handled are the signals that do not end a shim.
@@ -283,7 +287,8 @@ func (s *shim) finish() {
 	netns, failure := s.netns, s.init.failure
 	s.netns = nil
 	s.mu.Unlock()
-	netns.Close() // with it the kernel takes the container's interfaces away
+	s.dropForwards() // before anybody hears of the end: the next run wants the same ports
+	netns.Close()    // with it the kernel takes the container's interfaces away
 	err := boxErr
 	if err == nil {
 		err = box.Delete(true)

@@ -1,6 +1,9 @@
 package wire
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Handover is what a shim tells the fresh image of itself that it becomes when it falls
 // idle. It never crosses a socket: both sides are the same binary. Descriptors are
@@ -18,6 +21,8 @@ type Handover struct {
 	Outputs    []int // stdout and stderr; none of a terminal
 	Waiters    []int
 	Kept       map[string][]int
+	Forwards   []Forward
+	Sockets    []int           // of Forwards
 	Lines      [2]HandoverLine // stdout's and stderr's
 	LogDropped uint64
 }
@@ -52,6 +57,8 @@ func (h *Handover) Encode() []byte {
 		e.str(name)
 		fds(list)
 	}
+	e.bytes(EncodeForwards(h.Forwards))
+	fds(h.Sockets)
 	for _, l := range h.Lines {
 		e.bytes(l.Text)
 		e.bool(l.Split)
@@ -83,12 +90,20 @@ func DecodeHandover(body []byte) (h Handover, err error) {
 			h.Kept[name] = fds()
 		}
 	}
+	forwards := d.bytes()
+	h.Sockets = fds()
 	for i := range h.Lines {
 		h.Lines[i] = HandoverLine{Text: d.bytes(), Split: d.bool(), Since: d.time()}
 	}
 	h.LogDropped = uint64(d.i64())
 	if err = d.end("handover"); err == nil {
 		h.Config, err = DecodeConfig(config)
+	}
+	if err == nil {
+		h.Forwards, err = DecodeForwards(forwards)
+	}
+	if err == nil && len(h.Sockets) != len(h.Forwards) {
+		err = fmt.Errorf("%d ports have %d sockets", len(h.Forwards), len(h.Sockets))
 	}
 	return h, err
 }

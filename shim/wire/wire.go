@@ -33,6 +33,8 @@
 //	netns        -                                       -             ok + descriptor of its network namespace
 //	keep         name                                    any           ok
 //	kept         name                                    -             ok + the descriptors kept under the name
+//	forward      list of Forward                         sockets       ok
+//	forwards     -                                       -             forwarded
 //
 //	reply        body
 //	ok           -
@@ -41,6 +43,7 @@
 //	info         Info
 //	exit         Exit
 //	ended        reason u8
+//	forwarded    list of Forward
 //
 // Integers are big endian; a string, a byte string or a list starts with its length as
 // u32. A body that is too short, too long or holds impossible values is an error and
@@ -59,7 +62,7 @@ const Version = 1
 // the kernel's own bound on them is 6 MiB.
 const (
 	MaxBody = 8 << 20
-	MaxFDs  = 2
+	MaxFDs  = 64
 
 	headerSize = 8
 )
@@ -86,6 +89,8 @@ const (
 	TypeNetNS
 	TypeKeep
 	TypeKept
+	TypeForward
+	TypeForwards
 )
 
 // Replies.
@@ -96,6 +101,7 @@ const (
 	TypeInfoReply
 	TypeExit
 	TypeEnded
+	TypeForwarded
 )
 
 // SocketName is the name of a shim's socket in its directory.

@@ -30,21 +30,23 @@ var (
 		ID: "c1", ShimPID: 1, PID: 2, Status: StatusPaused, StartedAt: at, Attached: 2, LogDropped: 7, LogError: "full", ExitPath: "/e", HasStdin: true,
 		Execs: []ExecInfo{{ID: "x", PID: 3, Running: true}, {ID: "y", PID: 4, Exit: exit}},
 	}
-	process = Exec{ID: "x", Process: []byte(`{"args":["true"]}`), Tty: true, OpenStdin: true, ConsoleSize: [2]uint{1, 2}, Attach: attach}
+	forwards = []Forward{{Name: "tcp 0.0.0.0:80", Proto: 6, Addr: []byte{1, 2, 3, 4}, Port: 80, Socket: true}, {Name: "udp [::]:53", Proto: 17, Addr: make([]byte, 16), Port: 53}}
+	process  = Exec{ID: "x", Process: []byte(`{"args":["true"]}`), Tty: true, OpenStdin: true, ConsoleSize: [2]uint{1, 2}, Attach: attach}
 )
 
 // decoders are all that read bytes of the other side.
 var decoders = map[string]func([]byte) (any, error){
-	"config": func(b []byte) (any, error) { return DecodeConfig(b) },
-	"attach": func(b []byte) (any, error) { return DecodeAttach(b) },
-	"exec":   func(b []byte) (any, error) { return DecodeExec(b) },
-	"signal": func(b []byte) (any, error) { return DecodeSignal(b) },
-	"size":   func(b []byte) (any, error) { return DecodeSize(b) },
-	"id":     func(b []byte) (any, error) { return DecodeID(b) },
-	"pid":    func(b []byte) (any, error) { return DecodePID(b) },
-	"info":   func(b []byte) (any, error) { return DecodeInfo(b) },
-	"exit":   func(b []byte) (any, error) { return DecodeExit(b) },
-	"end":    func(b []byte) (any, error) { return DecodeEnd(b) },
+	"config":   func(b []byte) (any, error) { return DecodeConfig(b) },
+	"attach":   func(b []byte) (any, error) { return DecodeAttach(b) },
+	"exec":     func(b []byte) (any, error) { return DecodeExec(b) },
+	"signal":   func(b []byte) (any, error) { return DecodeSignal(b) },
+	"size":     func(b []byte) (any, error) { return DecodeSize(b) },
+	"id":       func(b []byte) (any, error) { return DecodeID(b) },
+	"pid":      func(b []byte) (any, error) { return DecodePID(b) },
+	"info":     func(b []byte) (any, error) { return DecodeInfo(b) },
+	"exit":     func(b []byte) (any, error) { return DecodeExit(b) },
+	"end":      func(b []byte) (any, error) { return DecodeEnd(b) },
+	"forwards": func(b []byte) (any, error) { return DecodeForwards(b) },
 }
 
 func samples() map[string]struct {
@@ -59,6 +61,7 @@ func samples() map[string]struct {
 		"config": {config.Encode(), config}, "attach": {attach.Encode(), attach}, "exec": {process.Encode(), process},
 		"signal": {sig.Encode(), sig}, "size": {size.Encode(), size}, "id": {EncodeID("x"), "x"}, "pid": {EncodePID(77), 77},
 		"info": {info.Encode(), info}, "exit": {exit.Encode(), exit}, "end": {EncodeEnd(EndDetached), EndDetached},
+		"forwards": {EncodeForwards(forwards), forwards},
 	}
 }
 
@@ -88,6 +91,7 @@ func TestImpossibleValuesAreErrors(t *testing.T) {
 	bad := map[string][]byte{
 		"signal": (&Signal{Sig: 65}).Encode(), "size": (&Size{Width: 1 << 20}).Encode(), "end": {0},
 		"config": bytes.Repeat([]byte{0xff}, 40), "info": bytes.Repeat([]byte{0xff}, 40),
+		"forwards": EncodeForwards([]Forward{{Addr: []byte{1, 2, 3}}}),
 	}
 	for name, body := range bad {
 		if got, err := decoders[name](body); err == nil {
@@ -195,7 +199,7 @@ func TestBoundsWhenSending(t *testing.T) {
 	if err := a.Send(TypeOK, make([]byte, MaxBody+1)); err == nil {
 		t.Error("a body over the bound was sent")
 	}
-	if err := a.Send(TypeOK, nil, 0, 1, 2); err == nil {
+	if err := a.Send(TypeOK, nil, make([]int, MaxFDs+1)...); err == nil {
 		t.Error("too many descriptors were sent")
 	}
 }
