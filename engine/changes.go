@@ -5,9 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
-	"path"
-	"slices"
 	"strings"
 
 	"berth/runtime/mount"
@@ -16,23 +15,23 @@ import (
 	"github.com/moby/moby/api/types/container"
 )
 
-// LiveDiff lists what a container has changed in its file system against its
-// image, running or not. Its cost is in what changed, not in the image's size.
-func (cs *Containers) LiveDiff(ctx context.Context, ref string) ([]diff.Change, error) {
+// LiveDiff iterates over what a container has changed in its file system
+// against its image, running or not, parents first. Its cost is in what
+// changed, not in the image's size, and it holds none of it.
+func (cs *Containers) LiveDiff(ctx context.Context, ref string) (iter.Seq2[diff.Change, error], error) {
 	c, err := cs.get(ref)
 	if err != nil {
 		return nil, err
 	}
-	dirs, done, err := cs.e.snapshots.Delta(ctx, snapshotKey(c.id))
-	if err != nil {
-		return nil, fmt.Errorf("find the writable layer of container %s: %w", c.id, err)
-	}
-	defer done()
-	list, err := cs.compare.Changes(ctx, dirs.Upper, dirs.Lower)
-	if err != nil {
-		return nil, fmt.Errorf("look for changes of container %s: %w", c.id, err)
-	}
-	return withoutMountPoints(list, ownPaths()), nil
+	return func(yield func(diff.Change, error) bool) {
+		dirs, done, err := cs.e.snapshots.Delta(ctx, snapshotKey(c.id))
+		if err != nil {
+			yield(diff.Change{}, fmt.Errorf("find the writable layer of container %s: %w", c.id, err))
+			return
+		}
+		defer done()
+		withoutMountPoints(cs.compare.Changes(ctx, dirs.Upper, dirs.Lower), ownPaths(), nil)(yield)
+	}, nil
 }
 
 // ownPaths are what the runtime makes in a container's file system only to
@@ -49,45 +48,95 @@ func ownPaths() map[string]bool {
 }
 
 // withoutMountPoints leaves out own paths that were added, and the directories
-// that changed for that reason alone. The list is in the order of paths, parents first.
-func withoutMountPoints(list []diff.Change, own map[string]bool) []diff.Change {
-	kept := make([]diff.Change, 0, len(list))
-	touched := make(map[string]bool) // parents of what was left out
-	busy := make(map[string]bool)    // directories with something else in them
-	for _, ch := range slices.Backward(list) {
-		parent := path.Dir(ch.Path)
-		added := own[ch.Path] && ch.Kind == diff.Added && !busy[ch.Path]
-		because := ch.Mode.IsDir() && ch.Kind != diff.Added && ch.Kind != diff.Deleted && touched[ch.Path] && !busy[ch.Path]
-		if added || because {
-			touched[parent] = true
-			continue
-		}
-		busy[parent] = true
-		kept = append(kept, ch)
+// that changed for that reason alone; dropped, if any, is told of them. The
+// changes are in the order of paths, parents first.
+func withoutMountPoints(changes iter.Seq2[diff.Change, error], own map[string]bool, dropped func(path string)) iter.Seq2[diff.Change, error] {
+	if dropped == nil {
+		dropped = func(string) {}
 	}
-	slices.Reverse(kept)
-	return kept
+	return func(yield func(diff.Change, error) bool) {
+		// The directories on the way that may be left out: what is in them decides.
+		var open []doubtful
+		emit := func(ch diff.Change) bool {
+			for _, d := range open {
+				if !yield(d.Change, nil) {
+					return false
+				}
+			}
+			open = open[:0]
+			return yield(ch, nil)
+		}
+		// leave ends the directories that a path is not in.
+		leave := func(path string) bool {
+			for len(open) > 0 && (path == "" || !diff.Within(path, open[len(open)-1].Path)) {
+				last := open[len(open)-1]
+				open = open[:len(open)-1]
+				if !last.touched {
+					if !emit(last.Change) {
+						return false
+					}
+					continue
+				}
+				dropped(last.Path)
+				if len(open) > 0 {
+					open[len(open)-1].touched = true
+				}
+			}
+			return true
+		}
+		for ch, err := range changes {
+			if err != nil {
+				yield(diff.Change{}, err)
+				return
+			}
+			if !leave(ch.Path) {
+				return
+			}
+			ours := own[ch.Path] && ch.Kind == diff.Added
+			switch {
+			case ch.Mode.IsDir() && (ours || ch.Kind == diff.Modified):
+				open = append(open, doubtful{ch, ours})
+			case ours:
+				dropped(ch.Path)
+				if len(open) > 0 {
+					open[len(open)-1].touched = true
+				}
+			case !emit(ch):
+				return
+			}
+		}
+		leave("")
+	}
+}
+
+// doubtful is a directory that is left out if it was touched by what is left
+// out itself, or is so itself, and has nothing else in it.
+type doubtful struct {
+	diff.Change
+	touched bool
 }
 
 // Changes is LiveDiff in docker's terms: content and attributes are one kind.
-func (cs *Containers) Changes(ctx context.Context, ref string) ([]container.FilesystemChange, error) {
-	list, err := cs.LiveDiff(ctx, ref)
+func (cs *Containers) Changes(ctx context.Context, ref string) (iter.Seq2[container.FilesystemChange, error], error) {
+	changes, err := cs.LiveDiff(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]container.FilesystemChange, 0, len(list))
-	for _, ch := range list {
-		// docker has no kind for "only the mode or the owner".
-		kind := container.ChangeModify
-		switch ch.Kind {
-		case diff.Added:
-			kind = container.ChangeAdd
-		case diff.Deleted:
-			kind = container.ChangeDelete
+	return func(yield func(container.FilesystemChange, error) bool) {
+		for ch, err := range changes {
+			// docker has no kind for "only the mode or the owner".
+			kind := container.ChangeModify
+			switch ch.Kind {
+			case diff.Added:
+				kind = container.ChangeAdd
+			case diff.Deleted:
+				kind = container.ChangeDelete
+			}
+			if !yield(container.FilesystemChange{Path: ch.Path, Kind: kind}, err) {
+				return
+			}
 		}
-		out = append(out, container.FilesystemChange{Path: ch.Path, Kind: kind})
-	}
-	return out, nil
+	}, nil
 }
 
 // OpenRoot returns a descriptor of the container's root directory: the live

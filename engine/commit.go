@@ -89,21 +89,14 @@ func (cs *Containers) ownFiles(ctx context.Context, id string) (func(path string
 		return nil, fmt.Errorf("find the writable layer of container %s: %w", id, err)
 	}
 	defer done()
+	own := make(map[string]bool)
 	// Which paths differ is enough; how does not matter here.
 	paths := diff.Comparer{Shallow: true}
-	all, err := paths.Changes(ctx, dirs.Upper, dirs.Lower)
-	if err != nil {
-		return nil, fmt.Errorf("look for changes of container %s: %w", id, err)
-	}
-	own := make(map[string]bool)
-	kept := withoutMountPoints(all, ownPaths())
-	for _, ch := range all {
-		// Both lists are in one order.
-		if len(kept) > 0 && kept[0].Path == ch.Path {
-			kept = kept[1:]
-			continue
+	all := paths.Changes(ctx, dirs.Upper, dirs.Lower)
+	for _, err := range withoutMountPoints(all, ownPaths(), func(path string) { own[path] = true }) {
+		if err != nil {
+			return nil, fmt.Errorf("look for changes of container %s: %w", id, err)
 		}
-		own[ch.Path] = true
 	}
 	return func(path string) bool { return own[path] }, nil
 }

@@ -15,7 +15,7 @@ func TestContainersHaveTheMark(t *testing.T) {
 	if out := r.log(id); !strings.HasPrefix(out, "-rwxr-xr-x") {
 		t.Errorf("the mark: %q", out)
 	}
-	changes, err := r.Containers.Changes(r.ctx, id)
+	changes, err := r.changes(id)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -142,7 +142,7 @@ func TestChangesOfAContainer(t *testing.T) {
 	want := "A /dir,A /new,C /etc,C /etc/passwd,C /tmp,D /etc/group"
 	check := func(when string) {
 		t.Helper()
-		list, err := r.Containers.Changes(r.ctx, id)
+		list, err := r.changes(id)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -101,7 +101,7 @@ func runOnCopies(t *testing.T, r *rig) {
 	if got := r.inspect(id); got.Driver != "vfs" {
 		t.Errorf("driver of the container: %q", got.Driver)
 	}
-	changes, err := r.Containers.LiveDiff(r.ctx, id)
+	changes, err := r.liveDiff(id)
 	if err != nil {
 		t.Fatal(err)
 	}

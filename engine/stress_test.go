@@ -32,7 +32,7 @@ func TestConcurrentVerbsOnOneContainer(t *testing.T) {
 		"remove":  func(id string) error { return r.Containers.Remove(r.ctx, id, RemoveOptions{}) },
 		"inspect": func(id string) error { _, err := r.Containers.Inspect(r.ctx, id, true); return err },
 		"list":    func(string) error { _, err := r.Containers.List(r.ctx, ListOptions{All: true, Size: true}); return err },
-		"changes": func(id string) error { _, err := r.Containers.Changes(r.ctx, id); return err },
+		"changes": func(id string) error { _, err := r.changes(id); return err },
 		"stats":   func(id string) error { _, err := r.Containers.Stats(r.ctx, id); return err },
 		"exec": func(id string) error {
 			xid, err := r.Containers.ExecCreate(r.ctx, id, ExecOptions{Cmd: []string{"true"}})

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"io/fs"
 	"maps"
 	"net/netip"
 	"os"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"berth/engine/network"
-	"berth/store/diff"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -184,34 +182,6 @@ func TestLogAttributes(t *testing.T) {
 	rec.HostConfig = &container.HostConfig{}
 	if got := logAttrs(rec); len(got) != 0 {
 		t.Errorf("not asked for: %q", got)
-	}
-}
-
-func TestMountPointsAreNoChanges(t *testing.T) {
-	dir := func(p string, k diff.Kind) diff.Change {
-		return diff.Change{Path: p, Kind: k, Mode: fs.ModeDir | 0o755}
-	}
-	file := func(p string, k diff.Kind) diff.Change { return diff.Change{Path: p, Kind: k} }
-	paths := func(list []diff.Change) string {
-		var b strings.Builder
-		for _, ch := range list {
-			b.WriteString(ch.Path + " ")
-		}
-		return strings.TrimSpace(b.String())
-	}
-	for _, c := range []struct {
-		list []diff.Change
-		want string
-	}{
-		{[]diff.Change{dir("/dev", diff.Added), dir("/etc", diff.Modified), file("/etc/hosts", diff.Added), dir("/proc", diff.Added)}, ""},
-		{[]diff.Change{dir("/etc", diff.Modified), file("/etc/hosts", diff.Added), file("/etc/own", diff.Added)}, "/etc /etc/own"},
-		{[]diff.Change{dir("/etc", diff.Modified)}, "/etc"},
-		{[]diff.Change{dir("/etc", diff.Added), file("/etc/x", diff.Added)}, "/etc /etc/x"},
-		{[]diff.Change{file("/etc/hosts", diff.Deleted), file("/x", diff.Modified)}, "/etc/hosts /x"},
-	} {
-		if got := paths(withoutMountPoints(c.list, ownPaths())); got != c.want {
-			t.Errorf("%s: got %q, want %q", paths(c.list), got, c.want)
-		}
 	}
 }
 

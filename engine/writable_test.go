@@ -222,7 +222,7 @@ func TestWritableLayer(t *testing.T) {
 			want = append(want, w.live)
 		}
 	}
-	changes, err := r.Containers.LiveDiff(r.ctx, id)
+	changes, err := r.liveDiff(id)
 	if err != nil {
 		t.Fatal(err)
 	}

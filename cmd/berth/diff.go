@@ -1,10 +1,16 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"iter"
 
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 	"github.com/spf13/cobra"
+
+	"berth/engine/api/berthapi"
 )
 
 func newDiff(a *app) *cobra.Command {
@@ -17,14 +23,47 @@ func newDiff(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			res, err := cl.ContainerDiff(c.Context(), args[0], client.ContainerDiffOptions{})
-			if err != nil {
+			bc := berthapi.NewClient(cl.Client)
+			defer bc.Close()
+			err = a.printChanges(bc.Changes(c.Context(), args[0]))
+			if !errors.Is(err, berthapi.ErrUnsupported) {
 				return err
 			}
-			for _, ch := range res.Changes {
-				fmt.Fprintln(a.out, ch.Kind, ch.Path)
-			}
-			return nil
+			return a.printDockerChanges(c.Context(), cl.Client, args[0])
 		},
 	}
+}
+
+// printChanges prints changes as they come, however many, in docker's terms: content and attributes are one kind.
+func (a *app) printChanges(changes iter.Seq2[berthapi.Change, error]) error {
+	for ch, err := range changes {
+		if err != nil {
+			return err
+		}
+		kind := container.ChangeModify
+		switch ch.Kind {
+		case berthapi.ChangeAdded:
+			kind = container.ChangeAdd
+		case berthapi.ChangeDeleted:
+			kind = container.ChangeDelete
+		}
+		if _, err := fmt.Fprintln(a.out, kind, ch.Path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// printDockerChanges asks an engine that has only docker's route, which sends them all at once.
+func (a *app) printDockerChanges(ctx context.Context, cl *client.Client, id string) error {
+	res, err := cl.ContainerDiff(ctx, id, client.ContainerDiffOptions{})
+	if err != nil {
+		return err
+	}
+	for _, ch := range res.Changes {
+		if _, err := fmt.Fprintln(a.out, ch.Kind, ch.Path); err != nil {
+			return err
+		}
+	}
+	return nil
 }

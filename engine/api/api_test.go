@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"net"
 	"net/http"
@@ -32,6 +33,7 @@ type containers struct {
 	entries []entry
 	attach  func(engine.AttachOptions) error
 	samples int
+	changed []string // paths
 }
 
 var errNoContainer = &kinded{"No such container: nope", errdefs.ErrNotFound}
@@ -54,8 +56,14 @@ func (c *containers) Inspect(_ context.Context, ref string, size bool) (containe
 	return container.InspectResponse{ID: "0123", Name: "/web", Config: &container.Config{Tty: c.tty}, NetworkSettings: &container.NetworkSettings{}}, c.ask(ref)
 }
 
-func (c *containers) Changes(_ context.Context, ref string) ([]container.FilesystemChange, error) {
-	return nil, c.ask(ref)
+func (c *containers) Changes(_ context.Context, ref string) (iter.Seq2[container.FilesystemChange, error], error) {
+	return func(yield func(container.FilesystemChange, error) bool) {
+		for i, path := range c.changed {
+			if !yield(container.FilesystemChange{Path: path, Kind: container.ChangeType(i % 3)}, nil) {
+				return
+			}
+		}
+	}, c.ask(ref)
 }
 
 func (c *containers) Top(_ context.Context, ref, psArgs string) (container.TopResponse, error) {

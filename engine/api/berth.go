@@ -2,11 +2,11 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"iter"
 	"net/http"
 	"strconv"
+	"unicode/utf8"
 
 	"berth/engine"
 	"berth/engine/api/berthapi"
@@ -24,7 +24,7 @@ type layerReader interface {
 
 // liveReader shows what is inside containers.
 type liveReader interface {
-	LiveDiff(ctx context.Context, ref string) ([]diff.Change, error)
+	LiveDiff(ctx context.Context, ref string) (iter.Seq2[diff.Change, error], error)
 	File(ctx context.Context, ref, path string) (io.ReadCloser, int64, error)
 }
 
@@ -98,27 +98,12 @@ func sendEntries(w http.ResponseWriter, entries iter.Seq2[diff.UnionEntry, error
 	return sendLines(w, entries, func(e diff.UnionEntry) any { return entryOf(&e.Entry, e.Kind) })
 }
 
-// sendLines sends what a sequence yields, a line of JSON each. An error before the first is the answer's status.
-func sendLines[T any](w http.ResponseWriter, lines iter.Seq2[T, error], of func(T) any) error {
-	w.Header().Set("Content-Type", "application/jsonl")
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	for line, err := range lines {
-		if err != nil {
-			return err
-		}
-		if err := enc.Encode(of(line)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // entryOf is an entry in the API's terms.
 func entryOf(e *diff.Entry, kind diff.Kind) berthapi.Entry {
 	return berthapi.Entry{
 		Path: e.Path, Kind: kindOf[kind], Type: berthapi.TypeOf(e.FileMode()), Mode: e.Mode,
 		UID: e.UID, GID: e.GID, Size: e.Size, Link: e.Link, Digest: e.Digest.String(), ModTime: e.ModTime,
+		Raw: rawOf(e.Path, e.Link),
 	}
 }
 
@@ -136,22 +121,26 @@ func (b *berthHandlers) layerFile(w http.ResponseWriter, r *http.Request) error 
 }
 
 // changes answers GET /berth/containers/{id}/changes: as docker's route of that name, but telling a change of mode or owner
-// from one of content, and with what the console shows of a file.
+// from one of content, and with what the console shows of a file; a line of JSON each.
 func (b *berthHandlers) changes(w http.ResponseWriter, r *http.Request) error {
 	changes, err := b.live.LiveDiff(r.Context(), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	answer := berthapi.Changes{Changes: make([]berthapi.Change, len(changes))}
-	for i, c := range changes {
-		answer.Changes[i] = berthapi.Change{
+	return sendLines(w, changes, func(c diff.Change) any {
+		return berthapi.Change{
 			Path: c.Path, Kind: berthapi.ChangeKind(c.Kind), Mode: c.Mode, UID: c.UID, GID: c.GID, Size: c.Size, ModTime: c.ModTime, Link: c.Link,
+			Raw: rawOf(c.Path, c.Link),
 		}
-		if c.Kind == diff.Added || c.Kind == diff.Modified {
-			answer.Size += c.Size
-		}
+	})
+}
+
+// rawOf keeps what JSON would lose.
+func rawOf(path, link string) *berthapi.Raw {
+	if utf8.ValidString(path) && utf8.ValidString(link) {
+		return nil
 	}
-	return writeJSON(w, http.StatusOK, answer)
+	return &berthapi.Raw{Path: []byte(path), Link: []byte(link)}
 }
 
 // kindOf names what a layer did to a path.

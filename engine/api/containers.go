@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"iter"
 	"net/http"
 	"strings"
 
@@ -20,7 +21,7 @@ import (
 type containerReader interface {
 	List(context.Context, engine.ListOptions) ([]container.Summary, error)
 	Inspect(ctx context.Context, ref string, size bool) (container.InspectResponse, error)
-	Changes(ctx context.Context, ref string) ([]container.FilesystemChange, error)
+	Changes(ctx context.Context, ref string) (iter.Seq2[container.FilesystemChange, error], error)
 	Top(ctx context.Context, ref, psArgs string) (container.TopResponse, error)
 	Stats(ctx context.Context, ref string) (container.StatsResponse, error)
 }
@@ -206,7 +207,7 @@ func (c *containerHandlers) changes(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, list(changes))
+	return sendArray(w, changes)
 }
 
 // top answers GET /containers/{id}/top with what ps prints for ?ps_args= ("-ef" by default).

@@ -180,20 +180,21 @@ func TestLiveChangesAndFiles(t *testing.T) {
 	r.start(id)
 	c := berthapi.NewClient(r.client)
 	defer c.Close()
-	var changes berthapi.Changes
+	var size int64
 	r.eventually("the file and the deletion are seen", func() bool {
-		var err error
-		if changes, err = c.Changes(ctx, "web"); err != nil {
-			t.Fatal(err)
-		}
 		kinds := map[string]berthapi.ChangeKind{}
-		for _, ch := range changes.Changes {
-			kinds[ch.Path] = ch.Kind
+		for ch, err := range c.Changes(ctx, "web") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if kinds[ch.Path] = ch.Kind; ch.Path == "/tmp/new" {
+				size = ch.Size
+			}
 		}
 		return kinds["/tmp/new"] == berthapi.ChangeAdded && kinds["/bin/id"] == berthapi.ChangeDeleted
 	})
-	if changes.Size < 4 {
-		t.Errorf("size %d", changes.Size)
+	if size != 4 {
+		t.Errorf("size %d", size)
 	}
 	for path, want := range map[string]string{"/tmp/new": "new\n", "/etc/hostname": id[:12] + "\n"} {
 		file, err := c.ContainerFile(ctx, "web", path)
@@ -216,7 +217,10 @@ func TestLiveChangesAndFiles(t *testing.T) {
 	if _, err := c.ContainerFile(ctx, "web", "/dev/null"); !errdefs.IsInvalidArgument(err) {
 		t.Errorf("a device: %v", err)
 	}
-	if _, err := c.Changes(ctx, "nope"); !errdefs.IsNotFound(err) || errors.Is(err, berthapi.ErrUnsupported) {
+	var err error
+	for _, err = range c.Changes(ctx, "nope") {
+	}
+	if !errdefs.IsNotFound(err) || errors.Is(err, berthapi.ErrUnsupported) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -111,8 +111,16 @@ func (o *others) LayerEntries(_ context.Context, _ string, n int, opts engine.En
 	}, nil
 }
 
-func (o *others) LiveDiff(context.Context, string) ([]diff.Change, error) {
-	return []diff.Change{{Path: "/a", Kind: diff.Added, Size: 5}, {Path: "/b", Kind: diff.Metadata, Size: 7}, {Path: "/c", Kind: diff.Deleted, Size: 9}}, nil
+func (o *others) LiveDiff(context.Context, string) (iter.Seq2[diff.Change, error], error) {
+	return func(yield func(diff.Change, error) bool) {
+		for _, c := range []diff.Change{
+			{Path: "/a", Kind: diff.Added, Size: 5}, {Path: "/b\xff<", Kind: diff.Metadata, Size: 7, Link: "\xfe"}, {Path: "/c", Kind: diff.Deleted, Size: 9},
+		} {
+			if !yield(c, nil) {
+				return
+			}
+		}
+	}, nil
 }
 
 // files are the files of layers, and of containers.
@@ -342,9 +350,12 @@ func TestBerthRoutes(t *testing.T) {
 	if _, err := c.ContainerFile(ctx, "x", "/y"); !errdefs.IsNotFound(err) || err.Error() != "no file /y" {
 		t.Errorf("got %v", err)
 	}
-	changes, err := c.Changes(ctx, "x")
-	if err != nil || len(changes.Changes) != 3 || changes.Size != 5 || changes.Changes[1].Kind != berthapi.ChangeMetadata {
-		t.Errorf("%+v, %v", changes, err)
+	var changes []string
+	for ch, err := range c.Changes(ctx, "x") {
+		changes = append(changes, fmt.Sprint(ch.Kind, " ", ch.Path, " ", ch.Size, ch.Link, err))
+	}
+	if want := "added /a 5<nil>, metadata /b\xff< 7\xfe<nil>, deleted /c 9<nil>"; strings.Join(changes, ", ") != want {
+		t.Errorf("%q, want %q", changes, want)
 	}
 	for range c.EntriesOf(ctx, "a/b:1", 0, true, berthapi.Part{Dir: "/x y", Depth: 1, After: "/x y/a", Limit: 3}) {
 		break

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"slices"
 	"time"
 
@@ -37,44 +38,58 @@ type Change struct {
 	Link     string // target of a symbolic link
 }
 
-// Changes lists how an upper directory differs from the layers below it
-// (topmost first), in the order of ComparePaths. It reads the upper directory
-// and what has the same names below, nothing else. A deleted directory is one
+// Changes iterates over how an upper directory differs from the layers below
+// it (topmost first), in the order of ComparePaths. It reads the upper
+// directory and what has the same names below, nothing else, and holds the
+// names of the directories that it is in, no more. A deleted directory is one
 // change; what it held is not listed.
 //
 // The upper directory may be in use: what vanishes during the walk is left
 // out, and no link in it is followed.
-func Changes(ctx context.Context, upper string, lower []string) ([]Change, error) {
-	return new(Comparer).Changes(ctx, upper, lower)
+func (c *Comparer) Changes(ctx context.Context, upper string, lower []string) iter.Seq2[Change, error] {
+	return func(yield func(Change, error) bool) {
+		w := &changeWalk{ctx: ctx, files: c, yield: yield}
+		if err := w.run(upper, lower); err != nil && !errors.Is(err, errStopped) {
+			yield(Change{}, fmt.Errorf("list changes in %s: %w", upper, err))
+		}
+	}
 }
 
-// Changes is the function of that name for who asks again and again.
-func (c *Comparer) Changes(ctx context.Context, upper string, lower []string) ([]Change, error) {
-	l, err := openLower(lower)
-	if err != nil {
-		return nil, fmt.Errorf("list changes: %w", err)
-	}
-	defer l.close()
-	fd, err := unix.Open(upper, openDir, 0)
-	if err != nil {
-		return nil, fmt.Errorf("list changes in %s: %w", upper, err)
-	}
-	defer unix.Close(fd)
-	w := &changeWalk{ctx: ctx, files: c}
-	if err := w.root(fd, l); err != nil {
-		return nil, fmt.Errorf("list changes in %s: %w", upper, err)
-	}
-	return w.list, nil
-}
+// errStopped ends a walk that nobody looks at any more.
+var errStopped = errors.New("stopped")
 
 type changeWalk struct {
 	ctx   context.Context
 	files *Comparer
-	list  []Change
+	yield func(Change, error) bool
+	// above are the directories on the way to where the walk is that have not
+	// been told of: each is a change only if something in it is.
+	above []Change
 }
 
-func (w *changeWalk) add(path string, kind Kind, st *unix.Stat_t, link string) {
-	w.list = append(w.list, changeOf(path, kind, st, link))
+func (w *changeWalk) run(upper string, lower []string) error {
+	l, err := openLower(lower)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	fd, err := unix.Open(upper, openDir, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return w.root(fd, l)
+}
+
+// add tells of a change, and before it of the directories that it is in.
+func (w *changeWalk) add(path string, kind Kind, st *unix.Stat_t, link string) error {
+	for _, c := range append(w.above, changeOf(path, kind, st, link)) {
+		if !w.yield(c, nil) {
+			return errStopped
+		}
+	}
+	w.above = w.above[:0]
+	return nil
 }
 
 // changeOf describes a file as a change.
@@ -128,7 +143,9 @@ func (w *changeWalk) root(fd int, lower *lowerDir) error {
 			return err
 		}
 		if !same {
-			w.add("/", Metadata, &st, "")
+			if err := w.add("/", Metadata, &st, ""); err != nil {
+				return err
+			}
 		}
 	}
 	return w.dir("/", fd, lower, false)
@@ -179,8 +196,7 @@ func (w *changeWalk) gone(path, name string, lower *lowerDir) error {
 	if err != nil || from < 0 {
 		return err
 	}
-	w.add(path, Deleted, &old, linkOf(from, name, &old))
-	return nil
+	return w.add(path, Deleted, &old, linkOf(from, name, &old))
 }
 
 // linkOf is the target of a symbolic link, "" for anything else.
@@ -213,14 +229,13 @@ func (w *changeWalk) entry(path, name string, fd int, lower *lowerDir) error {
 	}
 	link := linkOf(fd, name, &st)
 	if from < 0 {
-		w.add(path, Added, &st, link)
-		return nil
+		return w.add(path, Added, &st, link)
 	}
 	kind, err := w.files.compare(w.ctx, fd, name, &st, from, &old)
-	if err == nil && kind != Unchanged {
-		w.add(path, kind, &st, link)
+	if err != nil || kind == Unchanged {
+		return err
 	}
-	return err
+	return w.add(path, kind, &st, link)
 }
 
 // directory reports a directory of the upper layer and what is in it.
@@ -243,24 +258,23 @@ func (w *changeWalk) directory(path, name string, fd int, st *unix.Stat_t, lower
 		if err != nil {
 			return err
 		}
-		kind = Metadata
 		if same {
-			kind = Modified // if anything in it turns out to be
+			// Told of when something in it turns out to have changed. Without,
+			// it was copied up for a change that was undone.
+			depth := len(w.above)
+			w.above = append(w.above, changeOf(path, Modified, st, ""))
+			err := w.dir(path, sub, below, isOpaque(sub))
+			w.above = w.above[:min(depth, len(w.above))]
+			return err
 		}
+		kind = Metadata
 	case from >= 0:
 		kind = Modified // a file became a directory
 	}
-	// The directory comes before what is in it, so it is listed first and
-	// taken back if nothing in it turns out to have changed.
-	mine := len(w.list)
-	w.add(path, kind, st, "")
-	if err := w.dir(path, sub, below, isOpaque(sub)); err != nil {
+	if err := w.add(path, kind, st, ""); err != nil {
 		return err
 	}
-	if kind == Modified && from >= 0 && isDir(old) && len(w.list) == mine+1 {
-		w.list = w.list[:mine] // copied up for a change that was undone
-	}
-	return nil
+	return w.dir(path, sub, below, isOpaque(sub))
 }
 
 // sameAttributes compares mode, owner and extended attributes.

@@ -2,7 +2,10 @@ package diff
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,6 +61,22 @@ func lines(changes []Change) []string {
 		out = append(out, string(c.Kind)+" "+c.Path)
 	}
 	return out
+}
+
+// listChanges is all that Changes tells.
+func listChanges(tb testing.TB, upper string, lower []string) ([]Change, error) {
+	return gather(new(Comparer).Changes(tb.Context(), upper, lower))
+}
+
+// gather is all that a sequence yields, up to an error.
+func gather[T any](list iter.Seq2[T, error]) (all []T, err error) {
+	for x, err := range list {
+		if err != nil {
+			return all, err
+		}
+		all = append(all, x)
+	}
+	return all, nil
 }
 
 // baseLayers are what the tests change; topmost first.
@@ -172,7 +191,7 @@ func TestChangesOnARealOverlay(t *testing.T) {
 			lower := baseLayers(t)
 			m, upper := overlayOn(t, lower...)
 			must(t, tc.do(m))
-			changes, err := Changes(t.Context(), upper, lower)
+			changes, err := listChanges(t, upper, lower)
 			must(t, err)
 			if got := lines(changes); !slices.Equal(got, tc.want) {
 				t.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(tc.want, "\n\t"))
@@ -225,7 +244,7 @@ func TestChangesDuringUse(t *testing.T) {
 		}
 	}()
 	for range 300 {
-		if _, err := Changes(t.Context(), upper, lower); err != nil {
+		if _, err := listChanges(t, upper, lower); err != nil {
 			t.Error(err)
 			break
 		}
@@ -242,12 +261,12 @@ func TestChangesDuringUse(t *testing.T) {
 func TestChangesWithoutLayersBelow(t *testing.T) {
 	needRoot(t)
 	d := mustApply(t, archive(t, file("a/b", "x")))
-	changes, err := Changes(t.Context(), d, nil)
+	changes, err := listChanges(t, d, nil)
 	must(t, err)
 	if got := lines(changes); !slices.Equal(got, []string{"added /a", "added /a/b"}) {
 		t.Errorf("%v", got)
 	}
-	if _, err := Changes(t.Context(), filepath.Join(d, "missing"), nil); err == nil {
+	if _, err := listChanges(t, filepath.Join(d, "missing"), nil); err == nil {
 		t.Error("changes of a missing directory")
 	}
 }
@@ -288,7 +307,7 @@ func TestComparerReadsOnce(t *testing.T) {
 	var c Comparer
 	look := func(want string) {
 		t.Helper()
-		changes, err := c.Changes(t.Context(), upper, lower)
+		changes, err := gather(c.Changes(t.Context(), upper, lower))
 		must(t, err)
 		if got := lines(changes); !slices.Equal(got, []string{"modified /etc", want + " /etc/big"}) {
 			t.Errorf("%v", got)
@@ -315,9 +334,44 @@ func TestComparerReadsOnce(t *testing.T) {
 	look("metadata")
 	// A cheap look reads nothing: another time is another content.
 	shallow := Comparer{Shallow: true}
-	changes, err := shallow.Changes(t.Context(), upper, lower)
+	changes, err := gather(shallow.Changes(t.Context(), upper, lower))
 	must(t, err)
 	if got := lines(changes); !slices.Equal(got, []string{"modified /etc", "modified /etc/big"}) {
 		t.Errorf("shallow: %v", got)
+	}
+}
+
+// TestChangesAreToldAsTheyAreFound pins that who asks for a few changes costs
+// no look at the rest, and that a directory is told of before what is in it.
+func TestChangesAreToldAsTheyAreFound(t *testing.T) {
+	lower := baseLayers(t)
+	m, upper := overlayOn(t, lower...)
+	for i := range 50 {
+		must(t, os.MkdirAll(fmt.Sprintf("%s/data/sub/d%02d", m, i), 0o755))
+		must(t, os.WriteFile(fmt.Sprintf("%s/data/sub/d%02d/f", m, i), nil, 0o644))
+	}
+	must(t, os.WriteFile(m+"/tree/deep/new", nil, 0o644))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var got []string
+	for c, err := range new(Comparer).Changes(ctx, upper, lower) {
+		must(t, err)
+		got = append(got, string(c.Kind)+" "+c.Path)
+		if len(got) == 4 {
+			cancel() // had the walk gone on, it would have ended in an error
+			break
+		}
+	}
+	want := []string{"modified /data", "modified /data/sub", "added /data/sub/d00", "added /data/sub/d00/f"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if _, err := gather(new(Comparer).Changes(ctx, upper, lower)); !errors.Is(err, context.Canceled) {
+		t.Errorf("a walk that was called off: %v", err)
+	}
+	all, err := listChanges(t, upper, lower)
+	must(t, err)
+	if n := len(all); n != 2+2*50+3 || all[n-3].Path != "/tree" || all[n-1].Path != "/tree/deep/new" {
+		t.Errorf("%d changes, %v", n, lines(all))
 	}
 }

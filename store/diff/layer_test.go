@@ -299,7 +299,7 @@ func BenchmarkChanges(b *testing.B) {
 	})
 	must(b, err)
 	for b.Loop() {
-		list, err := Changes(b.Context(), up, []string{low})
+		list, err := listChanges(b, up, []string{low})
 		if err != nil || len(list) < 20000 {
 			b.Fatal(len(list), err)
 		}

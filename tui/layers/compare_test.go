@@ -2,132 +2,61 @@ package layers
 
 import (
 	"errors"
-	"iter"
-	"slices"
 	"strings"
 	"testing"
 
 	"berth/engine/api/berthapi"
 )
 
-// listed is entries as a sequence that may end in an error.
-func listed(err error, entries ...berthapi.Entry) iter.Seq2[berthapi.Entry, error] {
-	return func(yield func(berthapi.Entry, error) bool) {
-		for _, e := range entries {
-			if !yield(e, nil) {
-				return
-			}
-		}
-		if err != nil {
-			yield(berthapi.Entry{}, err)
-		}
-	}
-}
-
-// collect writes a sequence as "A /path" words.
-func collect(t *testing.T, seq iter.Seq2[berthapi.Entry, error]) string {
-	t.Helper()
-	var out []string
-	for e, err := range seq {
-		if err != nil {
-			return strings.Join(append(out, "error: "+err.Error()), ", ")
-		}
-		out = append(out, string(e.Kind)+" "+e.Path)
-	}
-	return strings.Join(out, ", ")
-}
-
 func entry(path, digest string, mode uint32) berthapi.Entry {
 	return berthapi.Entry{Path: path, Type: berthapi.File, Mode: mode, Size: 1, Digest: digest}
 }
 
-func TestDifferenceOfTwoTrees(t *testing.T) {
-	link := func(path, to string) berthapi.Entry {
-		return berthapi.Entry{Path: path, Type: berthapi.Symlink, Link: to}
+// differs is a difference of a file between two sides.
+func differs(kind berthapi.Kind, path string) berthapi.Difference {
+	d := berthapi.Difference{Path: path, Kind: kind}
+	old, cur := entry(path, "1", 0o644), entry(path, "2", 0o644)
+	old.Size, cur.Size = 5, 9
+	if kind != berthapi.Added {
+		d.Old = &old
 	}
-	dir := func(path string, mode uint32) berthapi.Entry {
-		return berthapi.Entry{Path: path, Type: berthapi.Dir, Mode: mode}
+	if kind != berthapi.Deleted {
+		d.New = &cur
 	}
-	a := []berthapi.Entry{dir("/", 0o755), dir("/d", 0o755), entry("/d/x", "1", 0o644), dir("/d-e", 0o755), link("/l", "a"), entry("/m", "1", 0o644), entry("/n", "1", 0o644), entry("/o", "1", 0o644)}
-	b := []berthapi.Entry{dir("/", 0o755), dir("/d", 0o700), entry("/d/y", "1", 0o644), dir("/d-e", 0o755), link("/l", "b"), entry("/m", "2", 0o644), entry("/n", "1", 0o600), entry("/o", "1", 0o644), entry("/z", "1", 0o644)}
-	if got, want := collect(t, difference(listed(nil, a...), listed(nil, b...))), "M* /d, D /d/x, A /d/y, M /l, M /m, M* /n, A /z"; got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
-	if got, want := collect(t, difference(listed(nil, b...), listed(nil, a...))), "M* /d, A /d/x, D /d/y, M /l, M /m, M* /n, D /z"; got != want {
-		t.Errorf("the other way round: got %s\nwant %s", got, want)
-	}
-	if got := collect(t, difference(listed(nil, a...), listed(nil, a...))); got != "" {
-		t.Errorf("a tree differs from itself: %s", got)
-	}
-	for range difference(listed(nil, a...), listed(nil, b...)) {
-		break // the sequences below are stopped too; the race detector and vet watch
-	}
+	return d
 }
 
-func TestDifferenceReportsWhatWentWrong(t *testing.T) {
-	one := entry("/a", "1", 0o644)
-	cut := errors.New("cut off")
-	for name, seq := range map[string]iter.Seq2[berthapi.Entry, error]{
-		"left":    difference(listed(cut, one), listed(nil, one)),
-		"right":   difference(listed(nil, one), listed(cut, one)),
-		"at once": difference(listed(cut), listed(nil)),
-		"overlay": overlay(listed(cut, one), nil),
-	} {
-		if got := collect(t, seq); !strings.Contains(got, "cut off") {
-			t.Errorf("%s: %s", name, got)
-		}
+func TestADifferenceIsWhatIsThereInTheEnd(t *testing.T) {
+	e := newEngine()
+	e.diffs = map[string][]berthapi.Difference{
+		"image:i@layer0 container:c": {differs(berthapi.Added, "/a"), differs(berthapi.Deleted, "/d"), differs(berthapi.Modified, "/m")},
 	}
-	disorder := difference(listed(nil, entry("/b", "1", 0), entry("/a", "1", 0)), listed(nil))
-	if got := collect(t, disorder); !strings.Contains(got, "listed /a after /b") {
-		t.Errorf("disorder: %s", got)
-	}
-}
-
-func TestOverlay(t *testing.T) {
-	tree := listed(nil, entry("/a", "1", 0o644), entry("/d", "1", 0o755), entry("/d/x", "1", 0o644), entry("/d/y", "1", 0o644), entry("/d-e", "1", 0o644), entry("/m", "1", 0o644))
-	got := overlay(tree, []berthapi.Change{
-		{Path: "/m", Kind: berthapi.ChangeMetadata, Mode: 0o600},
-		{Path: "/new", Kind: berthapi.ChangeAdded, Mode: 0o644, Size: 7},
-		{Path: "/d", Kind: berthapi.ChangeDeleted},
-		{Path: "/a", Kind: berthapi.ChangeModified, Mode: 0o644, Size: 9},
-	})
-	var paths []string
-	for e, err := range got {
+	s := source{berth: e, image: "i", id: "c"}
+	var got []string
+	for x, err := range s.compared(t.Context(), s.tree(0), s.tree(live)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		paths = append(paths, e.Path)
-		switch e.Path {
-		case "/a":
-			if e.Digest != "" || e.Size != 9 {
-				t.Errorf("%+v", e)
-			}
-		case "/m":
-			if e.Digest != "1" || e.Mode != 0o600 {
-				t.Errorf("%+v", e)
-			}
-		}
+		got = append(got, string(x.Kind)+" "+x.Path+" "+size(x.Size))
 	}
-	if want := []string{"/a", "/d-e", "/m", "/new"}; !slices.Equal(paths, want) {
-		t.Errorf("%q, want %q", paths, want)
+	if text := strings.Join(got, ", "); text != "A /a 9B, D /d 0B, M /m 9B" {
+		t.Errorf("got %s", text)
 	}
-}
-
-func TestTheOrderOfPaths(t *testing.T) {
-	sorted := []string{"/", "/usr", "/usr/bin", "/usr/bin/a", "/usr/bin.d", "/usr-local", "/usr.d", "/var"}
-	for i, a := range sorted {
-		for j, b := range sorted {
-			if got, want := comparePaths(a, b), min(max(i-j, -1), 1); got != want {
-				t.Errorf("%s and %s: %d", a, b, got)
-			}
-		}
+	e.err = errors.New("cut off")
+	var last error
+	for _, last = range s.compared(t.Context(), s.tree(0), s.tree(live)) {
+	}
+	if last == nil || last.Error() != "cut off" {
+		t.Errorf("error %v", last)
 	}
 }
 
 func TestTwoSidesAreCompared(t *testing.T) {
 	e := newEngine()
-	e.entries["0u"] = []berthapi.Entry{entry("/etc/app.conf", "old", 0o644), entry("/etc/motd", "m", 0o644), entry("/gone", "g", 0o644)}
-	e.entries["3u"] = []berthapi.Entry{entry("/app", "a", 0o644), entry("/etc/app.conf", "new", 0o644), entry("/etc/motd", "m", 0o644)}
+	e.diffs = map[string][]berthapi.Difference{
+		"image:sha256:1@layer0 image:sha256:1@layer3": {differs("A", "/app"), differs("M", "/etc/app.conf"), differs("D", "/gone")},
+		"image:sha256:1@layer0 container:c1":          {differs("M", "/etc/app.conf"), differs("M", "/etc/motd")},
+	}
 	e.set(berthapi.Change{Path: "/etc/motd", Kind: berthapi.ChangeModified, Mode: 0o644, Size: 7})
 	u := browse(t, e, aContainer)
 	u.press("h", "k", "c")
@@ -144,9 +73,10 @@ func TestTwoSidesAreCompared(t *testing.T) {
 	u.open("/etc/motd")
 	u.sees("-welcome", "+hacked", "layer 0 → live")
 	u.press("esc")
-	e.set(append(e.changes.Changes, berthapi.Change{Path: "/zz", Kind: berthapi.ChangeAdded, Mode: 0o644})...)
+	e.diffs["image:sha256:1@layer0 container:c1"] = append(e.diffs["image:sha256:1@layer0 container:c1"], differs("A", "/zz"))
+	e.set(append(e.changes, berthapi.Change{Path: "/zz", Kind: berthapi.ChangeAdded, Mode: 0o644})...)
 	u.tick()
-	u.sees("zz", "A 2")
+	u.sees("zz", "A 1")
 	u.m.focus = onLayers
 	u.press("k")
 	u.seesNot("A ⇄ B")

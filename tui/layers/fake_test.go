@@ -29,7 +29,8 @@ type engine struct {
 	layers  []berthapi.Layer
 	entries map[string][]berthapi.Entry // "3" or "3u" for the union
 	files   map[string]string           // "3/etc/motd", "live/etc/motd"
-	changes berthapi.Changes
+	changes []berthapi.Change
+	diffs   map[string][]berthapi.Difference // "image:app:1@layer0 container:c1"
 	asked   map[string]int
 	foreign bool // not berth's
 	err     error
@@ -92,7 +93,7 @@ func (e *engine) EntriesOf(_ context.Context, _ string, n int, union bool, part 
 		}
 		left := part.Limit
 		for _, entry := range e.entries[name] {
-			if path.Dir(entry.Path) != part.Dir || part.After != "" && comparePaths(entry.Path, part.After) <= 0 {
+			if path.Dir(entry.Path) != part.Dir || part.After != "" && entry.Path <= part.After {
 				continue
 			}
 			e.sent++
@@ -133,11 +134,37 @@ func (e *engine) ContainerFile(_ context.Context, _, path string) (io.ReadCloser
 	return e.open("live" + path)
 }
 
-func (e *engine) Changes(context.Context, string) (berthapi.Changes, error) {
+func (e *engine) Changes(context.Context, string) iter.Seq2[berthapi.Change, error] {
 	err := e.begin("changes")
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.changes, err
+	return sequence(err, e.changes...)
+}
+
+func (e *engine) Diff(_ context.Context, from, to string, _ berthapi.DiffOptions) iter.Seq2[berthapi.Difference, error] {
+	err := e.begin("diff")
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	found, ok := e.diffs[from+" "+to]
+	if err == nil && !ok {
+		err = fmt.Errorf("no trees %s %s: %w", from, to, errdefs.ErrNotFound)
+	}
+	return sequence(err, found...)
+}
+
+// sequence yields all items, and then the error if there is one.
+func sequence[T any](err error, all ...T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, item := range all {
+			if !yield(item, nil) {
+				return
+			}
+		}
+		if err != nil {
+			var none T
+			yield(none, err)
+		}
+	}
 }
 
 func (e *engine) ContainerDiff(context.Context, string, client.ContainerDiffOptions) (client.ContainerDiffResult, error) {
@@ -170,10 +197,7 @@ func (e *engine) ImageHistory(context.Context, string, ...client.ImageHistoryOpt
 func (e *engine) set(changes ...berthapi.Change) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.changes = berthapi.Changes{Changes: changes}
-	for _, c := range changes {
-		e.changes.Size += c.Size
-	}
+	e.changes = changes
 }
 
 func (e *engine) count(what string) int {

@@ -48,7 +48,7 @@ type (
 	}
 	liveMsg struct {
 		gen     int
-		changes berthapi.Changes
+		changes []berthapi.Change
 		bare    bool // from docker's own route: no sizes and modes
 		same    bool // nothing changed since the last time
 		tree    *tree.Tree
@@ -95,12 +95,9 @@ func (m *Model) loadTree(p place) tea.Cmd {
 	m.loading = p
 	m.treeSeq++
 	l := &loader{gen: m.gen, seq: m.treeSeq, place: p, builder: tree.NewBuilder(), cancel: cancel}
-	from, changes, top := m.source(), m.changes, -1
-	if n := len(m.layers); n > 0 {
-		top = m.layers[n-1].Index
-	}
+	from := m.source()
 	return func() tea.Msg {
-		l.next, l.stop = iter.Pull2(from.entries(ctx, p, top, changes))
+		l.next, l.stop = iter.Pull2(from.entries(ctx, p))
 		return l.read(time.After(firstAfter))
 	}
 }
@@ -181,7 +178,7 @@ func (m *Model) poll() tea.Cmd {
 		start := time.Now()
 		msg := liveMsg{gen: gen, bare: bare}
 		if !bare {
-			msg.changes, msg.err = cfg.Berth.Changes(ctx, id)
+			msg.changes, msg.err = collected(cfg.Berth.Changes(ctx, id))
 			if errors.Is(msg.err, berthapi.ErrUnsupported) {
 				msg.bare = true
 			}
@@ -201,13 +198,24 @@ func (m *Model) poll() tea.Cmd {
 	}
 }
 
+// collected are all changes, or those up to an error.
+func collected(list iter.Seq2[berthapi.Change, error]) (all []berthapi.Change, err error) {
+	for c, err := range list {
+		if err != nil {
+			return all, err
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
 // dockerChanges is the difference as docker's API tells it: paths and kinds.
-func dockerChanges(ctx context.Context, docker Docker, id string) (berthapi.Changes, error) {
+func dockerChanges(ctx context.Context, docker Docker, id string) ([]berthapi.Change, error) {
 	diff, err := docker.ContainerDiff(ctx, id, client.ContainerDiffOptions{})
 	if err != nil {
-		return berthapi.Changes{}, fmt.Errorf("asking what the container changed: %w", err)
+		return nil, fmt.Errorf("asking what the container changed: %w", err)
 	}
-	var c berthapi.Changes
+	var all []berthapi.Change
 	for _, d := range diff.Changes {
 		kind := berthapi.ChangeModified
 		switch d.Kind {
@@ -216,20 +224,20 @@ func dockerChanges(ctx context.Context, docker Docker, id string) (berthapi.Chan
 		case container.ChangeDelete:
 			kind = berthapi.ChangeDeleted
 		}
-		c.Changes = append(c.Changes, berthapi.Change{Path: d.Path, Kind: kind})
+		all = append(all, berthapi.Change{Path: d.Path, Kind: kind})
 	}
-	return c, nil
+	return all, nil
 }
 
 // liveTree is the tree of a live difference. A directory above a change that is
 // "modified" was only copied up; what happened to it is not worth a mark.
-func liveTree(c berthapi.Changes, bare bool) *tree.Tree {
+func liveTree(changes []berthapi.Change, bare bool) *tree.Tree {
 	above := map[string]bool{}
-	for _, ch := range c.Changes {
+	for _, ch := range changes {
 		above[path.Dir(ch.Path)] = true
 	}
 	b := tree.NewBuilder()
-	for _, ch := range c.Changes {
+	for _, ch := range changes {
 		kind := changeKinds[ch.Kind]
 		if kind == tree.Modified && (ch.Mode.IsDir() || bare && above[ch.Path]) {
 			if kind = tree.Unchanged; !above[ch.Path] {

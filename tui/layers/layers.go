@@ -30,7 +30,8 @@ type Berth interface {
 	EntriesOf(ctx context.Context, ref string, n int, union bool, part berthapi.Part) iter.Seq2[berthapi.Entry, error]
 	Waste(ctx context.Context, ref string) (berthapi.Waste, error)
 	LayerFile(ctx context.Context, ref string, n int, path string) (io.ReadCloser, error)
-	Changes(ctx context.Context, id string) (berthapi.Changes, error)
+	Diff(ctx context.Context, from, to string, o berthapi.DiffOptions) iter.Seq2[berthapi.Difference, error]
+	Changes(ctx context.Context, id string) iter.Seq2[berthapi.Change, error]
 	ContainerFile(ctx context.Context, id, path string) (io.ReadCloser, error)
 }
 

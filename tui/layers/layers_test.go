@@ -203,7 +203,7 @@ func TestLiveDifference(t *testing.T) {
 		t.Fatalf("%d timers run", u.ticks)
 	}
 	u.m.cursor = u.m.view.Index("/etc/motd")
-	e.set(append(e.changes.Changes, berthapi.Change{Path: "/a/new", Kind: "added", Mode: 0o644, Size: 3})...)
+	e.set(append(e.changes, berthapi.Change{Path: "/a/new", Kind: "added", Mode: 0o644, Size: 3})...)
 	u.tick()
 	u.sees("new", "A 1", "▲ 0s")
 	if got := u.m.selectedPath(); got != "/etc/motd" {

@@ -59,8 +59,9 @@ type Model struct {
 	lazy    *lazy // the tree that is read directory by directory; nil for one that is read whole
 
 	liveTree *tree.Tree
-	changes  berthapi.Changes
-	bare     bool // the live difference has no sizes and modes
+	changes  []berthapi.Change
+	liveSize int64 // of the files in changes, in bytes
+	bare     bool  // the live difference has no sizes and modes
 	liveErr  error
 	polling  bool
 	changed  time.Time // when the difference last changed
@@ -115,7 +116,7 @@ func (m *Model) clear() {
 	m.mark, m.paired = -1, false
 	m.trees, m.treeErr, m.waste, m.lazy = map[place]*tree.Tree{}, nil, nil, nil
 	m.loading = place{layer: -2}
-	m.liveTree, m.changes, m.bare, m.liveErr, m.polling = nil, berthapi.Changes{}, false, nil, false
+	m.liveTree, m.changes, m.bare, m.liveErr, m.polling = nil, nil, false, nil, false
 	m.changed, m.now = time.Time{}, time.Time{}
 	m.view = tree.NewView()
 	m.setMatch()

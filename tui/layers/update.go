@@ -113,6 +113,7 @@ func (m *Model) gotLive(msg liveMsg) tea.Cmd {
 			m.changed = newest(msg.changes)
 		}
 		m.changes, m.liveTree = msg.changes, msg.tree
+		m.liveSize = written(msg.changes)
 		switch p := m.place(); {
 		case !m.loaded || p.layer != live:
 		case p.against == 0:
@@ -129,9 +130,19 @@ func (m *Model) gotLive(msg liveMsg) tea.Cmd {
 	return tea.Batch(again, m.schedule(msg.took))
 }
 
+// written is how much the container wrote, in bytes.
+func written(changes []berthapi.Change) (n int64) {
+	for _, c := range changes {
+		if c.Kind == berthapi.ChangeAdded || c.Kind == berthapi.ChangeModified {
+			n += c.Size
+		}
+	}
+	return n
+}
+
 // newest is the time of the last change to a file.
-func newest(c berthapi.Changes) (t time.Time) {
-	for _, ch := range c.Changes {
+func newest(changes []berthapi.Change) (t time.Time) {
+	for _, ch := range changes {
 		if ch.ModTime.After(t) {
 			t = ch.ModTime
 		}

@@ -154,7 +154,7 @@ func (m *Model) layerRow(i, width int) string {
 		}
 		step = stepName(l)
 	} else {
-		mark, bytes, hidden, step = "+", size(m.changes.Size), "live", "writable layer"
+		mark, bytes, hidden, step = "+", size(m.liveSize), "live", "writable layer"
 		if m.bare {
 			bytes = "-"
 		}

@@ -9,7 +9,7 @@
 //	GET /berth/images/{ref}/layers/{n}/file      the bytes of ?path=, as layer n holds them
 //	GET /berth/images/{ref}/layers/{n}/archive   the layer as the tar that its DiffID is the digest of
 //	GET /berth/images/{ref}/waste                Waste
-//	GET /berth/containers/{id}/changes           Changes
+//	GET /berth/containers/{id}/changes           JSON lines of Change, parents first
 //	GET /berth/containers/{id}/file              the bytes of ?path=, as the container sees them now
 //	GET /berth/trees/{tree}/entries              JSON lines of Entry
 //	GET /berth/trees/{tree}/file                 the bytes of ?path=, links followed
@@ -119,6 +119,23 @@ type Entry struct {
 	// Digest is the digest of a regular file's content ("sha256:…").
 	Digest  string    `json:"Digest,omitempty"`
 	ModTime time.Time `json:"ModTime,omitzero"`
+	Raw     *Raw      `json:"Raw,omitempty"`
+}
+
+// Raw are the bytes of a path and of a link's target when one of them is not UTF-8, which the text of JSON cannot hold.
+// The client puts them in the place of the texts.
+type Raw struct {
+	Path []byte `json:"Path"`
+	Link []byte `json:"Link,omitempty"`
+}
+
+// restore gives an entry its bytes.
+func (e *Entry) restore() { e.Raw.restore(&e.Path, &e.Link) }
+
+func (r *Raw) restore(path, link *string) {
+	if r != nil {
+		*path, *link = string(r.Path), string(r.Link)
+	}
 }
 
 // Difference is a path at which two trees differ: Added, Deleted, Modified (type, content, target of a link) or
@@ -129,6 +146,16 @@ type Difference struct {
 	Kind Kind   `json:"Kind"`
 	Old  *Entry `json:"Old,omitempty"`
 	New  *Entry `json:"New,omitempty"`
+}
+
+// restore gives a difference and its sides their bytes.
+func (d *Difference) restore() {
+	for _, e := range []*Entry{d.Old, d.New} {
+		if e != nil {
+			e.restore()
+			d.Path = e.Path
+		}
+	}
 }
 
 // Waste is what an image carries and nobody can see, by the rules of dive (github.com/wagoodman/dive): a file, an empty
@@ -154,13 +181,6 @@ type WastedFile struct {
 // FileMode is the entry's type and permissions in Go's notation, whose String is what "ls -l" shows.
 func (e Entry) FileMode() fs.FileMode { return e.Type.mode() | unixPerm(e.Mode) }
 
-// Changes is everything a container changed against its image.
-type Changes struct {
-	Changes []Change `json:"Changes"`
-	// Size is the sum of the sizes of the files added or modified, in bytes.
-	Size int64 `json:"Size"`
-}
-
 // ChangeKind says what a container did to a path.
 type ChangeKind string
 
@@ -172,7 +192,8 @@ const (
 	ChangeDeleted  ChangeKind = "deleted"
 )
 
-// Change is one path that differs from the image. Of a deleted path only Path and Kind are known.
+// Change is one path of a container that differs from its image. Of a deleted path the other fields tell what was
+// there. A directory is modified when it is only on the way to what changed.
 type Change struct {
 	Path string     `json:"Path"`
 	Kind ChangeKind `json:"Kind"`
@@ -183,7 +204,11 @@ type Change struct {
 	Size    int64       `json:"Size,omitempty"`
 	ModTime time.Time   `json:"ModTime,omitzero"`
 	Link    string      `json:"Link,omitempty"`
+	Raw     *Raw        `json:"Raw,omitempty"`
 }
+
+// restore gives a change its bytes.
+func (c *Change) restore() { c.Raw.restore(&c.Path, &c.Link) }
 
 // mode is the type bits of t.
 func (t Type) mode() fs.FileMode {

@@ -98,6 +98,9 @@ func lines[T any](ctx context.Context, c *Client, path string, query url.Values)
 				yield(none, fmt.Errorf("reading the engine's answer to %s: %w", path, err))
 				return
 			}
+			if raw, ok := any(&line).(interface{ restore() }); ok {
+				raw.restore()
+			}
 			if !yield(line, nil) {
 				return
 			}
@@ -164,10 +167,10 @@ func (c *Client) FileDiff(ctx context.Context, from, to, path string) (io.ReadCl
 	return c.get(ctx, "/berth/diff/file", url.Values{"from": {from}, "to": {to}, "path": {path}})
 }
 
-// Changes returns what the container id changed against its image.
-func (c *Client) Changes(ctx context.Context, id string) (Changes, error) {
-	var changes Changes
-	return changes, c.json(ctx, containerPath(id)+"/changes", nil, &changes)
+// Changes yields what the container id changed against its image, parents first. The iteration ends after the first
+// error.
+func (c *Client) Changes(ctx context.Context, id string) iter.Seq2[Change, error] {
+	return lines[Change](ctx, c, containerPath(id)+"/changes", nil)
 }
 
 // ContainerFile opens the regular file path as the container id sees it now.

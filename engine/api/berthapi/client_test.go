@@ -98,7 +98,9 @@ func TestErrorsCarryTheEnginesWordsAndKind(t *testing.T) {
 	if !errdefs.IsNotFound(err) || err.Error() != "no file /a b" {
 		t.Errorf("got %v", err)
 	}
-	if _, err := c.Changes(t.Context(), "x"); err == nil || err.Error() != "the engine answered 418 I'm a teapot" {
+	for _, err = range c.Changes(t.Context(), "x") {
+	}
+	if err == nil || err.Error() != "the engine answered 418 I'm a teapot" {
 		t.Errorf("got %v", err)
 	}
 	// The same server without the header is some other engine.
