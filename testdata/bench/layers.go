@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -27,34 +26,15 @@ const (
 // layers measures what looks into layers: diff and commit of many changed files beside docker, and the first screen of
 // a layer of a million entries.
 func (b *bench) layers(ctx context.Context) (err error) {
-	ours, err := b.startBerth(ctx)
+	all, _, err := b.startEngines(ctx)
+	defer func() { err = errors.Join(err, stopAll(all)) }()
 	if err != nil {
 		return err
-	}
-	all := []*engine{ours}
-	defer func() {
-		for _, e := range all {
-			err = errors.Join(err, e.stop())
-		}
-	}()
-	archive := filepath.Join(b.dir, "starter.tar")
-	if _, err := ours.do(ctx, "image", "starter", "-o", archive); err != nil {
-		return err
-	}
-	if e, err := b.startDocker(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "dockerd is left out:", err)
-	} else {
-		all = append(all, e)
-	}
-	for _, e := range all {
-		if _, err := e.do(ctx, "load", "-i", archive); err != nil {
-			return err
-		}
 	}
 	if err := b.changed(ctx, all); err != nil {
 		return err
 	}
-	return b.browsing(ctx, ours)
+	return b.browsing(ctx, all[0])
 }
 
 // changed measures diff and commit of a container with many new files.
@@ -67,7 +47,6 @@ func (b *bench) changed(ctx context.Context, all []*engine) error {
 	diff.goal, diff.met = ratio("docker", 0.5)
 	commit.goal, commit.met = ratio("docker", 0.5)
 	for _, e := range all {
-		// The same name as elsewhere: stop removes it.
 		if _, err := e.do(ctx, "run", "-d", "--network", "none", "--name", "idle", e.image, "sh", "-c", script); err != nil {
 			return err
 		}

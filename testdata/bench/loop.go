@@ -205,19 +205,5 @@ func privateOf(file string) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-	if err != nil {
-		return 0, err
-	}
-	var sum float64
-	for line := range strings.Lines(string(b)) {
-		if f := strings.Fields(line); len(f) == 3 && strings.HasPrefix(f[0], "Private_") {
-			kb, err := strconv.ParseFloat(f[1], 64)
-			if err != nil {
-				return 0, err
-			}
-			sum += kb / 1024
-		}
-	}
-	return sum, nil
+	return rollup(pid, "Private_")
 }

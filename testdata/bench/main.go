@@ -39,6 +39,7 @@ type bench struct {
 	berth   string // the binary
 	dir     string // everything of this run, removed at the end
 	runs    int
+	lives   int
 	image   string // archive of a large one, "" for none
 	results []result
 }
@@ -49,7 +50,8 @@ func main() {
 		return
 	}
 	runs := flag.Int("runs", 20, "times that each thing is done")
-	only := flag.String("only", "", "a part to measure alone: runtimes, engines, layers or registries")
+	only := flag.String("only", "", "a part to measure alone: runtimes, engines, fleets, soak, layers or registries")
+	lives := flag.Int("lives", 300, "containers that the soak runs, one after another")
 	image := flag.String("image", "", "archive of the image to pull and push (testdata/scripts/bench-image makes it)")
 	flag.Parse()
 	if flag.NArg() != 1 {
@@ -58,34 +60,31 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, flag.Arg(0), *runs, *only, *image); err != nil {
+	if err := run(ctx, &bench{berth: flag.Arg(0), runs: *runs, lives: *lives, image: *image}, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, berth string, runs int, only, image string) error {
+func run(ctx context.Context, b *bench, only string) (err error) {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("containers need root: type  sudo make bench")
 	}
-	berth, err := filepath.Abs(berth)
-	if err != nil {
+	if b.berth, err = filepath.Abs(b.berth); err != nil {
 		return err
 	}
 	// A short path: sockets live below it.
-	dir, err := os.MkdirTemp("/tmp", "bb")
-	if err != nil {
+	if b.dir, err = os.MkdirTemp("/tmp", "bb"); err != nil {
 		return err
 	}
 	defer func() {
-		unmountBelow(dir) // podman leaves one
-		os.RemoveAll(dir)
+		unmountBelow(b.dir) // podman leaves one
+		os.RemoveAll(b.dir)
 	}()
-	b := &bench{berth: berth, dir: dir, runs: runs, image: image}
 	for _, part := range []struct {
 		name string
 		do   func(context.Context) error
-	}{{"runtimes", b.runtimes}, {"engines", b.engines}, {"layers", b.layers}, {"registries", b.registries}} {
+	}{{"runtimes", b.runtimes}, {"engines", b.engines}, {"fleets", b.fleets}, {"soak", b.soak}, {"layers", b.layers}, {"registries", b.registries}} {
 		if only != "" && only != part.name {
 			continue
 		}
