@@ -65,20 +65,23 @@ func (r *reader) deliver(line []byte) error {
 
 // seekTail drops the files before the one in which the last Tail wanted entries
 // begin, and seeks in that one; nothing before that place is read.
-func (r *reader) seekTail(files []*os.File) ([]*os.File, error) {
+func (r *reader) seekTail(files []*source) ([]*source, error) {
 	// From the newest file backwards, until there are enough.
 	left := r.opts.Tail
 	for i := len(files) - 1; i >= 0; i-- {
-		at, found, err := r.tailIn(files[i], left)
+		if err := files[i].unpack(); err != nil {
+			return files, err
+		}
+		at, found, err := r.tailIn(files[i].file, left)
 		if err != nil {
-			return nil, err
+			return files, err
 		}
 		left -= found
 		if left > 0 && i > 0 {
 			continue
 		}
-		if _, err := files[i].Seek(at, io.SeekStart); err != nil {
-			return nil, fmt.Errorf("read log: %w", err)
+		if _, err := files[i].file.Seek(at, io.SeekStart); err != nil {
+			return files, fmt.Errorf("read log: %w", err)
 		}
 		closeAll(files[:i])
 		return files[i:], nil

@@ -1,6 +1,7 @@
 // Package logs reads the json-file logs that shims write: one JSON object a
 // line, {"log":"text\n","stream":"stdout","time":"RFC 3339 with nanoseconds"},
-// in a file and its rotated predecessors (path.1 is the youngest of them).
+// in a file and its rotated predecessors (path.1 is the youngest of them), which may
+// be compressed (path.1.gz).
 //
 // Reading never holds more than a line and a read buffer in memory. Tail finds
 // its beginning from the end of the newest file. Follow waits on inotify and ends

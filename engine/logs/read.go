@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"strconv"
 )
 
 // Read calls fn for the entries of the log at path, oldest first. A log that
@@ -68,8 +67,9 @@ type reader struct {
 	opts Options
 	fn   func(Entry) error
 
-	file *os.File
-	buf  []byte // read, not yet delivered; begins at a line
+	file   *os.File
+	origin string // of the file, if it was compressed
+	buf    []byte // read, not yet delivered; begins at a line
 	dec  decoder
 }
 
@@ -79,14 +79,6 @@ func (r *reader) close() {
 	}
 }
 
-// rotated is the name of the n-th predecessor; 0 is the current file.
-func rotated(path string, n int) string {
-	if n == 0 {
-		return path
-	}
-	return path + "." + strconv.Itoa(n)
-}
-
 // begin delivers what the rotated files hold, and opens the current one where
 // the reading has to begin.
 func (r *reader) begin(ctx context.Context) error {
@@ -94,19 +86,18 @@ func (r *reader) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		for _, f := range files {
-			f.Close()
-		}
-	}()
+	defer func() { closeAll(files) }()
 	if r.opts.Tail >= 0 {
 		if files, err = r.seekTail(files); err != nil {
 			return err
 		}
 	}
 	for len(files) > 0 {
-		r.close()
-		r.file, files = files[0], files[1:]
+		f := files[0]
+		files = files[1:]
+		if err := r.use(f); err != nil {
+			return err
+		}
 		if len(files) == 0 {
 			return nil // the current one: drain goes on with it
 		}
@@ -118,83 +109,6 @@ func (r *reader) begin(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// openAll opens the files of a log, oldest first.
-func openAll(path string) ([]*os.File, error) {
-	for {
-		before, err := look(path)
-		if err != nil {
-			return nil, err
-		}
-		files, err := openSlots(path, before)
-		if err != nil {
-			return nil, err
-		}
-		after, err := look(path)
-		if err == nil && same(before, after) {
-			return files, nil
-		}
-		closeAll(files)
-		if err != nil {
-			return nil, err
-		}
-	}
-}
-
-// openSlots opens what was seen, oldest first; what has moved on is left out,
-// which the next look tells.
-func openSlots(path string, slots []slot) ([]*os.File, error) {
-	var files []*os.File
-	for _, s := range slices.Backward(slots) {
-		f, err := os.Open(rotated(path, s.n))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			closeAll(files)
-			return nil, fmt.Errorf("open log: %w", err)
-		}
-		files = append(files, f)
-	}
-	return files, nil
-}
-
-// slot is a file of a log: the n-th predecessor of the current one.
-type slot struct {
-	n    int
-	info fs.FileInfo
-}
-
-// look lists the files of a log, newest first. A rotation renames them one
-// after another, the oldest first, so that there may be a gap of one; and it may
-// happen while we look, so that only two looks that are the same can be trusted.
-func look(path string) ([]slot, error) {
-	var slots []slot
-	for n, missing := 0, 0; missing < 2; n++ {
-		info, err := os.Stat(rotated(path, n))
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			missing++
-		case err != nil:
-			return nil, fmt.Errorf("look at log: %w", err)
-		default:
-			missing = 0
-			slots = append(slots, slot{n, info})
-		}
-	}
-	return slots, nil
-}
-
-// same says whether nothing was rotated between two looks.
-func same(a, b []slot) bool {
-	return slices.EqualFunc(a, b, func(x, y slot) bool { return x.n == y.n && os.SameFile(x.info, y.info) })
-}
-
-func closeAll(files []*os.File) {
-	for _, f := range files {
-		f.Close()
-	}
 }
 
 // drain delivers everything there is now, following rotations: once the
@@ -210,7 +124,7 @@ func (r *reader) drain(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("open log: %w", err)
 			}
-			r.file = f
+			r.file, r.origin = f, ""
 		}
 		if err := r.drainFile(ctx); err != nil {
 			return err
@@ -228,18 +142,32 @@ func (r *reader) drain(ctx context.Context) error {
 		}
 		// It was renamed after our last read at the earliest: read what came in between.
 		if err := r.drainFile(ctx); err != nil {
-			next.Close()
+			next.close()
 			return err
 		}
-		r.file.Close()
-		r.file, r.buf = next, r.buf[:0]
+		r.buf = r.buf[:0]
+		if err := r.use(next); err != nil {
+			return err
+		}
 	}
+}
+
+// use makes f the file that is read.
+func (r *reader) use(f *source) error {
+	r.close()
+	r.file = nil
+	if err := f.unpack(); err != nil {
+		f.close()
+		return err
+	}
+	r.file, r.origin = f.file, f.origin
+	return nil
 }
 
 // successor opens the file that came after the open one, nil while that is the
 // current one, or the next is not made yet. When ours is gone already, what is
 // left begins with the oldest.
-func (r *reader) successor() (*os.File, error) {
+func (r *reader) successor() (*source, error) {
 	mine, err := r.file.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("read log: %w", err)
@@ -250,25 +178,25 @@ func (r *reader) successor() (*os.File, error) {
 			return nil, err
 		}
 		// The next newer one stands before ours, even beside a gap.
-		i := slices.IndexFunc(before, func(s slot) bool { return os.SameFile(s.info, mine) })
+		i := slices.IndexFunc(before, func(s slot) bool { return s.holds(mine, r.origin) })
 		if i < 0 {
 			i = len(before)
 		}
 		if i == 0 {
 			return nil, nil
 		}
-		f, err := os.Open(rotated(r.path, before[i-1].n))
+		f, err := before[i-1].open()
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("open log: %w", err)
+			return nil, err
 		}
 		after, err := look(r.path)
 		if err == nil && same(before, after) {
 			return f, nil
 		}
-		f.Close()
+		f.close()
 		if err != nil {
 			return nil, err
 		}

@@ -25,7 +25,19 @@ type Options struct {
 	Path     string
 	MaxSize  int64             // bytes from which on the file is rotated before the next line; 0: never
 	MaxFiles int               // files kept, the current one included; below 2 it is emptied instead
+	Compress bool              // rotated files are compressed, in the background
 	Attrs    map[string]string // repeated in every line
+	Copy     Copy              // gets every line too, if not nil
+
+	Compressed func() // if not nil, called after each compression, which takes memory
+}
+
+// Copy is where lines go besides the file.
+type Copy interface {
+	// Line takes a line, or a part of one unless it is whole, without its end. The
+	// bytes are the callee's during the call only.
+	Line(s Stream, text []byte, whole bool, at time.Time) error
+	Close() error
 }
 
 // Writer writes one log file. It is not safe for concurrent use.
@@ -38,7 +50,7 @@ type Writer struct {
 	opts  Options
 	attrs []byte
 	clock clock
-	f     *os.File // nil when opening it after a rotation failed
+	f     *os.File // nil without a path, or when opening it after a rotation failed
 	size  int64    // of the file
 	batch []byte   // lines not written yet
 	lines [Stderr + 1]line
@@ -47,6 +59,8 @@ type Writer struct {
 	missing uint64 // lines dropped since the last one written
 	dropped uint64 // in all
 	err     error  // of the last attempt to write
+
+	compressing chan error // of the compression under way; nil: none
 }
 
 // line is the output of one stream since its last end of line.
@@ -56,9 +70,13 @@ type line struct {
 	since time.Time // its time, which its parts share
 }
 
-// Open opens the file, appending to what it holds.
+// Open opens the file, appending to what it holds. Without a path there is none, and
+// lines only go to opts.Copy.
 func Open(opts Options) (*Writer, error) {
 	w := &Writer{opts: opts, attrs: encodeAttrs(opts.Attrs)}
+	if opts.Path == "" {
+		return w, nil
+	}
 	if err := w.open(0); err != nil {
 		return nil, fmt.Errorf("open container log: %w", err)
 	}
@@ -122,6 +140,17 @@ func (w *Writer) add(s Stream, l *line, text []byte, whole bool) {
 	}
 	l.split = !whole
 	l.since = now
+	if w.opts.Copy != nil {
+		if err := w.opts.Copy.Line(s, text, whole, now); err != nil {
+			w.err = err
+			w.dropped++
+		} else if w.opts.Path == "" {
+			w.err = nil
+		}
+	}
+	if w.opts.Path == "" {
+		return
+	}
 
 	b := append(w.batch, `{"log":`...)
 	b = AppendString(b, text)
@@ -217,38 +246,6 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// rotate makes room: path becomes path.1, that path.2, and so on. A failure leaves the
-// current file in use.
-func (w *Writer) rotate() {
-	if w.f == nil || len(w.rest) > 0 {
-		return
-	}
-	if w.opts.MaxFiles < 2 {
-		if err := w.f.Truncate(0); err != nil {
-			w.err = err
-			return
-		}
-		w.size = 0
-		return
-	}
-	name := func(i int) string { return w.opts.Path + "." + strconv.Itoa(i) }
-	for i := w.opts.MaxFiles - 1; i > 1; i-- {
-		if err := os.Rename(name(i-1), name(i)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			w.err = err
-			return
-		}
-	}
-	if err := os.Rename(w.opts.Path, name(1)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		w.err = err
-		return
-	}
-	w.f.Close() // nothing is buffered in it
-	w.f = nil
-	if err := w.open(0); err != nil {
-		w.err = err
-	}
-}
-
 // Trim gives back the memory that an idle writer does not need.
 func (w *Writer) Trim() {
 	if w == nil {
@@ -285,7 +282,7 @@ func (w *Writer) State() (s State, ok bool) {
 		s.Lines[i] = LineState{Text: l.buf, Split: l.split, Since: l.since}
 	}
 	s.Dropped = w.dropped
-	return s, w.missing == 0 && len(w.rest) == 0
+	return s, w.missing == 0 && len(w.rest) == 0 && !w.compresses()
 }
 
 // Restore makes a Writer that was just opened go on from s.
@@ -335,12 +332,15 @@ func (w *Writer) Close() error {
 	}
 	w.End(Stdout)
 	w.End(Stderr)
-	if w.f == nil {
-		return w.err
+	err := w.compressed()
+	if w.opts.Copy != nil {
+		err = errors.Join(err, w.opts.Copy.Close())
 	}
-	var err error
+	if w.f == nil {
+		return errors.Join(err, w.err)
+	}
 	if len(w.rest) > 0 {
-		err = w.cutLast()
+		err = errors.Join(err, w.cutLast())
 		w.dropped++
 	}
 	return errors.Join(err, w.f.Close())

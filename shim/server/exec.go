@@ -56,7 +56,7 @@ func (s *shim) exec(p *peer, m *wire.Message) (x *process, c *client, err error)
 		// The process must not see another size first.
 		process.ConsoleSize = &specs.Box{Height: req.ConsoleSize[0], Width: req.ConsoleSize[1]}
 	}
-	x = s.newProcess(req.ID, req.Tty, nil)
+	x = s.newProcess(req.ID, req.Tty, noLog)
 	child, err := x.makeStdio(req.OpenStdin)
 	if err != nil {
 		return nil, nil, err

@@ -16,7 +16,7 @@ const burst = 256 << 10
 // output takes what a process writes to its log and to its attached clients.
 type output struct {
 	mu      sync.Mutex
-	log     *jsonlog.Writer // nil without one
+	log     logWriter
 	clients []*client
 	idle    *idleTimer
 	since   int  // bytes written since idle was told
@@ -87,10 +87,7 @@ func (o *output) closeLog() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	log := o.log
-	o.log = nil
-	if log == nil {
-		return nil
-	}
+	o.log = noLog
 	if err := log.Close(); err != nil {
 		return fmt.Errorf("write container log: %w", err)
 	}

@@ -72,7 +72,7 @@ func (c *childEnds) close() {
 	}
 }
 
-func (s *shim) newProcess(id string, tty bool, log *jsonlog.Writer) *process {
+func (s *shim) newProcess(id string, tty bool, log logWriter) *process {
 	return &process{id: id, tty: tty, out: &output{log: log, idle: &s.idle}, gate: &s.gate, done: make(chan struct{})}
 }
 

@@ -165,11 +165,11 @@ func resume(fd string) (*shim, error) {
 	}
 	s.record = &record{path: h.Config.ExitPath, f: os.NewFile(uintptr(h.Record), h.Config.ExitPath+".new")}
 	unix.CloseOnExec(h.Record)
-	var log *jsonlog.Writer
-	if log, err = openLog(h.Config.Log); err != nil {
+	before := jsonlog.State{Dropped: h.LogDropped, Lines: [2]jsonlog.LineState{jsonlog.LineState(h.Lines[0]), jsonlog.LineState(h.Lines[1])}}
+	log, err := s.openLog(before)
+	if err != nil {
 		return nil, fmt.Errorf("resume: %w", err)
 	}
-	log.Restore(jsonlog.State{Dropped: h.LogDropped, Lines: [2]jsonlog.LineState{jsonlog.LineState(h.Lines[0]), jsonlog.LineState(h.Lines[1])}})
 	p := s.newInit(log)
 	p.rt = &adopted{pid: h.PID, fd: inherit(h.PIDFD, "pidfd")}
 	p.started = h.StartedAt

@@ -180,16 +180,8 @@ func (s *shim) container() (*container.Container, error) {
 	return s.box, nil
 }
 
-// openLog opens the log that the configuration asks for, nil for none.
-func openLog(c wire.LogConfig) (*jsonlog.Writer, error) {
-	if c.Driver != "json-file" {
-		return nil, nil
-	}
-	return jsonlog.Open(jsonlog.Options{Path: c.Path, MaxSize: c.MaxSize, MaxFiles: c.MaxFiles, Attrs: c.Attrs})
-}
-
 // newInit makes the container's first process without its stdio.
-func (s *shim) newInit(log *jsonlog.Writer) *process {
+func (s *shim) newInit(log logWriter) *process {
 	p := s.newProcess(s.cfg.ID, s.cfg.Tty, log)
 	p.closeStdinAtEOF = s.cfg.StdinOnce
 	return p
@@ -202,7 +194,7 @@ func (s *shim) create() (err error) {
 	if s.listen, err = listen(s.cfg.Dir); err != nil {
 		return err
 	}
-	log, err := openLog(s.cfg.Log)
+	log, err := s.openLog(jsonlog.State{})
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,14 @@ func (e *encoder) strs(v []string) {
 	}
 }
 
+func (e *encoder) pairs(v map[string]string) {
+	e.u32(uint32(len(v)))
+	for k, s := range v {
+		e.str(k)
+		e.str(s)
+	}
+}
+
 // time is sent as nanoseconds since 1970; zero stands for the zero time.
 func (e *encoder) time(t time.Time) {
 	if t.IsZero() {
@@ -136,6 +144,20 @@ func (d *decoder) strs() []string {
 	v := make([]string, 0, n)
 	for range n {
 		v = append(v, d.str())
+	}
+	return v
+}
+
+// pairs returns nil for an empty map.
+func (d *decoder) pairs() map[string]string {
+	n := d.count(8)
+	if n == 0 {
+		return nil
+	}
+	v := make(map[string]string, n)
+	for range n {
+		k := d.str()
+		v[k] = d.str()
 	}
 	return v
 }

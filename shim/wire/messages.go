@@ -13,10 +13,26 @@ import (
 // LogConfig says where a container's output goes.
 type LogConfig struct {
 	Driver   string            // "json-file" or "none"; empty is "none"
-	Path     string            // of the json-file log
+	Path     string            // of the json-file log; "": there is no file, the lines go to Remote only
 	MaxSize  int64             // bytes at which the file is rotated; 0: never
 	MaxFiles int               // files kept, the current one included; below 2 the file is emptied instead of rotated
+	Compress bool              // rotated files are compressed with gzip
+	Buffer   int64             // bytes that wait for a slow log, beyond which output is dropped; 0: the container waits
 	Attrs    map[string]string // written as "attrs" of every line when not empty (labels, env, tag)
+	Remote   LogRemote         // who gets every line besides
+}
+
+// LogRemote is a syslog or journald that gets the lines of a log. The zero value is none.
+type LogRemote struct {
+	Network  string            // "unix", "unixgram", "udp" or "tcp"; "": none
+	Path     string            // of a unix socket
+	IP       string            // the 4 or 16 bytes of an address
+	Port     int
+	Format   string            // "", "rfc3164", "rfc5424", "rfc5424micro", or "journald"
+	Facility int               // of syslog, 0 to 23
+	Tag      string            // who a line is from
+	Host     string            // the name of this machine, in the formats of the RFCs
+	Fields   map[string]string // of every entry of journald
 }
 
 // Config is what one shim runs. All paths are absolute.
@@ -57,11 +73,10 @@ func (c *Config) Encode() []byte {
 	e.str(c.Log.Path)
 	e.i64(c.Log.MaxSize)
 	e.i32(c.Log.MaxFiles)
-	e.u32(uint32(len(c.Log.Attrs)))
-	for k, v := range c.Log.Attrs {
-		e.str(k)
-		e.str(v)
-	}
+	e.bool(c.Log.Compress)
+	e.i64(c.Log.Buffer)
+	e.pairs(c.Log.Attrs)
+	c.Log.Remote.encode(&e)
 	e.str(c.ExitPath)
 	e.bool(c.Tty)
 	e.bool(c.OpenStdin)
@@ -81,17 +96,32 @@ func DecodeConfig(body []byte) (Config, error) {
 	}
 	c.MountPoint = d.str()
 	c.Log = LogConfig{Driver: d.str(), Path: d.str(), MaxSize: d.i64(), MaxFiles: d.i32()}
-	if n := d.count(8); n > 0 {
-		c.Log.Attrs = make(map[string]string, n)
-		for range n {
-			k := d.str()
-			c.Log.Attrs[k] = d.str()
-		}
-	}
+	c.Log.Compress, c.Log.Buffer = d.bool(), d.i64()
+	c.Log.Attrs = d.pairs()
+	c.Log.Remote.decode(&d)
 	c.ExitPath = d.str()
 	c.Tty, c.OpenStdin, c.StdinOnce = d.bool(), d.bool(), d.bool()
 	c.ConsoleSize = [2]uint{uint(d.u32()), uint(d.u32())}
 	return c, d.end("create")
+}
+
+func (r *LogRemote) encode(e *encoder) {
+	e.str(r.Network)
+	e.str(r.Path)
+	e.str(r.IP)
+	e.i32(r.Port)
+	e.str(r.Format)
+	e.i32(r.Facility)
+	e.str(r.Tag)
+	e.str(r.Host)
+	e.pairs(r.Fields)
+}
+
+func (r *LogRemote) decode(d *decoder) {
+	r.Network, r.Path, r.IP, r.Port = d.str(), d.str(), d.str(), d.i32()
+	r.Format = d.str()
+	r.Facility, r.Tag, r.Host = d.i32(), d.str(), d.str()
+	r.Fields = d.pairs()
 }
 
 // Attach says which streams a client wants on its connection.
