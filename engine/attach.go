@@ -189,7 +189,7 @@ func (cs *Containers) dropAttaches() {
 // replay writes what the log holds to a client before its stream begins.
 func (cs *Containers) replay(ctx context.Context, c *ctr, q queuedAttach) error {
 	w := &frameWriter{w: q.conn, mux: q.opts.Mux}
-	return logs.Read(ctx, cs.logPath(c.id), logs.Options{Stdout: q.opts.Stdout, Stderr: q.opts.Stderr, Tail: -1}, nil, w.WriteEntry)
+	return logs.Read(ctx, cs.logPath(c.snapshot()), logs.Options{Stdout: q.opts.Stdout, Stderr: q.opts.Stderr, Tail: -1}, nil, w.WriteEntry)
 }
 
 // frameWriter writes log entries as docker's multiplexed stream, or raw.

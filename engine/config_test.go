@@ -86,8 +86,6 @@ func TestCheckConfigRefuses(t *testing.T) {
 		"--isolation":    {Isolation: "hyperv"},
 		"CpuPercent":     {Resources: container.Resources{CPUPercent: 10}},
 		"IOMaximumIOps":  {Resources: container.Resources{IOMaximumIOps: 10}},
-		"compressed log": {LogConfig: container.LogConfig{Config: map[string]string{"compress": "true"}}},
-		"lossy log":      {LogConfig: container.LogConfig{Config: map[string]string{"mode": "non-blocking"}}},
 	} {
 		if _, _, err := checkConfig(CreateOptions{Config: &container.Config{Image: "x"}, HostConfig: hc}); !errdefs.IsNotImplemented(err) {
 			t.Errorf("%s: got %v, want not implemented", what, err)

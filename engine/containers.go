@@ -159,11 +159,6 @@ func (cs *Containers) dir(id string) string {
 	return filepath.Join(cs.e.cfg.Root, "containers", id)
 }
 
-// logPath is docker's place and name, so that its tools find it.
-func (cs *Containers) logPath(id string) string {
-	return filepath.Join(cs.dir(id), id+"-json.log")
-}
-
 func (cs *Containers) exitPath(id string) string { return filepath.Join(cs.dir(id), "exit.json") }
 
 func (cs *Containers) shimDir(id string) string {

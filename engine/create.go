@@ -227,7 +227,7 @@ func checkConfig(opts CreateOptions) (*container.Config, *container.HostConfig, 
 		hc.LogConfig.Config = map[string]string{}
 	}
 	// Checked here, though used at start: a client reads the answer to create.
-	if _, err := logConfig(&hc, ""); err != nil {
+	if _, err := logConfig(hc.LogConfig); err != nil {
 		return nil, nil, err
 	}
 	if hc.Runtime == "" {

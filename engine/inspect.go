@@ -36,7 +36,7 @@ func (cs *Containers) Inspect(ctx context.Context, ref string, size bool) (conta
 		ID: rec.ID, Created: apiTime(rec.Created), Path: rec.Path, Args: append([]string{}, rec.Args...),
 		State: apiState(rec.State, removing), Image: rec.ImageID, Name: "/" + rec.Name, RestartCount: rec.RestartCount,
 		ResolvConfPath: filepath.Join(files, resolvFile), HostnamePath: filepath.Join(files, hostnameFile),
-		HostsPath: filepath.Join(files, hostsFile), LogPath: cs.logPath(c.id),
+		HostsPath: filepath.Join(files, hostsFile), LogPath: cs.logPath(rec),
 		Driver: cs.driver(), Platform: "linux", ExecIDs: cs.execIDs(c.id),
 		HostConfig: rec.HostConfig, Config: rec.Config, Mounts: mountPoints(rec),
 		GraphDriver: cs.graphDriver(ctx, rec),
@@ -44,9 +44,10 @@ func (cs *Containers) Inspect(ctx context.Context, ref string, size bool) (conta
 			Ports: portMap(rec, ends), Networks: endpointSettings(rec, ends),
 		},
 	}
-	if rec.HostConfig.LogConfig.Type == "none" {
-		resp.LogPath = ""
-	} else if resp.State.Error == "" {
+	if rec.HostConfig.LogConfig.Type != "json-file" {
+		resp.LogPath = "" // the form of the others' files is the engine's own business
+	}
+	if resp.State.Error == "" {
 		resp.State.Error = c.logLoss()
 	}
 	if len(ends) > 0 {

@@ -17,10 +17,11 @@ func (cs *Containers) Logs(ctx context.Context, ref string, opts LogsOptions, w 
 	c.mu.Lock()
 	rec, r := c.rec, c.run
 	c.mu.Unlock()
-	if rec.HostConfig.LogConfig.Type == "none" {
+	path := cs.logPath(rec)
+	if path == "" {
 		return kind(errdefs.ErrNotImplemented, "configured logging driver does not support reading")
 	}
-	return logs.Read(ctx, cs.logPath(c.id), logs.Options{
+	return logs.Read(ctx, path, logs.Options{
 		Follow: opts.Follow && r != nil, Stdout: opts.Stdout, Stderr: opts.Stderr,
 		Since: opts.Since, Until: opts.Until, Tail: opts.Tail,
 	}, ended(r), func(e logs.Entry) error {

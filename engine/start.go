@@ -109,11 +109,10 @@ func (cs *Containers) spawn(ctx context.Context, rec record) (*shim.Client, erro
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	log, err := logConfig(rec.HostConfig, cs.logPath(rec.ID))
+	log, err := cs.logTarget(rec)
 	if err != nil {
 		return nil, err
 	}
-	log.Attrs = logAttrs(rec)
 	cfg := shim.Config{
 		ID: rec.ID, Dir: cs.shimDir(rec.ID), RuntimeRoot: cs.runtimeRoot(),
 		Spec: s, Rootfs: rootfs, MountPoint: cs.mountPoint(rec.ID),

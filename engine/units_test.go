@@ -143,30 +143,6 @@ func TestPorts(t *testing.T) {
 	}
 }
 
-func TestLogConfig(t *testing.T) {
-	conf := func(kind string, opts ...string) *container.HostConfig {
-		c := container.LogConfig{Type: kind, Config: map[string]string{}}
-		for i := 0; i < len(opts); i += 2 {
-			c.Config[opts[i]] = opts[i+1]
-		}
-		return &container.HostConfig{LogConfig: c}
-	}
-	lc, err := logConfig(conf("json-file", "max-size", "10m", "max-file", "3"), "/l")
-	if err != nil || lc.MaxSize != 10e6 || lc.MaxFiles != 3 || lc.Path != "/l" || lc.Driver != "json-file" {
-		t.Errorf("%+v, %v", lc, err)
-	}
-	if lc, err := logConfig(conf("none"), "/l"); err != nil || lc.Driver != "none" || lc.Path != "" {
-		t.Errorf("%+v, %v", lc, err)
-	}
-	for _, hc := range []*container.HostConfig{
-		conf("fax"), conf("json-file", "max-size", "big"), conf("json-file", "max-file", "0"), conf("json-file", "what", "x"), conf("local", "max-size", "-5"),
-	} {
-		if _, err := logConfig(hc, "/l"); !errdefs.IsInvalidArgument(err) {
-			t.Errorf("%+v: %v", hc.LogConfig, err)
-		}
-	}
-}
-
 func TestLogAttributes(t *testing.T) {
 	rec := record{
 		ID: strings.Repeat("a", 64), Name: "web", ImageID: "sha256:" + strings.Repeat("b", 64),

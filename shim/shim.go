@@ -34,6 +34,7 @@ import (
 type (
 	Config    = wire.Config
 	LogConfig = wire.LogConfig
+	LogRemote = wire.LogRemote
 	Info      = wire.Info
 	ExecInfo  = wire.ExecInfo
 	Exit      = wire.Exit

@@ -68,7 +68,7 @@ func validate(cfg Config) error {
 	if cfg.Spec == nil || cfg.Spec.Process == nil {
 		return fmt.Errorf("start shim of container %s: no process given: %w", cfg.ID, errdefs.ErrInvalidArgument)
 	}
-	if cfg.Log.Driver == "json-file" && !filepath.IsAbs(cfg.Log.Path) {
+	if cfg.Log.Driver == "json-file" && !filepath.IsAbs(cfg.Log.Path) && (cfg.Log.Path != "" || cfg.Log.Remote.Network == "") {
 		return fmt.Errorf("start shim of container %s: log path %q is not an absolute path: %w", cfg.ID, cfg.Log.Path, errdefs.ErrInvalidArgument)
 	}
 	return nil

@@ -70,7 +70,7 @@ type reader struct {
 	file   *os.File
 	origin string // of the file, if it was compressed
 	buf    []byte // read, not yet delivered; begins at a line
-	dec  decoder
+	dec    decoder
 }
 
 func (r *reader) close() {

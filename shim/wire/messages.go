@@ -24,9 +24,9 @@ type LogConfig struct {
 
 // LogRemote is a syslog or journald that gets the lines of a log. The zero value is none.
 type LogRemote struct {
-	Network  string            // "unix", "unixgram", "udp" or "tcp"; "": none
-	Path     string            // of a unix socket
-	IP       string            // the 4 or 16 bytes of an address
+	Network  string // "unix", "unixgram", "udp" or "tcp"; "": none
+	Path     string // of a unix socket
+	IP       string // the 4 or 16 bytes of an address
 	Port     int
 	Format   string            // "", "rfc3164", "rfc5424", "rfc5424micro", or "journald"
 	Facility int               // of syslog, 0 to 23
