@@ -107,6 +107,9 @@ func (cs *Containers) make(ctx context.Context, rec *record, img baseImage, hold
 	if err := cs.mark(ctx, rec.ID); err != nil {
 		cs.e.log.Warn("marking a container as one", "id", rec.ID, "err", err)
 	}
+	if err := cs.makeWorkingDir(ctx, rec); err != nil {
+		return errors.Join(err, cs.e.records.Delete(rec.ID), cs.e.snapshots.Remove(ctx, snapshotKey(rec.ID)))
+	}
 	return nil
 }
 

@@ -167,6 +167,23 @@ func OpenFile(dirs []string, path string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), path), nil
 }
 
+// IsDir tells whether the union of layer directories, topmost first, has a
+// directory of this path. No link is followed: a path that leads through one
+// is not told to be a directory.
+func IsDir(dirs []string, path string) (bool, error) {
+	l, err := openLower(dirs)
+	if err != nil {
+		return false, fmt.Errorf("look for %s: %w", path, err)
+	}
+	defer l.close()
+	from, _, st, done, err := l.walk(path)
+	defer done()
+	if err != nil {
+		return false, fmt.Errorf("look for %s: %w", path, err)
+	}
+	return from >= 0 && isDir(&st), nil
+}
+
 // names lists the union.
 func (l *lowerDir) names() (map[string]bool, error) {
 	seen := make(map[string]bool) // false: whiteout

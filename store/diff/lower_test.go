@@ -177,3 +177,17 @@ func (c *cutter) Write(p []byte) (int, error) {
 	}
 	return c.b.Write(p)
 }
+
+func TestIsDirOfAUnion(t *testing.T) {
+	needRoot(t)
+	bottom := mustApply(t, archive(t, dir("a/b"), file("a/f", ""), dir("gone"), dir("c"), symlink("l", "a")))
+	top := mustApply(t, archive(t, file(".wh.gone", ""), file(".wh.c", ""), dir("new")), bottom)
+	for path, want := range map[string]bool{"/a": true, "/a/b": true, "/new": true, "/a/f": false, "/gone": false, "/c": false, "/l": false, "/l/b": false, "/a/f/x": false, "/none/x": false} {
+		if got, err := IsDir([]string{top, bottom}, path); got != want || err != nil {
+			t.Errorf("%s: %v, %v", path, got, err)
+		}
+	}
+	if _, err := IsDir([]string{bottom + "/missing"}, "/a"); err == nil {
+		t.Error("a layer that is not there")
+	}
+}
