@@ -60,6 +60,8 @@ func pullProblem(ref reference.Named, err error) error {
 			said = "denied: requested access to the resource is denied"
 		}
 		return &problem{fmt.Sprintf("pull access denied for %s, repository does not exist or may require 'docker login': %s", reference.FamiliarName(ref), said), errdefs.ErrNotFound, err}
+	case strings.HasPrefix(said, "name unknown"):
+		return &problem{fmt.Sprintf("repository %s not found: %s", reference.FamiliarName(ref), said), errdefs.ErrNotFound, err}
 	case errdefs.IsNotFound(err), code == http.StatusNotFound:
 		if said == "" {
 			said = "manifest unknown: manifest unknown"

@@ -44,6 +44,9 @@ type Config struct {
 	// RetryDelay is the time before the first retry, which doubles each
 	// time; a second if zero.
 	RetryDelay time.Duration
+	// Silence is how long a registry may send nothing when it is to answer;
+	// two minutes if zero.
+	Silence time.Duration
 }
 
 // CertDirs are where the certificates of registries are on this system.
@@ -61,6 +64,9 @@ func NewRemote(cfg Config) (*Remote, error) {
 	r := &Remote{cfg: cfg}
 	if r.cfg.RetryDelay == 0 {
 		r.cfg.RetryDelay = time.Second
+	}
+	if r.cfg.Silence == 0 {
+		r.cfg.Silence = defaultSilence
 	}
 	if r.cfg.Downloads == 0 {
 		r.cfg.Downloads = 3
