@@ -21,7 +21,7 @@ import (
 func (is *Images) Load(ctx context.Context, r io.Reader) ([]LoadedImage, error) {
 	images, err := is.images.Load(ctx, r)
 	if err != nil {
-		return nil, fmt.Errorf("loading images: %w", err)
+		return nil, err
 	}
 	var loaded []LoadedImage
 	for _, got := range images {
@@ -48,7 +48,7 @@ func (is *Images) Save(ctx context.Context, w io.Writer, refs []string) error {
 		images = append(images, found...)
 	}
 	if err := is.images.Save(ctx, w, refs); err != nil {
-		return fmt.Errorf("saving images: %w", err)
+		return err
 	}
 	for _, img := range images {
 		is.emit(events.ActionSave, img, img.ID.String())
@@ -58,7 +58,9 @@ func (is *Images) Save(ctx context.Context, w io.Writer, refs []string) error {
 
 // named finds the images that a reference means to docker save: a name without a tag is all of its tags.
 func (is *Images) named(ctx context.Context, ref string) ([]image.Image, error) {
-	if repo, err := reference.ParseNormalizedNamed(ref); err == nil && reference.IsNameOnly(repo) {
+	repo, err := reference.ParseNormalizedNamed(ref)
+	bare := err == nil && reference.IsNameOnly(repo)
+	if bare {
 		all, err := is.images.List(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("listing images: %w", err)
@@ -74,6 +76,9 @@ func (is *Images) named(ctx context.Context, ref string) ([]image.Image, error) 
 		}
 	}
 	img, err := is.resolve(ctx, ref)
+	if bare && errdefs.IsNotFound(err) {
+		err = kind(errdefs.ErrNotFound, "No such image: %s", ref) // without a tag: none was meant
+	}
 	return []image.Image{img}, err
 }
 
@@ -101,7 +106,7 @@ func (is *Images) Import(ctx context.Context, r io.Reader, o ImportOptions) (str
 	}
 	img, err := is.images.Import(ctx, r, n)
 	if err != nil {
-		return "", fmt.Errorf("importing an image: %w", err)
+		return "", err
 	}
 	is.emit(events.ActionImport, img, img.ID.String())
 	return img.ID.String(), nil

@@ -17,7 +17,7 @@ var hints = []struct{ words, hint string }{
 	{"is already in use by container", "'berth rm' removes it, 'berth rename' gives it another name"},
 	{"no space left on device", "'berth system df' shows what takes the room, 'berth rm' and 'berth rmi' free it"},
 	{"the archive is cut off", "nothing of it was kept: copy or 'berth save' it again"},
-	{"the stream is cut off", "nothing of it was kept: copy or 'berth save' it again"},
+	{"the stream is cut off", "nothing of it was kept: get or make it again"},
 	{"leads out of the layer", "nothing of it was kept: do not trust where it comes from"},
 	{": absolute name", "nothing of it was kept: make it again with names that do not begin with /"},
 	{"not a tar archive", "'berth load' reads what 'docker save' and 'berth save' write"},

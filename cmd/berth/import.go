@@ -40,10 +40,10 @@ func newImport(a *app) *cobra.Command {
 			}
 			res, err := cl.ImageImport(c.Context(), src, ref, o)
 			if err != nil {
-				return err
+				return engineGone("an image was imported", err)
 			}
 			defer res.Close()
-			return a.progress(res)
+			return engineGone("an image was imported", a.progress(res))
 		},
 	}
 	c.Flags().StringVarP(&o.Message, "message", "m", "", "message for the image's history")

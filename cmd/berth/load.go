@@ -32,10 +32,10 @@ func newLoad(a *app) *cobra.Command {
 			}
 			res, err := cl.ImageLoad(c.Context(), in, client.ImageLoadWithQuiet(quiet || !session.IsTerminal(a.outFile())))
 			if err != nil {
-				return err
+				return engineGone("images were loaded", err)
 			}
 			defer res.Close()
-			return a.progress(res)
+			return engineGone("images were loaded", a.progress(res))
 		},
 	}
 	c.Flags().StringVarP(&input, "input", "i", "", "read this file instead of stdin")

@@ -80,10 +80,10 @@ func (a *app) pull(ctx context.Context, cl *connect.Client, ref reference.Named,
 	}
 	res, err := cl.ImagePull(ctx, ref.String(), o)
 	if err != nil {
-		return err
+		return engineGone("an image was pulled", err)
 	}
 	defer res.Close()
-	return a.transferProgress(res, out)
+	return engineGone("an image was pulled", a.transferProgress(res, out))
 }
 
 // config is docker's config.json of the user.

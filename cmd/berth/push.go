@@ -50,7 +50,7 @@ func newPush(a *app) *cobra.Command {
 			}
 			res, err := cl.ImagePush(c.Context(), ref.String(), o)
 			if err != nil {
-				return err
+				return engineGone("an image was pushed", err)
 			}
 			defer res.Close()
 			out := a.out
@@ -58,7 +58,7 @@ func newPush(a *app) *cobra.Command {
 				out = io.Discard
 			}
 			if err := a.transferProgress(res, out); err != nil {
-				return err
+				return engineGone("an image was pushed", err)
 			}
 			if quiet {
 				fmt.Fprintln(a.out, ref.String())

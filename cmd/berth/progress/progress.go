@@ -76,11 +76,12 @@ func Terminal(r io.Reader, w io.Writer, size Size) error {
 
 // screen is what stands on the terminal.
 type screen struct {
-	w     *bufio.Writer
-	size  Size
-	now   func() time.Time
-	start time.Time // of the work
-	drawn time.Time
+	w        *bufio.Writer
+	size     Size
+	now      func() time.Time
+	start    time.Time // of the work
+	lastByte time.Time // when one came or went
+	drawn    time.Time
 
 	layers []layer
 	index  map[string]int // of layers, by ID
@@ -118,6 +119,9 @@ func (s *screen) message(m jsonstream.Message) error {
 	l.status, l.current, l.total = m.Status, m.Progress.Current, m.Progress.Total
 	l.active = l.total > 0
 	if transfers[m.Status] {
+		if l.current != l.moved {
+			s.lastByte = s.now()
+		}
 		l.moved, l.size = l.current, l.total
 	} else if l.size > 0 {
 		l.moved = l.size // the step that follows tells that all is there
@@ -219,7 +223,8 @@ func (s *screen) total() string {
 	if moved == 0 {
 		return ""
 	}
-	took := s.drawn.Sub(s.start)
+	// What follows the last byte, unpacking, is not the network's time.
+	took := s.lastByte.Sub(s.start)
 	speed := float64(moved) / max(took.Seconds(), 0.001)
 	text := fmt.Sprintf("Total: %s/%s at %s/s", units.HumanSize(float64(moved)), units.HumanSize(float64(size)), units.HumanSize(speed))
 	if left := time.Duration(float64(size-moved) / speed * float64(time.Second)); moved < size && known && took > time.Second {

@@ -1,9 +1,11 @@
 package progress
 
 import (
+	"bufio"
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/charmbracelet/x/vt"
 )
@@ -94,5 +96,25 @@ func TestTerminalThatIsTooSmallShowsWhatIsUnderWay(t *testing.T) {
 		if len(l) > 20 {
 			t.Errorf("%q is too long", l)
 		}
+	}
+}
+
+// TestUnpackingDoesNotSlowTheDownload pins that the speed is that of the bytes: a clock that goes on after the last of
+// them does not make it fall.
+func TestUnpackingDoesNotSlowTheDownload(t *testing.T) {
+	at := time.Unix(0, 0)
+	s := &screen{w: bufio.NewWriter(&bytes.Buffer{}), size: func() (int, int) { return 24, 80 }, now: func() time.Time { return at }, index: map[string]int{}, start: at}
+	step := func(after time.Duration, message string) {
+		t.Helper()
+		at = at.Add(after)
+		if err := each(strings.NewReader(message), s.message); err != nil {
+			t.Fatal(err)
+		}
+	}
+	step(0, `{"status":"Downloading","progressDetail":{"current":1,"total":4000},"id":"aaa"}`)
+	step(2*time.Second, `{"status":"Downloading","progressDetail":{"current":4000,"total":4000},"id":"aaa"}`)
+	step(time.Minute, `{"status":"Extracting","progressDetail":{"current":1,"total":9000},"id":"aaa"}`)
+	if got := s.total(); got != "Total: 4kB/4kB at 2kB/s" {
+		t.Errorf("%q", got)
 	}
 }
