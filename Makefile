@@ -9,8 +9,8 @@ GO          ?= go
 VERSION     ?= $(shell git describe --tags --match 'v*' --dirty 2>/dev/null || echo "0.0.0-dev+$$(git rev-parse --short HEAD 2>/dev/null || echo unknown)")
 COMMIT      ?= $(shell git describe --always --abbrev=12 --exclude '*' --dirty=+dirty 2>/dev/null)
 BUILT       ?= $(shell git log -1 --format=%cI 2>/dev/null)
-LDFLAGS     := -s -w -X berth/engine.version=$(patsubst v%,%,$(VERSION)) -X berth/runtime/cli.version=$(patsubst v%,%,$(VERSION)) \
-	-X berth/engine.commit=$(COMMIT) -X berth/engine.built=$(BUILT)
+LDFLAGS     := -s -w -X berth/engine/release.version=$(patsubst v%,%,$(VERSION)) -X berth/runtime/cli.version=$(patsubst v%,%,$(VERSION)) \
+	-X berth/engine/release.commit=$(COMMIT) -X berth/engine/release.built=$(BUILT)
 FUZZTIME    ?= 30s
 # Integration tests start containers; more packages at a time than processors only slows them down.
 TESTP       ?= $(shell nproc)

@@ -6,57 +6,16 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
+
+	"berth/engine/release"
 
 	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/api/types/system"
 	"golang.org/x/sys/unix"
 )
-
-// These are set by the linker (-X berth/engine.version=1.2.3): the Makefile builds without the toolchain's own stamp, so
-// that the same sources make the same file wherever they lie.
-var version, commit, built string
-
-// Build says which berth this is.
-type Build struct {
-	Version string // "1.2.3", or what the Go toolchain made of an untagged commit
-	Commit  string // of git, "" if unknown; "+dirty" is appended for changed sources
-	Time    string // of the commit, RFC 3339
-	Go      string
-}
-
-// ThisBuild reads what the Go toolchain wrote into the executable.
-func ThisBuild() Build {
-	b := Build{Version: "0.0.0-dev", Go: runtime.Version()}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return b
-	}
-	if version != "" {
-		b.Version = version
-	} else if v := info.Main.Version; v != "" && v != "(devel)" {
-		b.Version = strings.TrimPrefix(v, "v")
-	}
-	for _, s := range info.Settings {
-		switch s.Key {
-		case "vcs.revision":
-			b.Commit = s.Value + b.Commit
-		case "vcs.time":
-			b.Time = s.Value
-		case "vcs.modified":
-			if s.Value == "true" {
-				b.Commit += "+dirty"
-			}
-		}
-	}
-	if commit != "" {
-		b.Commit, b.Time = commit, built
-	}
-	return b
-}
 
 // KernelVersion is the release of the running kernel ("6.1.0-18-amd64").
 func KernelVersion() (string, error) {
@@ -83,7 +42,7 @@ func hostInfo() (system.Info, error) {
 		return system.Info{}, fmt.Errorf("asking for the size of the memory: %w", err)
 	}
 	name, version := osRelease("/etc/os-release")
-	build := ThisBuild()
+	build := release.This()
 	info := system.Info{
 		Name:            unix.ByteSliceToString(uts.Nodename[:]),
 		KernelVersion:   unix.ByteSliceToString(uts.Release[:]),

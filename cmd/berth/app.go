@@ -3,6 +3,8 @@ package main
 import (
 	_ "berth/cmd/berth/early" // before all others: it says why
 
+	_ "berth/cmd/berth/clientside" // and then this one
+
 	"context"
 	"errors"
 	"fmt"
@@ -15,11 +17,11 @@ import (
 
 	"berth/cmd/berth/connect"
 	"berth/cmd/berth/session"
-	"berth/engine"
+	"berth/engine/release"
 )
 
 // berthVersion is the version of this binary.
-func berthVersion() string { return engine.ThisBuild().Version }
+func berthVersion() string { return release.Version() }
 
 // app is what every verb gets: the streams of the process and the way to the
 // engine.

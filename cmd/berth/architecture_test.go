@@ -29,9 +29,10 @@ var layers = []struct {
 	{"berth/engine/spec", engineParts},
 	{"berth/engine/network", engineParts},
 	{"berth/engine/registry", engineParts},
+	{"berth/engine/release", nil},
 	{"berth/engine/api/berthapi", nil}, // the console uses it against any engine
 	{"berth/engine/api", []string{"berth/engine", "berth/shim", "berth/store", "berth/runtime"}},
-	{"berth/engine", append([]string{"berth/engine/events", "berth/engine/filter", "berth/engine/logs", "berth/engine/spec", "berth/engine/network", "berth/engine/registry", "berth/engine/build"}, below...)},
+	{"berth/engine", append([]string{"berth/engine/events", "berth/engine/filter", "berth/engine/logs", "berth/engine/spec", "berth/engine/network", "berth/engine/registry", "berth/engine/release", "berth/engine/build"}, below...)},
 	{"berth/tui", []string{"berth/tui", "berth/engine/api/berthapi"}},
 	{"berth/cmd/berth/early", []string{"berth/cmd/berth/early", "berth/shim", "berth/runtime"}},
 	{"berth/cmd/berth", []string{"berth"}},

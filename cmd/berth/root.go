@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"berth/cmd/berth/connect"
+	"berth/cmd/berth/early/ahead"
 )
 
 // verb is a command that is only built when it is called or listed: building
@@ -27,7 +28,10 @@ const (
 )
 
 // verbs are all commands but the console, which is berth without a verb.
-var verbs = []verb{
+var verbs = slices.Concat(clientVerbs, engineVerbs)
+
+// clientVerbs talk to an engine and need nothing of it.
+var clientVerbs = []verb{
 	{"run", groupContainers, newRun},
 	{"create", groupContainers, newCreate},
 	{"start", groupContainers, newStart},
@@ -59,7 +63,6 @@ var verbs = []verb{
 	{"login", groupImages, newLogin},
 	{"logout", groupImages, newLogout},
 	{"search", groupImages, newSearch},
-	{"manifest", groupImages, newManifest},
 	{"image", groupImages, newImage},
 	{"rmi", groupImages, newRemoveImage},
 	{"tag", groupImages, newTag},
@@ -71,13 +74,10 @@ var verbs = []verb{
 	{"volume", groupEngine, newVolume},
 	{"context", groupEngine, newContext},
 	{"system", groupEngine, newSystem},
-	{"doctor", groupEngine, newDoctor},
 	{"events", groupEngine, newEvents},
 	{"info", groupEngine, newInfo},
 	{"version", groupEngine, newVersion},
-	{"serve", groupEngine, newServe},
 	{"man", groupEngine, newMan},
-	{"runtime", groupEngine, newRuntime},
 }
 
 // newRoot builds the tree for these arguments: all of it, or only the verb that
@@ -133,15 +133,12 @@ The verbs and their flags are docker's.`,
 	return root
 }
 
-// valued are the flags before the verb whose value is the next word.
-var valued = []string{"--root", "--state", "--host", "-H", "--context", "--tlscacert", "--tlscert", "--tlskey"}
-
 // named is the verb that args call, "" when only the whole tree can tell.
 func named(args []string) string {
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
 		switch {
-		case slices.Contains(valued, arg):
+		case slices.Contains(ahead.Valued[:], arg):
 			i++
 		case arg == "--tls" || arg == "--tlsverify":
 		case strings.HasPrefix(arg, "-"):

@@ -10,7 +10,7 @@ import (
 
 	"berth/cmd/berth/connect"
 	"berth/cmd/berth/output"
-	"berth/engine"
+	"berth/engine/release"
 )
 
 // versions is what version prints; the names are docker's.
@@ -61,7 +61,7 @@ func newVersion(a *app) *cobra.Command {
 }
 
 func thisClient() clientVersion {
-	b := engine.ThisBuild()
+	b := release.This()
 	return clientVersion{b.Version, client.MaxAPIVersion, b.Go, b.Commit, b.Time, runtime.GOOS, runtime.GOARCH}
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"berth/engine"
+	"berth/engine/release"
 )
 
 // parts are the slices of an engine that the handlers use.
@@ -54,5 +55,5 @@ func newHandler(p parts, log *slog.Logger) http.Handler {
 	p.system.routes(rt)
 	p.berth.routes(rt)
 	absentRoutes(rt)
-	return &api{next: rt.serve, log: log, server: "berth/" + engine.ThisBuild().Version + " (linux)"}
+	return &api{next: rt.serve, log: log, server: "berth/" + release.Version() + " (linux)"}
 }

@@ -8,6 +8,7 @@ import (
 
 	"berth/engine"
 	"berth/engine/filter"
+	"berth/engine/release"
 
 	"github.com/moby/moby/api/types/build"
 	"github.com/moby/moby/api/types/container"
@@ -57,7 +58,7 @@ func (s *systemHandlers) version(w http.ResponseWriter, _ *http.Request) error {
 	if err != nil {
 		return err
 	}
-	b := engine.ThisBuild()
+	b := release.This()
 	details := map[string]string{
 		"ApiVersion": newest.String(), "MinAPIVersion": oldest.String(), "GitCommit": b.Commit, "BuildTime": b.Time,
 		"GoVersion": b.Go, "Os": runtime.GOOS, "Arch": runtime.GOARCH, "KernelVersion": kernel, "Experimental": "false",

@@ -14,6 +14,9 @@
 // also brings together what the short roles run, and so saves two megabytes of pages
 // that would be read around it.) Were it not the first, less would be skipped, never
 // more.
+//
+// The verbs that only talk to an engine need more, but nothing of the engine and the
+// console: package clientside, the second import of main, stands for what they do.
 package ahead
 
 // Role is what a process is started for.
@@ -26,7 +29,19 @@ const (
 	Runtime        // called as berth-runtime
 	RuntimeCommand // called as berth runtime
 	Init           // the first process of a container
+	Client         // called as one of the verbs that talk to an engine; goes on to main
 )
+
+// Valued are the flags before the verb whose value is the next word.
+var Valued = [...]string{"--root", "--state", "--host", "-H", "--context", "--tlscacert", "--tlscert", "--tlskey"}
+
+// Verbs are those that only talk to an engine and are wanted soon. What is not here gets
+// all that main imports.
+var Verbs = [...]string{
+	"run", "create", "start", "stop", "restart", "kill", "pause", "unpause", "rm", "ps", "logs", "exec", "attach", "wait", "diff", "cp",
+	"commit", "export", "top", "stats", "port", "rename", "update", "inspect", "container", "images", "rmi", "tag", "pull", "push", "load",
+	"save", "import", "history", "network", "volume", "events", "info", "version",
+}
 
 // Of gives the role that a command line asks for.
 func Of(args []string) Role {
@@ -41,8 +56,28 @@ func Of(args []string) Role {
 		return Runtime
 	case len(args) > 1 && args[1] == "runtime":
 		return RuntimeCommand
+	case callsVerb(args[1:]):
+		return Client
 	}
 	return Main
+}
+
+// callsVerb says whether words begin with one of the verbs, behind flags with values.
+func callsVerb(words []string) bool {
+	for len(words) > 2 && among(Valued[:], words[0]) {
+		words = words[2:]
+	}
+	return len(words) > 0 && among(Verbs[:], words[0])
+}
+
+// among is slices.Contains, whose package has a task.
+func among(list []string, word string) bool {
+	for _, w := range list {
+		if w == word {
+			return true
+		}
+	}
+	return false
 }
 
 // base is path.Base as far as it is needed here.

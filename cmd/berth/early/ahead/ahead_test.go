@@ -15,7 +15,13 @@ func TestOf(t *testing.T) {
 	}{
 		{nil, ahead.Main},
 		{[]string{"berth"}, ahead.Main},
-		{[]string{"berth", "run", "runtime"}, ahead.Main},
+		{[]string{"berth", "run", "runtime"}, ahead.Client},
+		{[]string{"berth", "--root", "/r", "-H", "unix:///s", "ps", "-a"}, ahead.Client},
+		{[]string{"berth", "--root", "ps"}, ahead.Main}, // a root without a verb
+		{[]string{"berth", "--root=/r", "ps"}, ahead.Main},
+		{[]string{"berth", "serve"}, ahead.Main},
+		{[]string{"berth"}, ahead.Main},
+		{[]string{"berth", "--root", "/r"}, ahead.Main},
 		{[]string{"/usr/bin/berth", "runtime"}, ahead.RuntimeCommand},
 		{[]string{"/usr/bin/berth-runtime", "list"}, ahead.Runtime},
 		{[]string{"berth-runtime"}, ahead.Runtime},

@@ -38,29 +38,35 @@ func arguments() []string
 //go:linkname early berth/cmd/berth/early.init.0
 func early()
 
+// clientEnd is set by package main, and nil in the binary of a test, whose package main
+// is another one.
+//
+//go:linkname clientEnd main.clientEnd
+var clientEnd func()
+
 func init() {
-	if Of(arguments()) == Main {
+	last := early
+	switch Of(arguments()) {
+	case Main:
 		return
+	case Client:
+		last = clientEnd
 	}
-	f := early
-	lastmoduledatap.skip(**(**uintptr)(unsafe.Pointer(&f)))
+	if last != nil {
+		lastmoduledatap.skip(**(**uintptr)(unsafe.Pointer(&last)))
+	}
 }
 
-// skip marks as done what comes before the task of the function last and is of a
-// package that lies behind its own.
+// skip marks as done the tasks of packages that lie behind the function last, but not
+// that of package main. It imports them all and so comes last.
 func (m *module) skip(last uintptr) {
 	list := uintptr(unsafe.Pointer(unsafe.SliceData(m.tasks)))
 	if list < m.noptrdata || list >= m.enoptrdata || len(m.tasks) != cap(m.tasks) {
 		return // not the layout that was expected after all
 	}
-	for end, t := range m.tasks {
-		if t.first == last {
-			for _, t := range m.tasks[:end] {
-				if t.state == waiting && t.first > last {
-					t.state = done
-				}
-			}
-			return
+	for _, t := range m.tasks[:len(m.tasks)-1] {
+		if t.state == waiting && t.first > last {
+			t.state = done
 		}
 	}
 }

@@ -1,0 +1,16 @@
+//go:build client
+
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+)
+
+// engineVerbs are those that this berth, a client without an engine, does not have.
+var engineVerbs []verb
+
+func (a *app) console(*cobra.Command, []string) error {
+	return errors.New("this berth was built as a client only, without the console: name a verb, 'berth --help' lists them")
+}

@@ -1,0 +1,12 @@
+//go:build !client
+
+package main
+
+// engineVerbs need the engine or its libraries in this process, as the console does. What they are made of has the
+// build tag !client, see package clientside.
+var engineVerbs = []verb{
+	{"manifest", groupImages, newManifest},
+	{"doctor", groupEngine, newDoctor},
+	{"serve", groupEngine, newServe},
+	{"runtime", groupEngine, newRuntime},
+}
