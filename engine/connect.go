@@ -41,7 +41,7 @@ func (cs *Containers) connect(ctx context.Context, rec record, client *shim.Clie
 		return cs.writeHosts(rec, nil)
 	}
 	for _, name := range networkNames(rec) {
-		if err := cs.attach(ctx, rec, name, netns); err != nil {
+		if err := cs.attach(ctx, rec, name, netns, client); err != nil {
 			return err
 		}
 	}
@@ -54,11 +54,12 @@ func (cs *Containers) connect(ctx context.Context, rec record, client *shim.Clie
 }
 
 // attach joins the container, whose namespace netns is, to one network.
-func (cs *Containers) attach(ctx context.Context, rec record, name string, netns *os.File) error {
+func (cs *Containers) attach(ctx context.Context, rec record, name string, netns *os.File, client *shim.Client) error {
 	as, err := attachSpec(rec, name)
 	if err != nil {
 		return err
 	}
+	as.Holder = client
 	ep, err := cs.e.network.Attach(ctx, as, netns)
 	if err != nil {
 		return err
@@ -152,7 +153,7 @@ func (cs *Containers) connectRunning(ctx context.Context, c *ctr, rec record, na
 		return err
 	}
 	defer netns.Close()
-	if err := cs.attach(ctx, rec, name, netns); err != nil {
+	if err := cs.attach(ctx, rec, name, netns, r.Client); err != nil {
 		return err
 	}
 	if err = cs.startResolverIfNeeded(rec, r.Client, netns); err == nil {

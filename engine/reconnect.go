@@ -14,6 +14,7 @@ import (
 //	endpoint, not in the record    a connect that was interrupted: taken back
 //	in the record, no endpoint     a disconnect that was interrupted: completed
 //	endpoint with another name     a rename that was interrupted: completed
+//	other ports than the record    a change of ports that was interrupted: taken back
 func (cs *Containers) resumeNetworks(ctx context.Context, c *ctr) error {
 	// It may end right now; what is begun here must not come after its end.
 	c.op.Lock()
@@ -23,7 +24,7 @@ func (cs *Containers) resumeNetworks(ctx context.Context, c *ctr) error {
 	if err != nil || mode.IsContainer() || mode.IsHost() || mode.IsNone() || rec.Config.NetworkDisabled {
 		return nil //nolint:nilerr // it has ended meanwhile
 	}
-	return errors.Join(cs.settleEndpoints(ctx, c, r), cs.resumeResolver(r, c.snapshot()))
+	return errors.Join(cs.e.network.Resume(c.id, r.Client), cs.settleEndpoints(ctx, c, r), cs.settlePorts(c, c.snapshot()), cs.resumeResolver(r, c.snapshot()))
 }
 
 // settleEndpoints does what the table above says.

@@ -186,7 +186,7 @@ func (cs *Containers) connectAndGo(ctx context.Context, c *ctr, rec record, clie
 		}
 	}()
 	if err := cs.connect(ctx, rec, client); err != nil {
-		return err
+		return fmt.Errorf("%s: %w", networkFailure, err)
 	}
 	// Clients that attached before the start: connected now, they miss nothing.
 	c.mu.Lock()
@@ -258,11 +258,17 @@ func (cs *Containers) startFailed(c *ctr, cause error) error {
 	return err
 }
 
+// networkFailure begins the error of a start whose network could not be set up; the words are docker's.
+const networkFailure = "failed to set up container networking"
+
 // startError is the error of a start in docker's words, and the exit code that goes with it.
 func startError(command string, err error) (int, error) {
 	const prefix = "failed to create task for container: failed to create shim task: OCI runtime create failed: unable to start container process"
 	if code, ok, worded := commandError(prefix, command, err); ok {
 		return code, worded
+	}
+	if strings.HasPrefix(err.Error(), networkFailure) {
+		return 128, err
 	}
 	return 128, fmt.Errorf("failed to start container: %w", err)
 }

@@ -10,7 +10,7 @@
 // The sandbox itself is not made here. The runtime creates it with the
 // container, the shim holds it by a file descriptor, and Attach receives that
 // descriptor: when the shim and the processes are gone the kernel takes the
-// namespace and with it both ends of the veths. What the kernel does not take
+// namespace and with it both ends of the veths, in its own time (see silence). What the kernel does not take
 // is the endpoint's record (its addresses and its port elements in the nftables
 // maps); Detach gives them back, and Reconcile does so for containers that
 // ended while no engine was running.
@@ -40,7 +40,11 @@
 //	                    internal network, drop all that comes in or goes out
 //
 // Published ports are elements of two maps, so that adding or removing one
-// costs the same whatever their number and is atomic. Containers that must not
+// costs the same whatever their number and is atomic. Each is reserved by a socket that
+// is bound to it on the host, from the moment it is chosen: first here, then in the
+// container's shim (its Holder), so that the port is the container's until it ends. What
+// arrives at the socket because no rule can translate it, such as a connection to ::1,
+// the shim passes on. Containers that must not
 // reach each other in one network (ICC off) are on isolated ports of the bridge.
 //
 // Names are answered by a server of the package dns for each container in a

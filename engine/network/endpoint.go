@@ -27,6 +27,7 @@ type AttachSpec struct {
 	Links       map[string]string // names that it alone uses for others here, and the names they have
 	GwPriority  int               // the network with the highest one gives the default route
 	Ports       []PortBinding     // what the container publishes; chosen once, with its first network
+	Holder      Holder            // keeps the ports; needed where there are any
 }
 
 // Endpoint is a container's membership of a network.
@@ -67,6 +68,7 @@ func (m *Manager) Attach(ctx context.Context, spec AttachSpec, netns *os.File) (
 	if err != nil {
 		return Endpoint{}, err
 	}
+	defer m.handedOver(e)
 	in, err := openSandbox(netns)
 	if err != nil {
 		return Endpoint{}, errors.Join(err, m.forget(e))
@@ -78,6 +80,9 @@ func (m *Manager) Attach(ctx context.Context, spec AttachSpec, netns *os.File) (
 		}
 	}()
 	if err := m.connect(e, n, bridge, in); err != nil {
+		return Endpoint{}, err
+	}
+	if err := hold(spec.Holder, e); err != nil {
 		return Endpoint{}, err
 	}
 	if err := m.settle(spec.ContainerID, nil, in); err != nil {
@@ -119,10 +124,20 @@ func (m *Manager) reserve(spec AttachSpec) (*Endpoint, *Network, int, error) {
 		}
 	}
 	if err := m.endpoints.Put(e.key(), e); err != nil {
+		closePorts(e.Ports)
 		return nil, nil, 0, fmt.Errorf("record the endpoint of container %s: %w", e.ContainerID, err)
 	}
 	m.add(e)
+	m.holders[e.ContainerID] = spec.Holder
 	return e, n, bridge, nil
+}
+
+// handedOver closes the sockets of e's ports on this side: the Holder has them, or
+// nobody is to.
+func (m *Manager) handedOver(e *Endpoint) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	closePorts(e.Ports)
 }
 
 // chooseAddresses gives e its addresses in n.

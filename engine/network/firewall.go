@@ -151,7 +151,11 @@ func (f *family) describe(c *nftables.Conn, t *nftables.Table, nets []*Network) 
 
 // publish makes e's ports reach it. That they do already is no error.
 func (fw *firewall) publish(e *Endpoint) error {
-	return fw.change(e, "publish", func(c *nftables.Conn) func(*nftables.Set, []nftables.SetElement) error { return c.SetAddElements })
+	err := fw.change(e, "publish", func(c *nftables.Conn) func(*nftables.Set, []nftables.SetElement) error { return c.SetAddElements })
+	if err != nil {
+		return err
+	}
+	return flushFlows(e)
 }
 
 // unpublish removes e's elements; that the table is gone is no error.

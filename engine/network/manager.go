@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -46,6 +47,8 @@ type Manager struct {
 	ends      map[string][]*Endpoint // by container ID, in the order of their interfaces
 	names     map[string]names       // who is called how, by network ID
 	resolvers map[string]*resolver   // by container ID
+	holders   map[string]Holder      // by container ID, of those that have endpoints
+	nextPort  int                    // where the choice of a host port goes on
 	ready     map[string]int         // device index of bridges that are up, by network ID
 	fw        *firewall
 }
@@ -57,7 +60,7 @@ func Open(cfg Config) (*Manager, error) {
 	m := &Manager{
 		state: cfg.State, hash: hex.EncodeToString(sum[:3]), log: cfg.Log,
 		networks: cfg.Networks, endpoints: cfg.Endpoints,
-		nets: map[string]*Network{}, ends: map[string][]*Endpoint{}, names: map[string]names{}, resolvers: map[string]*resolver{}, ready: map[string]int{},
+		nets: map[string]*Network{}, ends: map[string][]*Endpoint{}, names: map[string]names{}, resolvers: map[string]*resolver{}, holders: map[string]Holder{}, ready: map[string]int{},
 	}
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
@@ -135,7 +138,7 @@ func (m *Manager) Close(ctx context.Context) error {
 func (m *Manager) Remove(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.fw.remove(); err != nil {
+	if err := errors.Join(m.fw.remove(), m.removeStrayVeths(nil)); err != nil {
 		return err
 	}
 	for _, n := range m.nets {

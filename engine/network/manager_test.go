@@ -2,21 +2,27 @@ package network
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"berth/shim"
+
 	"github.com/containerd/errdefs"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 )
 
 // records is a bucket in memory that keeps encoded values, as the database does.
@@ -41,7 +47,67 @@ func (r records) ForEach(fn func(string, []byte) error) error {
 // go with the test.
 type fixture struct {
 	*Manager
-	cfg Config
+	cfg   Config
+	shims map[string]*shimStub
+}
+
+// Attach gives the container a shim to hold its ports, and Detach ends it.
+func (f *fixture) Attach(ctx context.Context, spec AttachSpec, ns *os.File) (Endpoint, error) {
+	if f.shims[spec.ContainerID] == nil {
+		f.shims[spec.ContainerID] = &shimStub{held: map[string]shim.Forward{}, sockets: map[string]*os.File{}}
+	}
+	spec.Holder = f.shims[spec.ContainerID]
+	return f.Manager.Attach(ctx, spec, ns)
+}
+
+func (f *fixture) Detach(ctx context.Context, id string) error {
+	if s := f.shims[id]; s != nil {
+		s.end()
+		delete(f.shims, id)
+	}
+	return f.Manager.Detach(ctx, id)
+}
+
+// shimStub holds ports as a shim does, and passes nothing on.
+type shimStub struct {
+	held    map[string]shim.Forward
+	sockets map[string]*os.File
+}
+
+func (s *shimStub) Forward(list []shim.Forward, sockets ...*os.File) error {
+	for _, f := range list {
+		switch {
+		case f.Socket:
+			fd, err := unix.Dup(int(sockets[0].Fd()))
+			if err != nil {
+				return err
+			}
+			sockets = sockets[1:]
+			s.sockets[f.Name] = os.NewFile(uintptr(fd), f.Name)
+		case len(f.Addr) == 0:
+			if s.sockets[f.Name] != nil {
+				s.sockets[f.Name].Close()
+			}
+			delete(s.held, f.Name)
+			delete(s.sockets, f.Name)
+			continue
+		case s.sockets[f.Name] == nil:
+			return fmt.Errorf("port %s: %w", f.Name, errdefs.ErrNotFound)
+		}
+		f.Socket = false
+		s.held[f.Name] = f
+	}
+	return nil
+}
+
+func (s *shimStub) Forwards() ([]shim.Forward, error) {
+	return slices.Collect(maps.Values(s.held)), nil
+}
+
+func (s *shimStub) end() {
+	for _, f := range s.sockets {
+		f.Close()
+	}
 }
 
 func newFixture(t testing.TB) *fixture {
@@ -49,9 +115,12 @@ func newFixture(t testing.TB) *fixture {
 	if os.Getuid() != 0 {
 		t.Skip("making network namespaces and bridges needs root")
 	}
-	f := &fixture{cfg: Config{State: t.TempDir(), Networks: records{}, Endpoints: records{}}}
+	f := &fixture{shims: map[string]*shimStub{}, cfg: Config{State: t.TempDir(), Networks: records{}, Endpoints: records{}}}
 	f.reopen(t)
 	t.Cleanup(func() {
+		for _, s := range f.shims {
+			s.end()
+		}
 		if err := errors.Join(f.Reconcile(t.Context(), nil), f.Remove(t.Context())); err != nil {
 			t.Errorf("clean up: %v", err)
 		}
@@ -186,7 +255,7 @@ func TestPublishedPortIsReachableFromEverywhere(t *testing.T) {
 	eb := attach(t, f, "b", b, any, one)
 	attach(t, f, "a", a)
 	serve(t, b, "b")
-	everywhere, local := eb.Ports[0].HostPort, eb.Ports[1].HostPort
+	everywhere, local := eb.Ports[0].HostPort, eb.Ports[2].HostPort
 	if everywhere == 0 || local == 0 || everywhere == local {
 		t.Fatalf("ports %d and %d were chosen", everywhere, local)
 	}
@@ -283,12 +352,12 @@ func TestTakenPorts(t *testing.T) {
 	}
 	defer l.Close()
 	held := PortBinding{Proto: "tcp", ContainerPort: 80, HostPort: uint16(l.Addr().(*net.TCPAddr).Port)}
-	if _, err := f.Attach(t.Context(), AttachSpec{ContainerID: "a", Ports: []PortBinding{held}}, newSandbox(t)); !errdefs.IsConflict(err) {
+	if _, err := f.Attach(t.Context(), AttachSpec{ContainerID: "a", Ports: []PortBinding{held}}, newSandbox(t)); !errdefs.IsInternal(err) || !strings.Contains(err.Error(), "address already in use by network.test (process "+strconv.Itoa(os.Getpid())+")") {
 		t.Errorf("a port that a process holds: %v", err)
 	}
 	ours := attach(t, f, "b", newSandbox(t), PortBinding{Proto: "tcp", ContainerPort: 80}).Ports[0]
 	_, err = f.Attach(t.Context(), AttachSpec{ContainerID: "a", Ports: []PortBinding{ours}}, newSandbox(t))
-	if !errdefs.IsConflict(err) || !strings.Contains(err.Error(), "container b") {
+	if !errdefs.IsInternal(err) || !strings.Contains(err.Error(), "port is already allocated by container b") {
 		t.Errorf("a port that container b holds: %v", err)
 	}
 	if f.Endpoints("a") != nil || len(f.cfg.Endpoints.(records)) != 1 {

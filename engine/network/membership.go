@@ -40,6 +40,7 @@ func (m *Manager) drop(e *Endpoint) {
 	m.ends[e.ContainerID] = slices.DeleteFunc(m.ends[e.ContainerID], is)
 	if len(m.ends[e.ContainerID]) == 0 {
 		delete(m.ends, e.ContainerID)
+		delete(m.holders, e.ContainerID)
 	}
 	known := m.names[e.NetworkID]
 	for _, name := range e.DNSNames {
@@ -59,9 +60,11 @@ func (m *Manager) Rename(containerID, networkID, name string, dnsNames []string)
 	defer m.mu.Unlock()
 	for _, e := range m.ends[containerID] {
 		if e.NetworkID == networkID {
+			holder := m.holders[containerID]
 			m.drop(e)
 			e.Name, e.DNSNames = name, dnsNames
 			m.add(e)
+			m.holders[containerID] = holder
 			if err := m.endpoints.Put(e.key(), e); err != nil {
 				return fmt.Errorf("record the endpoint of container %s: %w", e.ContainerID, err)
 			}
@@ -112,7 +115,7 @@ func (m *Manager) Detach(_ context.Context, containerID string) error {
 	m.mu.Unlock()
 	var errs []error
 	for _, e := range ends {
-		errs = append(errs, m.forget(e))
+		errs = append(errs, m.silence(e), m.forget(e))
 	}
 	return errors.Join(errs...)
 }

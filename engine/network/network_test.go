@@ -109,7 +109,7 @@ func TestSeveralNetworksOfOneContainer(t *testing.T) {
 		t.Errorf("interfaces %s and %s, default route by %s; want that of the first network by name", two.Interface, one.Interface, via())
 	}
 	answers("in two networks")
-	if got := f.Endpoints("a"); len(got[0].Ports) != 0 || len(got[1].Ports) != 1 {
+	if got := f.Endpoints("a"); len(got[0].Ports) != 0 || len(got[1].Ports) != 2 {
 		t.Errorf("the ports did not move with the default route: %+v", got)
 	}
 	if _, err := f.Disconnect(t.Context(), "a", "one", ns); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 
 	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
@@ -22,105 +23,129 @@ type PortBinding struct {
 	HostIP        netip.Addr // invalid: where the network says, else every address of the host
 	HostPort      uint16     // 0: a free one is chosen
 	HostPortEnd   uint16     // with HostPort, the last of the ports to choose from; 0: HostPort alone
+
+	socket *os.File // reserves the port until a Holder does
 }
 
-// choosePorts checks that every wanted host port is free, among our endpoints
-// and on the host, and fills in those left to us. Where no host address is given
-// there is a binding for each address family that e has.
-func (m *Manager) choosePorts(n *Network, e *Endpoint, want []PortBinding) ([]PortBinding, error) {
-	var out []PortBinding
+// choosePorts reserves every wanted host port by a socket that is bound to it, and
+// fills in those left to us. Where no host address is given there is a binding for
+// each address family. On an error nothing is reserved.
+func (m *Manager) choosePorts(n *Network, e *Endpoint, want []PortBinding) (out []PortBinding, err error) {
+	defer func() {
+		if err != nil {
+			closePorts(out)
+			out = nil
+			err = fmt.Errorf("driver failed programming external connectivity on endpoint %s (%s): %w", e.Name, e.ID, err)
+		}
+	}()
 	for _, b := range want {
 		if _, ok := protocols[b.Proto]; !ok {
-			return nil, fmt.Errorf("publish port %d/%s: unknown protocol, want tcp, udp or sctp: %w", b.ContainerPort, b.Proto, errdefs.ErrInvalidArgument)
+			return out, fmt.Errorf("publish port %d/%s: unknown protocol, want tcp, udp or sctp: %w", b.ContainerPort, b.Proto, errdefs.ErrInvalidArgument)
 		}
-		both, err := hostAddresses(n, e, b)
-		if err != nil {
-			return nil, err
-		}
-		if both, err = m.choosePort(both, out); err != nil {
-			return nil, err
+		both := hostAddresses(n, e, b)
+		if both, err = m.choosePort(both, b.HostIP.IsValid(), append(out, e.Ports...)); err != nil {
+			return out, err
 		}
 		out = append(out, both...)
 	}
 	return out, nil
 }
 
+// closePorts gives up what choosePorts reserved, or what a Holder has taken over.
+func closePorts(ports []PortBinding) {
+	for i := range ports {
+		if ports[i].socket != nil {
+			ports[i].socket.Close()
+			ports[i].socket = nil
+		}
+	}
+}
+
 // hostAddresses is b once for each host address that it stands for.
-func hostAddresses(n *Network, e *Endpoint, b PortBinding) ([]PortBinding, error) {
-	if !b.HostIP.IsValid() && n.HostBinding.IsValid() {
+func hostAddresses(n *Network, e *Endpoint, b PortBinding) []PortBinding {
+	if !b.HostIP.IsValid() && n.HostBinding.IsValid() && !n.HostBinding.IsUnspecified() {
 		b.HostIP = n.HostBinding
 	}
-	all := []netip.Addr{b.HostIP}
-	if !b.HostIP.IsValid() {
-		all = []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()}
+	if b.HostIP.IsValid() {
+		b.HostIP = b.HostIP.Unmap()
+		return []PortBinding{b}
 	}
-	var out []PortBinding
-	for _, a := range all {
-		if b.HostIP = a.Unmap(); b.HostIP.Is4() && e.IP.IsValid() || b.HostIP.Is6() && e.IP6.IsValid() {
+	four, six := b, b
+	four.HostIP, six.HostIP = netip.IPv4Unspecified(), netip.IPv6Unspecified()
+	if !e.IP.IsValid() { // nothing of IPv4 leads to it, as with docker
+		return []PortBinding{six}
+	}
+	return []PortBinding{four, six}
+}
+
+// choosePort gives all of bs, which are one port on several addresses, the same host
+// port, and reserves it. If it is not named where, a host without IPv6 has the port
+// for IPv4 alone.
+func (m *Manager) choosePort(bs []PortBinding, named bool, own []PortBinding) ([]PortBinding, error) {
+	var err error
+	try := func(p int) (out []PortBinding, ok bool) {
+		for _, b := range bs {
+			b.HostPort, b.HostPortEnd = uint16(p), 0
+			b.socket, err = bind(b)
+			if !named && len(out) > 0 && (errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EADDRNOTAVAIL)) {
+				err = nil
+				continue
+			}
+			if err != nil {
+				closePorts(out)
+				return nil, false
+			}
 			out = append(out, b)
 		}
+		return out, true
 	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("publish port %d/%s on %s: the container has no address of that family in network %s: create the network with --ipv6 for both: %w",
-			b.ContainerPort, b.Proto, b.HostIP, n.Name, errdefs.ErrNotImplemented)
-	}
-	return out, nil
-}
-
-// choosePort gives all of bs, which are one port on several addresses, the same host port.
-func (m *Manager) choosePort(bs, own []PortBinding) ([]PortBinding, error) {
-	first, last := bs[0].HostPort, max(bs[0].HostPort, bs[0].HostPortEnd)
+	first, last := int(bs[0].HostPort), int(max(bs[0].HostPort, bs[0].HostPortEnd))
+	next := first
 	if first == 0 {
-		first, last = 49153, 65535 // the range that Docker chooses from
+		if first, last, err = localPorts(); err != nil {
+			return nil, err
+		}
+		// One after the other, as docker does: who had one before may still be asked at it.
+		if next = m.nextPort; next < first || next > last {
+			next = first
+		}
 	}
-	var err error
-	for p := int(first); p <= int(last); p++ {
-		err = nil
-		for i := range bs {
-			bs[i].HostPort, bs[i].HostPortEnd = uint16(p), 0
-			if err = m.portFree(bs[i], own); err != nil {
-				break
+	for range last - first + 1 {
+		p := next
+		if next++; next > last {
+			next = first
+		}
+		if out, ok := try(p); ok {
+			if bs[0].HostPort == 0 {
+				m.nextPort = next
 			}
+			return out, nil
 		}
-		if err == nil {
-			return bs, nil
+		if !errors.Is(err, unix.EADDRINUSE) && !errors.Is(err, unix.EACCES) { // no other port will do
+			break
 		}
 	}
-	if first == last {
-		return nil, err
+	if first != last && errors.Is(err, unix.EADDRINUSE) {
+		return nil, fmt.Errorf("publish port %d/%s: all host ports from %d to %d are allocated: %w", bs[0].ContainerPort, bs[0].Proto, first, last, errdefs.ErrInternal)
 	}
-	return nil, fmt.Errorf("publish port %d/%s: no host port from %d to %d is free; the last answer was: %w", bs[0].ContainerPort, bs[0].Proto, first, last, err)
+	return nil, m.explain(bs, uint16(first), err, own)
 }
 
-// portFree tells who has the host port of b, if anybody.
-func (m *Manager) portFree(b PortBinding, own []PortBinding) error {
-	holder := func(o PortBinding, who string) error {
-		same := o.HostIP == b.HostIP || o.HostIP.Is4() == b.HostIP.Is4() && (o.HostIP.IsUnspecified() || b.HostIP.IsUnspecified())
-		if o.Proto == b.Proto && o.HostPort == b.HostPort && same {
-			//lint:ignore ST1005 the words are docker's, and tools look for them
-			return fmt.Errorf("Bind for %s failed: port is already allocated by %s: %w", netip.AddrPortFrom(b.HostIP, b.HostPort), who, errdefs.ErrConflict)
-		}
-		return nil
+// localPorts is the range that the host chooses ports from, and docker too.
+func localPorts() (first, last int, err error) {
+	const file = "/proc/sys/net/ipv4/ip_local_port_range"
+	b, err := os.ReadFile(file)
+	if err == nil {
+		_, err = fmt.Sscan(string(b), &first, &last)
 	}
-	for _, o := range own {
-		if err := holder(o, "this container"); err != nil {
-			return err
-		}
+	if err != nil {
+		return 0, 0, fmt.Errorf("read the range of ports to choose from, %s: %w", file, err)
 	}
-	for _, ends := range m.ends {
-		for _, e := range ends {
-			for _, o := range e.Ports {
-				if err := holder(o, fmt.Sprintf("container %s (%.12s)", e.Name, e.ContainerID)); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return bindable(b)
+	return first, last, nil
 }
 
-// bindable asks the kernel whether some process of the host holds the port.
-func bindable(b PortBinding) error {
+// bind makes a socket that has the host port of b to itself.
+func bind(b PortBinding) (*os.File, error) {
 	p := protocols[b.Proto]
 	domain := unix.AF_INET
 	var addr unix.Sockaddr
@@ -129,31 +154,35 @@ func bindable(b PortBinding) error {
 	} else {
 		domain, addr = unix.AF_INET6, &unix.SockaddrInet6{Port: int(b.HostPort), Addr: b.HostIP.As16()}
 	}
-	fd, err := unix.Socket(domain, p.typ|unix.SOCK_CLOEXEC, p.proto)
+	fd, err := unix.Socket(domain, p.typ|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, p.proto)
 	if err != nil {
 		if errors.Is(err, unix.EPROTONOSUPPORT) {
-			return fmt.Errorf("publish port %d/%s: this kernel has no %s: %w", b.HostPort, b.Proto, b.Proto, errdefs.ErrNotImplemented)
+			return nil, fmt.Errorf("publish port %d/%s: this kernel has no %s: %w", b.HostPort, b.Proto, b.Proto, errdefs.ErrNotImplemented)
 		}
-		return fmt.Errorf("open a %s socket: %w", b.Proto, err)
+		return nil, fmt.Errorf("open a %s socket: %w", b.Proto, err)
 	}
-	defer unix.Close(fd)
-	if b.Proto == "tcp" { // else a connection in TIME_WAIT would count as a holder
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
-			return fmt.Errorf("set SO_REUSEADDR: %w", err)
+	f := os.NewFile(uintptr(fd), fmt.Sprintf("%s %s", b.Proto, netip.AddrPortFrom(b.HostIP, b.HostPort)))
+	set := func(level, option int) {
+		if err == nil {
+			err = unix.SetsockoptInt(fd, level, option, 1)
 		}
+	}
+	if p.typ == unix.SOCK_STREAM { // else a connection in TIME_WAIT would count as a holder
+		set(unix.SOL_SOCKET, unix.SO_REUSEADDR)
 	}
 	if domain == unix.AF_INET6 { // the IPv4 side is a binding of its own
-		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
-			return fmt.Errorf("set IPV6_V6ONLY: %w", err)
-		}
+		set(unix.IPPROTO_IPV6, unix.IPV6_V6ONLY)
 	}
-	if err := unix.Bind(fd, addr); err != nil {
-		var kind error = errdefs.ErrConflict
-		if errors.Is(err, unix.EADDRNOTAVAIL) {
-			kind = errdefs.ErrInvalidArgument
-		}
-		//lint:ignore ST1005 the words are docker's, and tools look for them
-		return fmt.Errorf("Bind for %s failed: %w: %w", netip.AddrPortFrom(b.HostIP, b.HostPort), err, kind)
+	if err == nil {
+		err = unix.Bind(fd, addr)
 	}
-	return nil
+	// Two sockets may be bound to one port that nobody listens at.
+	if err == nil && p.typ == unix.SOCK_STREAM {
+		err = unix.Listen(fd, unix.SOMAXCONN)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }

@@ -34,6 +34,7 @@ func (m *Manager) settle(containerID string, leaving *Endpoint, in *sandbox) err
 		via netip.Addr
 		dev string
 	}{}
+	h := m.holders[containerID]
 	hasSix := slices.ContainsFunc(ends, func(e *Endpoint) bool { return e.IP6.IsValid() })
 	if four != nil {
 		routes[0].via, routes[0].dev = four.Gateway, four.Interface
@@ -46,6 +47,15 @@ func (m *Manager) settle(containerID string, leaving *Endpoint, in *sandbox) err
 		return fmt.Errorf("record the endpoints of container %s: %w", containerID, err)
 	}
 	if err := m.fw.unpublish(&from); err != nil {
+		return err
+	}
+	switch {
+	case len(from.Ports) > 0 && len(to.Ports) > 0:
+		err = hold(h, &to)
+	case len(from.Ports) > 0:
+		err = release(h, &from, from.Ports)
+	}
+	if err != nil {
 		return err
 	}
 	if err := m.fw.publish(&to); err != nil {
@@ -80,7 +90,7 @@ func (m *Manager) movePorts(containerID string, target *Endpoint) (from, to Endp
 		holder.Ports = nil
 		// The new one first: that two have them is found by Open, that nobody has is not.
 		if target != nil {
-			target.Ports = from.Ports
+			target.Ports = slices.Clone(from.Ports)
 			err = m.endpoints.Put(target.key(), target)
 		}
 		err = errors.Join(err, m.endpoints.Put(holder.key(), holder))
