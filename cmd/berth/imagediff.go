@@ -36,6 +36,9 @@ func newImageDiff(a *app) *cobra.Command {
 		Short: "Show how two images, layers or containers differ",
 		Long: `Show how two images, layers or containers differ: A added, D deleted, M modified,
 M* only mode, owner, attributes or time. With the path of a file, its lines.
+A file is modified if its bytes differ, whatever its time is; one with the same bytes
+and another time is M*, which --ignore-times leaves out. Of directories the time
+does not count.
 ` + treeHelp,
 		Args: args(2, 3, "image diff needs two trees"),
 		RunE: func(c *cobra.Command, args []string) error {
