@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"berth/engine/filter"
+	"berth/engine/registry"
+	"berth/engine/registry/registrytest"
 	"berth/store/image"
 
 	"github.com/moby/moby/api/types/container"
@@ -122,7 +125,8 @@ var writes = []struct {
 			return err
 		}
 		_, err = f.WriteAt([]byte("end"), 3<<20)
-		return errors.Join(err, f.Close())
+		// Holes are of the writable layer: the tar of a layer knows none, as docker's.
+		return errors.Join(err, f.Close(), stat(root+"/sparse", func(st *unix.Stat_t) bool { return st.Blocks*512 < 1<<20 }))
 	}, func(root string) error { return has(root+"/sparse", strings.Repeat("\x00", 3<<20)+"end") }, "added /sparse"},
 	{"long and raw names", func(root string) error {
 		return errors.Join(os.WriteFile(root+"/"+longName, []byte("long"), 0o644), os.WriteFile(root+"/"+rawName, []byte("raw"), 0o644),
@@ -250,12 +254,63 @@ func TestWritableLayer(t *testing.T) {
 	if _, err := r.Images.Load(r.ctx, &archive); err != nil {
 		t.Fatal(err)
 	}
-	root = r.rootOf(idle("again"))
-	for _, w := range writes {
-		if err := w.look(root); err != nil {
-			t.Errorf("%s, in a container of the image: %v", w.what, err)
+	look := func(when string) {
+		t.Helper()
+		root := r.rootOf(idle("again"))
+		for _, w := range writes {
+			if err := w.look(root); err != nil {
+				t.Errorf("%s, in a container of the image that was %s: %v", w.what, when, err)
+			}
 		}
 	}
+	look("saved and loaded")
+	if r.throughRegistry("again") {
+		look("pushed and pulled")
+	}
+}
+
+// throughRegistry pushes an image to Debian's registry, removes it with its containers, and pulls it back under its
+// name; false if there is no such registry on this machine.
+func (r *rig) throughRegistry(ref string) bool {
+	t := r.t
+	t.Helper()
+	server, err := registrytest.Start(registrytest.Options{Dir: t.TempDir()})
+	if errors.Is(err, registrytest.ErrNotInstalled) {
+		t.Logf("no push and pull: %v", err)
+		return false
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Stop()
+	remote := server.Addr + "/" + ref
+	if err := r.Images.Tag(r.ctx, ref, remote, "1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Images.Push(r.ctx, remote, "1", registry.PushOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	all, err := r.Containers.List(r.ctx, ListOptions{All: true, Filters: filter.Args{"ancestor": {ref}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		if err := r.Containers.Remove(r.ctx, c.ID, RemoveOptions{Force: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{ref, remote + ":1"} {
+		if _, err := r.Images.Remove(r.ctx, name, ImageRemoveOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Images.Pull(r.ctx, remote, "1", registry.PullOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Images.Tag(r.ctx, remote+":1", ref, "latest"); err != nil {
+		t.Fatal(err)
+	}
+	return true
 }
 
 // onDisk checks what overlay keeps in the upper directory: nothing of what was only read, one copy of what was modified,
