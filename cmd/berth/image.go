@@ -45,7 +45,7 @@ func newImageLayers(a *app) *cobra.Command {
 size of the files of lower layers that the layer replaces or deletes: what the image
 would be smaller by. 'berth image analyze' counts as dive does, every occurrence of
 such a file, the one that can be seen too, so its sum is larger.`,
-		Args:  args(1, 1, "image layers needs one image"),
+		Args: args(1, 1, "image layers needs one image"),
 		RunE: func(c *cobra.Command, args []string) error {
 			cl, err := a.client(c.Context())
 			if err != nil {
