@@ -36,7 +36,7 @@ func New(e *engine.Engine, log *slog.Logger) http.Handler {
 		commit:     commitHandlers{e.Containers},
 		events:     eventHandlers{e.Events},
 		system:     systemHandlers{e},
-		berth:      berthHandlers{e.Images, e.Containers, e.Trees, e.Images},
+		berth:      berthHandlers{e.Images, e.Containers, e.Trees, e.Images, e.Containers},
 	}, log)
 }
 

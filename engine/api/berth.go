@@ -34,6 +34,7 @@ type berthHandlers struct {
 	live   liveReader
 	trees  treeReader
 	store  storeChecker
+	ports  portChanger
 }
 
 func (b *berthHandlers) routes(rt *router) {
@@ -45,6 +46,7 @@ func (b *berthHandlers) routes(rt *router) {
 	b.treeRoutes(rt)
 	rt.on("GET /berth/containers/{id}/changes", marked(b.changes))
 	rt.on("GET /berth/containers/{id}/file", marked(b.containerFile))
+	rt.on("POST /berth/containers/{id}/ports", marked(b.changePorts))
 	rt.on("GET /berth/system/check", marked(b.check))
 	rt.on("POST /berth/system/check", marked(b.check))
 	rt.on("GET /berth/", marked(func(http.ResponseWriter, *http.Request) error { return pageNotFound }))

@@ -187,7 +187,7 @@ func serveAll(t *testing.T) (*fixture, *others) {
 	o := &others{}
 	return serveParts(t, func(p *parts) {
 		p.volumes, p.networks, p.system, p.execs = volumeHandlers{o}, networkHandlers{nets{}, nets{}}, systemHandlers{o}, execHandlers{o}
-		p.berth = berthHandlers{files{o}, liveFiles{o}, nil, nil}
+		p.berth = berthHandlers{files{o}, liveFiles{o}, nil, nil, nil}
 	}), o
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/moby/moby/api/types/container"
@@ -32,6 +33,17 @@ func (f *Flags) ports(c *container.Config, h *container.HostConfig) error {
 	}
 	h.PortBindings = bindings
 	return nil
+}
+
+// ParsePublished reads ports to publish, as run and create take them with --publish.
+func ParsePublished(specs []string) (network.PortMap, error) {
+	exposed, bindings := network.PortSet{}, network.PortMap{}
+	for _, s := range specs {
+		if err := publish(s, exposed, bindings); err != nil {
+			return nil, err
+		}
+	}
+	return bindings, nil
 }
 
 // publish reads [[IP:]HOST:]CONTAINER[/PROTOCOL], where HOST and CONTAINER may
@@ -192,7 +204,7 @@ func (f *Flags) endpoint(ep *network.EndpointSettings) error {
 	return nil
 }
 
-// parseNetwork reads NAME, or name=NAME,alias=…,ip=…,ip6=…,mac-address=….
+// parseNetwork reads NAME, or name=NAME,alias=…,ip=…,ip6=…,mac-address=…,gw-priority=….
 func parseNetwork(s string) (string, *network.EndpointSettings, error) {
 	ep := &network.EndpointSettings{}
 	if !strings.Contains(s, "=") {
@@ -218,6 +230,10 @@ func parseNetwork(s string) (string, *network.EndpointSettings, error) {
 			var mac net.HardwareAddr
 			mac, err = net.ParseMAC(v)
 			ep.MacAddress = network.HardwareAddr(mac)
+		case "gw-priority":
+			if ep.GwPriority, err = strconv.Atoi(v); err != nil {
+				err = fmt.Errorf("--network %s: gw-priority %s is not a number", s, v)
+			}
 		default:
 			err = fmt.Errorf("--network %s: unknown key %s", s, k)
 		}

@@ -11,6 +11,7 @@
 //	GET /berth/images/{ref}/waste                Waste
 //	GET /berth/containers/{id}/changes           JSON lines of Change, parents first
 //	GET /berth/containers/{id}/file              the bytes of ?path=, as the container sees them now
+//	POST /berth/containers/{id}/ports            takes PortChange, for a running container too; a PortMap of all its ports
 //	GET /berth/trees/{tree}/entries              JSON lines of Entry
 //	GET /berth/trees/{tree}/file                 the bytes of ?path=, links followed
 //	GET /berth/trees/{tree}/archive              ?path= and what is in it as a tar, named from its last element

@@ -1,6 +1,7 @@
 package berthapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -199,6 +200,28 @@ func (c *Client) get(ctx context.Context, path string, query url.Values) (io.Rea
 	return c.send(ctx, http.MethodGet, path, query)
 }
 
+// post sends in as JSON and reads the answer into into.
+func (c *Client) post(ctx context.Context, path string, in, into any) error {
+	text, err := json.Marshal(in)
+	if err != nil {
+		return fmt.Errorf("asking the engine for %s: %w", path, err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://berth"+path, bytes.NewReader(text))
+	if err != nil {
+		return fmt.Errorf("asking the engine for %s: %w", path, err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	body, err := c.do(req)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if err := json.NewDecoder(body).Decode(into); err != nil {
+		return fmt.Errorf("reading the engine's answer to %s: %w", path, err)
+	}
+	return nil
+}
+
 func (c *Client) send(ctx context.Context, method, path string, query url.Values) (io.ReadCloser, error) {
 	target := "http://berth" + path
 	if len(query) > 0 {
@@ -208,6 +231,11 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	if err != nil {
 		return nil, fmt.Errorf("asking the engine for %s: %w", path, err)
 	}
+	return c.do(req)
+}
+
+// do returns the body of a good answer.
+func (c *Client) do(req *http.Request) (io.ReadCloser, error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("asking the engine: %w", err)
