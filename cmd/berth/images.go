@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,7 +27,7 @@ var imageHeaders = output.Headers{
 
 func newImages(a *app) *cobra.Command {
 	var o client.ImageListOptions
-	var quiet, noTrunc, digests bool
+	var quiet, noTrunc, digests, tree bool
 	var format string
 	var filters []string
 	c := &cobra.Command{
@@ -42,6 +43,10 @@ func newImages(a *app) *cobra.Command {
 			if len(args) == 1 {
 				o.Filters.Add("reference", args[0])
 			}
+			if tree && (quiet || digests || format != "") {
+				return errors.New("--tree goes with neither --quiet, --digests nor --format")
+			}
+			o.Manifests = tree
 			cl, err := a.client(c.Context())
 			if err != nil {
 				return err
@@ -49,6 +54,9 @@ func newImages(a *app) *cobra.Command {
 			res, err := cl.ImageList(c.Context(), o)
 			if err != nil {
 				return err
+			}
+			if tree {
+				return imagesTree(a.out, res.Items, noTrunc)
 			}
 			var rows []imageRow
 			for _, s := range res.Items {
@@ -76,6 +84,7 @@ func newImages(a *app) *cobra.Command {
 	fs.BoolVarP(&quiet, "quiet", "q", false, "print IDs only")
 	fs.BoolVar(&noTrunc, "no-trunc", false, "do not shorten")
 	fs.BoolVar(&digests, "digests", false, "show digests")
+	fs.BoolVar(&tree, "tree", false, "show the platforms of each image below it")
 	fs.StringVar(&format, "format", "", "table, json or a Go template")
 	fs.StringArrayVarP(&filters, "filter", "f", nil, "filter (KEY=VALUE)")
 	return c
