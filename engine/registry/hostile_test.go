@@ -160,8 +160,10 @@ func TestWhatDoesNotFitIsRefused(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want %q", err, c.want)
 			}
-			if n := r.left()["images"]; n != 0 {
-				t.Errorf("%d images left", n)
+			for what, n := range r.left() { // at once, without a collection
+				if n != 0 {
+					t.Errorf("%d %s left", n, what)
+				}
 			}
 		})
 	}

@@ -103,6 +103,7 @@ type pull struct {
 	report  *reporter
 	want    platforms.MatchComparer
 	name    string // of the platform
+	spoiled bool   // an image was refused for what the registry sent
 }
 
 // one pulls one image.
@@ -110,7 +111,7 @@ func (p *pull) one(ctx context.Context, ref reference.Named) (Pulled, error) {
 	lease := p.store.Images.Lease()
 	pulled, err := p.leased(ctx, ref)
 	lease.Release()
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || p.spoiled {
 		if _, cerr := p.store.Images.Collect(context.WithoutCancel(ctx)); cerr != nil {
 			err = errors.Join(err, cerr)
 		}
@@ -204,6 +205,11 @@ func (p *pull) fetch(ctx context.Context, ref reference.Named, desc ocispec.Desc
 	if ctx.Err() != nil {
 		return img, errors.Join(context.Cause(ctx), p.forget(context.WithoutCancel(ctx), m.Layers))
 	}
+	if errdefs.IsInvalidArgument(err) || errdefs.IsNotFound(err) {
+		// Another pull would end no better: nothing is worth going on from.
+		p.spoiled = true
+		return img, errors.Join(pushProblem(err), p.forget(ctx, m.Layers))
+	}
 	if err != nil {
 		return img, pushProblem(err)
 	}
@@ -215,8 +221,9 @@ func (p *pull) fetch(ctx context.Context, ref reference.Named, desc ocispec.Desc
 	return img, nil
 }
 
-// forget throws away what a pull that was called off has got of layers, unless
-// another is getting them. What is complete is garbage.
+// forget throws away what a pull that was called off, or of an image that was
+// refused, has got of layers, unless another is getting them. What is complete
+// is garbage.
 func (p *pull) forget(ctx context.Context, layers []ocispec.Descriptor) error {
 	all, err := p.store.Content.ListStatuses(ctx)
 	if err != nil {
