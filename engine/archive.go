@@ -63,7 +63,7 @@ func follows(name string) bool {
 // missingPath is docker's error for a path that is not there.
 func missingPath(ref, name string, err error) error {
 	switch {
-	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
+	case errors.Is(err, unix.ENOENT):
 		return kind(errdefs.ErrNotFound, "Could not find the file %s in container %s", name, ref)
 	case errors.Is(err, unix.ELOOP):
 		return kind(errdefs.ErrInvalidArgument, "too many links in the path %s of container %s", name, ref)

@@ -29,6 +29,11 @@ func (e *Engine) image(ctx context.Context, ref string, want *ocispec.Platform) 
 	if errdefs.IsNotFound(err) {
 		return baseImage{}, kind(errdefs.ErrNotFound, "No such image: %s", taggedName(ref))
 	}
+	if errdefs.IsInvalidArgument(err) {
+		if _, perr := reference.ParseNormalizedNamed(ref); perr != nil {
+			return baseImage{}, kind(errdefs.ErrInvalidArgument, "%v", perr)
+		}
+	}
 	if err != nil {
 		return baseImage{}, err
 	}

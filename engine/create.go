@@ -27,6 +27,9 @@ func (cs *Containers) Create(ctx context.Context, opts CreateOptions) (_ contain
 	if err != nil {
 		return resp, err
 	}
+	if err := cs.checkNamespaces(hc); err != nil {
+		return resp, err
+	}
 	networking, err := endpointConfigs(hc.NetworkMode, opts.NetworkingConfig, cs.networkName)
 	if err != nil {
 		return resp, err
@@ -43,7 +46,7 @@ func (cs *Containers) Create(ctx context.Context, opts CreateOptions) (_ contain
 		}
 	}
 	rec := record{ID: newID(), Created: time.Now().UTC(), ImageID: img.id, Config: cfg, HostConfig: hc, Networking: networking}
-	if rec.Path, rec.Args = spec.Command(cfg); rec.Path == "" {
+	if rec.Path, rec.Args = spec.Command(cfg); len(cfg.Entrypoint)+len(cfg.Cmd) == 0 {
 		return resp, kind(errdefs.ErrInvalidArgument, "no command specified")
 	}
 	if cfg.Hostname == "" {
@@ -192,6 +195,9 @@ func checkConfig(opts CreateOptions) (*container.Config, *container.HostConfig, 
 	if cfg.Image == "" {
 		return bad("no image specified")
 	}
+	if err := checkValues(&cfg, &hc); err != nil {
+		return nil, nil, err
+	}
 	if hc.RestartPolicy.Name == "" {
 		hc.RestartPolicy.Name = container.RestartPolicyDisabled
 	}
@@ -237,6 +243,9 @@ func checkConfig(opts CreateOptions) (*container.Config, *container.HostConfig, 
 		hc.Runtime = runtimeName
 	} else if hc.Runtime != runtimeName {
 		return bad("unknown or invalid runtime name: %s", hc.Runtime)
+	}
+	if err := spec.Complete(&hc); err != nil {
+		return nil, nil, err
 	}
 	// This also completes the limits (swap), which inspect shows.
 	if _, err := spec.Resources(&hc); err != nil {

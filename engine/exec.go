@@ -172,7 +172,7 @@ func (cs *Containers) spawnExec(rec record, client *shim.Client, x *execution, o
 		ID: x.id, Process: p, Tty: x.opts.Tty, OpenStdin: x.opts.AttachStdin,
 		Attach: shim.AttachOptions{
 			Stdin: x.opts.AttachStdin, Stdout: x.opts.AttachStdout, Stderr: x.opts.AttachStderr,
-			DetachKeys: x.opts.DetachKeys, Mux: opts.Mux && !x.opts.Tty, Pending: opts.Pending,
+			DetachKeys: x.opts.DetachKeys, Mux: opts.Mux, Pending: opts.Pending,
 			Ended: func(end shim.End) {
 				if end == shim.EndDetached {
 					cs.emitExec(x.c.snapshot(), events.ActionExecDetach, x)

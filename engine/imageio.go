@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -100,11 +102,16 @@ func (is *Images) Import(ctx context.Context, r io.Reader, o ImportOptions) (str
 	}
 	if p := o.Platform; p != nil {
 		if p.OS != "linux" {
-			return "", kind(errdefs.ErrInvalidArgument, "cannot import an image for %s: this engine runs linux", p.OS)
+			return "", kind(errdefs.ErrInvalidArgument, "operating system is not supported: %s", p.OS)
 		}
 		n.Architecture = p.Architecture
 	}
-	img, err := is.images.Import(ctx, r, n)
+	archive := bufio.NewReader(r)
+	if _, err := archive.Peek(1); err == io.EOF {
+		// Nothing at all is an image without files, as for docker; the end of an archive are two empty blocks.
+		archive.Reset(bytes.NewReader(make([]byte, 2*512)))
+	}
+	img, err := is.images.Import(ctx, archive, n)
 	if err != nil {
 		return "", err
 	}

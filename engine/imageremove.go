@@ -136,7 +136,22 @@ func (is *Images) Prune(ctx context.Context, filters filter.Args) (apiimage.Prun
 	return report, nil
 }
 
-// untilOf reads the filter until.
+// earliest reads the filter until of a listing, where it may be given more than once: all of them hold.
+func earliest(filters filter.Args) (time.Time, error) {
+	var least time.Time
+	for _, value := range filters["until"] {
+		t, err := untilOf(filter.Args{"until": {value}})
+		if err != nil {
+			return t, err
+		}
+		if least.IsZero() || t.Before(least) {
+			least = t
+		}
+	}
+	return least, nil
+}
+
+// untilOf reads the filter until of a prune.
 func untilOf(filters filter.Args) (time.Time, error) {
 	switch values := filters["until"]; len(values) {
 	case 0:

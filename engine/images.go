@@ -143,7 +143,7 @@ func (is *Images) filter(ctx context.Context, o ImageListOptions) (func(image.Im
 	if err != nil {
 		return nil, err
 	}
-	until, err := untilOf(f)
+	until, err := earliest(f)
 	if err != nil {
 		return nil, err
 	}

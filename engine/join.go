@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -55,13 +56,21 @@ func (cs *Containers) openNamespace(ref, name string) (*os.File, record, error) 
 	}
 	_, rec, err := other.running()
 	if err != nil {
-		return nil, rec, kind(errdefs.ErrConflict, "cannot join %s namespace of a non running container: %s", name, rec.ID)
+		return nil, rec, notRunning(name, rec.ID)
 	}
 	f, err := openProcess(rec.State.Pid, rec.ID, "ns/"+name)
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
-		err = kind(errdefs.ErrConflict, "cannot join %s namespace of a non running container: %s", name, rec.ID)
+		err = notRunning(name, rec.ID)
 	}
 	return f, rec, err
+}
+
+// notRunning is docker's error for each kind of namespace that is not there to be joined.
+func notRunning(name, id string) error {
+	if name == "net" {
+		return kind(errdefs.ErrConflict, "cannot join network namespace of a non running container: %s", id)
+	}
+	return fmt.Errorf("failed to join %s namespace: container %s is not running", strings.ToUpper(name), id)
 }
 
 // openProcess opens a file of the process pid below /proc, having made sure that

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"golang.org/x/sys/unix"
 )
@@ -35,9 +34,15 @@ func TestJoinNamespaces(t *testing.T) {
 	if err := r.Containers.Kill(r.ctx, id, ""); err != nil {
 		t.Fatal(err)
 	}
-	third := r.create(second)
-	if err := r.Containers.Start(r.ctx, third, StartOptions{}); !errdefs.IsConflict(err) && !strings.Contains(err.Error(), "non running container") {
-		t.Errorf("of one that ended: %v", err)
+	for what, edit := range map[string]func(*container.HostConfig){
+		"cannot join network namespace of a non running container: " + id:   func(hc *container.HostConfig) { hc.NetworkMode = "container:first" },
+		"failed to join PID namespace: container " + id + " is not running": func(hc *container.HostConfig) { hc.PidMode = "container:first" },
+	} {
+		third := shell("true")
+		edit(third.HostConfig)
+		if err := r.Containers.Start(r.ctx, r.create(third), StartOptions{}); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("of one that ended: %v", err)
+		}
 	}
 }
 

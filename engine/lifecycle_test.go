@@ -129,6 +129,14 @@ func TestCreateRefuses(t *testing.T) {
 		{"stop signal", edit(func(o *CreateOptions) { o.Config.StopSignal = "SIGNAL" }), errdefs.IsInvalidArgument, "Invalid signal"},
 		{"bind", edit(func(o *CreateOptions) { o.HostConfig.Binds = []string{"/a:/b:c:d"} }), errdefs.IsInvalidArgument, "invalid volume specification"},
 		{"platform", edit(func(o *CreateOptions) { o.Platform = &ocispec.Platform{OS: "windows", Architecture: runtime.GOARCH} }), errdefs.IsNotFound, "does not provide the specified platform (windows/"},
+		{"environment", edit(func(o *CreateOptions) { o.Config.Env = []string{"=foo"} }), errdefs.IsInvalidArgument, "invalid environment variable: =foo"},
+		{"working directory", edit(func(o *CreateOptions) { o.Config.WorkingDir = "tmp" }), errdefs.IsInvalidArgument, "the working directory 'tmp' is invalid, it needs to be an absolute path"},
+		{"annotation", edit(func(o *CreateOptions) { o.HostConfig.Annotations = map[string]string{"": "a"} }), errdefs.IsInvalidArgument, "the empty string is not permitted as an annotation key"},
+		{"shares", edit(func(o *CreateOptions) { o.HostConfig.CPUShares = -1 }), errdefs.IsInvalidArgument, "invalid CPU shares (-1)"},
+		{"security option", edit(func(o *CreateOptions) { o.HostConfig.SecurityOpt = []string{"writable-cgroups=1"} }), errdefs.IsInvalidArgument, `invalid --security-opt 2: "writable-cgroups=1"`},
+		{"no such process namespace", edit(func(o *CreateOptions) { o.HostConfig.PidMode = "container:nobody" }), errdefs.IsInvalidArgument, "No such container: nobody"},
+		{"volumes of nobody", edit(func(o *CreateOptions) { o.HostConfig.VolumesFrom = []string{"nobody"} }), errdefs.IsInvalidArgument, "No such container: nobody"},
+		{"reference", edit(func(o *CreateOptions) { o.Config.Image = "busybox:a:b" }), errdefs.IsInvalidArgument, "invalid reference format"},
 		{"links", edit(func(o *CreateOptions) { o.HostConfig.Links = []string{"a:b"} }), errdefs.IsNotImplemented, "--link"},
 	} {
 		_, err := r.Containers.Create(r.ctx, c.o)

@@ -175,7 +175,7 @@ func (cs *Containers) volumesFrom(from string, byDest map[string]container.Mount
 	}
 	c, err := cs.get(ref)
 	if err != nil {
-		return err
+		return kind(errdefs.ErrInvalidArgument, "%v", err)
 	}
 	readOnly := slices.Contains(strings.Split(mode, ","), "ro")
 	for _, m := range c.snapshot().Mounts {

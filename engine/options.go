@@ -101,7 +101,7 @@ type ExecOptions struct {
 type ExecStartOptions struct {
 	Detach      bool
 	Tty         bool
-	Mux         bool     // docker's 8-byte frames on Conn; the exec has no terminal
+	Mux         bool     // docker's 8-byte frames on Conn, around a terminal's output too: what the client says at the start counts
 	ConsoleSize *[2]uint // height, width
 	Conn        *os.File // nil when Detach
 	Pending     []byte

@@ -20,8 +20,9 @@ const (
 
 // Stop ends a container: its stop signal, and SIGKILL when it has not ended
 // after the timeout. It returns when the end is recorded; NotModified when the
-// container does not run.
-func (cs *Containers) Stop(ctx context.Context, ref string, opts StopOptions) error {
+// container does not run. A client that goes meanwhile has asked all the same: the
+// container gets its time and ends.
+func (cs *Containers) Stop(_ context.Context, ref string, opts StopOptions) error {
 	c, err := cs.get(ref)
 	if err != nil {
 		return err
@@ -30,7 +31,7 @@ func (cs *Containers) Stop(ctx context.Context, ref string, opts StopOptions) er
 	if !rec.State.Running {
 		return kind(errdefs.ErrNotModified, "container %s is already stopped", c.id)
 	}
-	if err := cs.stop(ctx, c, opts); err != nil {
+	if err := cs.stop(cs.e.ctx, c, opts); err != nil {
 		return fmt.Errorf("cannot stop container: %s: %w", ref, err)
 	}
 	return nil
@@ -190,8 +191,9 @@ func kindOf(err error) error {
 	return err
 }
 
-// Restart stops a container if it runs, and starts it.
-func (cs *Containers) Restart(ctx context.Context, ref string, opts StopOptions) error {
+// Restart stops a container if it runs, and starts it, also when the client has gone meanwhile.
+func (cs *Containers) Restart(_ context.Context, ref string, opts StopOptions) error {
+	ctx := cs.e.ctx
 	c, err := cs.get(ref)
 	if err != nil {
 		return err

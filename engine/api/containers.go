@@ -6,15 +6,13 @@ import (
 	"errors"
 	"iter"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"berth/engine"
 	"berth/engine/filter"
 
-	"github.com/containerd/platforms"
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/network"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // containerReader shows containers.
@@ -87,105 +85,7 @@ func (c *containerHandlers) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, list(found))
-}
-
-// createRequest is the body of a create, with what later versions of the API dropped from it.
-type createRequest struct {
-	container.CreateRequest
-	// MacAddress was the container's own until API 1.43, when each endpoint got one; 1.52 ignores it.
-	MacAddress network.HardwareAddr
-}
-
-// create answers POST /containers/create?name=&platform= with 201 and the ID. 404 for a missing image is what makes the
-// CLI pull; 409 is a name that is taken.
-func (c *containerHandlers) create(w http.ResponseWriter, r *http.Request) error {
-	query := r.URL.Query()
-	var req createRequest
-	if err := readJSON(w, r, &req); err != nil {
-		return err
-	}
-	if req.Config == nil {
-		return invalid("config cannot be empty in order to create a container")
-	}
-	platform, err := platformOf(query.Get("platform"))
-	if err != nil {
-		return err
-	}
-	req.adapt(versionOf(r))
-	created, err := c.life.Create(r.Context(), engine.CreateOptions{
-		Name: strings.TrimPrefix(query.Get("name"), "/"), Platform: platform,
-		Config: req.Config, HostConfig: req.HostConfig, NetworkingConfig: req.NetworkingConfig,
-	})
-	if err != nil {
-		return err
-	}
-	created.Warnings = list(created.Warnings)
-	return writeJSON(w, http.StatusCreated, created)
-}
-
-// adapt turns what clients of version v say into what the newest says.
-func (req *createRequest) adapt(v version) {
-	if req.HostConfig == nil {
-		req.HostConfig = &container.HostConfig{}
-	}
-	host := req.HostConfig
-	if n := host.MemorySwappiness; n != nil && *n == -1 {
-		// Old clients and today's docker CLI say "unset" like this.
-		host.MemorySwappiness = nil
-	}
-	if n := host.PidsLimit; n != nil && *n <= 0 {
-		host.PidsLimit = nil
-	}
-	if v.before(40) && host.IpcMode == "" {
-		host.IpcMode = container.IPCModeShareable
-	}
-	if v.before(41) && host.CgroupnsMode == "" {
-		host.CgroupnsMode = container.CgroupnsModeHost
-	}
-	if v.before(52) && len(req.MacAddress) > 0 {
-		req.moveMAC()
-	}
-}
-
-// moveMAC gives the container's MAC address to the endpoint of its network.
-func (req *createRequest) moveMAC() {
-	if req.NetworkingConfig == nil {
-		req.NetworkingConfig = &network.NetworkingConfig{}
-	}
-	endpoints := &req.NetworkingConfig.EndpointsConfig
-	if *endpoints == nil {
-		*endpoints = map[string]*network.EndpointSettings{}
-	}
-	name := req.HostConfig.NetworkMode.NetworkName()
-	if name == "" {
-		name = network.NetworkDefault
-	}
-	if (*endpoints)[name] == nil {
-		(*endpoints)[name] = &network.EndpointSettings{}
-	}
-	if e := (*endpoints)[name]; len(e.MacAddress) == 0 {
-		e.MacAddress = req.MacAddress
-	}
-}
-
-// platformOf reads ?platform= of a create: "linux/amd64" or the JSON that newer clients send.
-func platformOf(text string) (*ocispec.Platform, error) {
-	if text == "" {
-		return nil, nil
-	}
-	if strings.HasPrefix(text, "{") {
-		var p ocispec.Platform
-		if err := json.Unmarshal([]byte(text), &p); err != nil {
-			return nil, invalid("invalid platform %q: %w", text, err)
-		}
-		return &p, nil
-	}
-	p, err := platforms.Parse(text)
-	if err != nil {
-		return nil, invalid("%w", err) // it brings a kind of its own
-	}
-	return &p, nil
+	return writeJSON(w, http.StatusOK, listed(found, versionOf(r)))
 }
 
 // inspect answers GET /containers/{id}/json; ?size= fills in SizeRw and SizeRootFs.
@@ -283,9 +183,12 @@ func sizeOf(r *http.Request) (height, width uint, err error) {
 		name, word string
 		into       *uint
 	}{{"h", "height", &height}, {"w", "width", &width}} {
-		n, err := number(query, side.name, -1)
-		if err != nil || n < 0 || n > maxSide {
-			return 0, 0, invalid("invalid resize %s %q: want 0 to %d", side.word, query.Get(side.name), maxSide)
+		n, err := strconv.ParseInt(query.Get(side.name), 10, 64)
+		switch {
+		case errors.Is(err, strconv.ErrSyntax):
+			return 0, 0, invalid("invalid resize %s %q: %w", side.word, query.Get(side.name), strconv.ErrSyntax)
+		case err != nil || n < 0 || n > maxSide:
+			return 0, 0, invalid("invalid resize %s %q: %w", side.word, query.Get(side.name), strconv.ErrRange)
 		}
 		*side.into = uint(n)
 	}

@@ -32,6 +32,7 @@ type networkHandlers struct {
 
 func (n *networkHandlers) routes(rt *router) {
 	rt.on("GET /networks", n.list)
+	rt.on("GET /networks/{$}", n.list) // as docker has it, alone among the lists
 	rt.on("GET /networks/{id}", n.inspect)
 	rt.on("POST /networks/prune", n.prune)
 	rt.on("POST /networks/create", n.create)

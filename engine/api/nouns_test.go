@@ -254,6 +254,12 @@ func TestDiskUsageOfEveryAge(t *testing.T) {
 
 func TestInfoAndVersion(t *testing.T) {
 	f, _ := serveAll(t)
+	if _, body := f.do("GET", "/v1.49/info", ""); !strings.Contains(body, `"BridgeNfIptables":false,"BridgeNfIp6tables":false`) {
+		t.Errorf("1.49: %s", body)
+	}
+	if _, body := f.do("GET", "/v1.50/info", ""); strings.Contains(body, "BridgeNf") {
+		t.Errorf("1.50: %s", body)
+	}
 	if _, body := f.do("GET", "/v1.48/info", ""); strings.Contains(body, "FirewallBackend") {
 		t.Error("1.48 knows no FirewallBackend")
 	}

@@ -86,6 +86,19 @@ func inspected(c container.InspectResponse, v version) (any, error) {
 	}{c, settings}, nil
 }
 
+// listed is the answer to GET /containers/json.
+func listed(found []container.Summary, v version) []container.Summary {
+	for i := range found {
+		if v.before(46) {
+			found[i].HostConfig.Annotations = nil
+		}
+		if v.before(52) {
+			found[i].Health = nil
+		}
+	}
+	return list(found)
+}
+
 // event152 is what an event said twice until 1.52.
 type event152 struct {
 	Status string `json:"status,omitempty"`

@@ -60,7 +60,7 @@ var pageNotFound = &statusError{http.StatusNotFound, "page not found"}
 
 // serve is the handler of all routes.
 func (rt *router) serve(w http.ResponseWriter, r *http.Request) error {
-	if path.Clean(r.URL.Path) != r.URL.Path {
+	if clean := path.Clean(r.URL.Path); clean != r.URL.Path && clean+"/" != r.URL.Path {
 		// The mux would redirect: an empty name (/containers//json) would become a list, and the version be lost.
 		return pageNotFound
 	}

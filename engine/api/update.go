@@ -15,10 +15,8 @@ func (c *containerHandlers) update(w http.ResponseWriter, r *http.Request) error
 	}
 	if n := u.PidsLimit; n != nil {
 		switch {
-		case versionOf(r).before(40): // 0 was "as it is"
-			if *n == 0 {
-				u.PidsLimit = nil
-			}
+		case versionOf(r).before(40): // not a part of an update yet
+			u.PidsLimit = nil
 		case *n < 0:
 			u.PidsLimit = new(int64)
 		}

@@ -17,7 +17,7 @@ func TestUpdate(t *testing.T) {
 		"/containers/web/update": {`{"Memory": 7, "PidsLimit": -5, "RestartPolicy": {"Name": "always"}}`,
 			container.UpdateConfig{Resources: container.Resources{Memory: 7, PidsLimit: limit(0)}, RestartPolicy: container.RestartPolicy{Name: "always"}}},
 		"/v1.41/containers/web/update": {`{"PidsLimit": 0}`, container.UpdateConfig{Resources: container.Resources{PidsLimit: limit(0)}}},
-		"/v1.39/containers/web/update": {`{"PidsLimit": 0}`, container.UpdateConfig{}},
+		"/v1.39/containers/web/update": {`{"PidsLimit": 16}`, container.UpdateConfig{}},
 	} {
 		f.containers.asked = nil
 		f.expect("POST", path, c.body, 200, `{"Warnings":[]}`)

@@ -19,7 +19,7 @@ import (
 const defaultShmSize = 64 << 20 // bytes, as docker
 
 // defaultMounts are docker's, in the order in which they are mounted.
-func defaultMounts(in Input) []specs.Mount {
+func defaultMounts(in Input, sec security) []specs.Mount {
 	hc := in.HostConfig
 	// --shm-size 0 is not "no shared memory" but "the default".
 	shm := hc.ShmSize
@@ -31,12 +31,16 @@ func defaultMounts(in Input) []specs.Mount {
 	if hc.Privileged {
 		access = "rw"
 	}
+	cgroups := "ro"
+	if sec.cgroups {
+		cgroups = "rw"
+	}
 	ms := []specs.Mount{
 		{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"}},
 		{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "strictatime", "mode=755", "size=65536k"}},
 		{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}},
 		{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "noexec", "nodev", access}},
-		{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: []string{access, "nosuid", "noexec", "nodev"}},
+		{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: []string{cgroups, "nosuid", "noexec", "nodev"}},
 		{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: []string{"nosuid", "noexec", "nodev"}},
 		{Destination: "/dev/shm", Type: "tmpfs", Source: "shm", Options: []string{"nosuid", "noexec", "nodev", "mode=1777", "size=" + strconv.FormatInt(shm, 10)}},
 	}
@@ -57,7 +61,7 @@ func defaultMounts(in Input) []specs.Mount {
 
 // mounts are the defaults, less what the user mounts over, and then the
 // user's, parents before children.
-func mounts(in Input) ([]specs.Mount, error) {
+func mounts(in Input, sec security) ([]specs.Mount, error) {
 	var own []specs.Mount
 	for _, v := range in.Volumes {
 		m, err := volumeMount(v)
@@ -98,7 +102,7 @@ func mounts(in Input) ([]specs.Mount, error) {
 		return strings.Count(a.Destination, "/") - strings.Count(b.Destination, "/")
 	})
 	// A user's /dev/shm replaces the default one, and a user's /dev all defaults below it.
-	all := slices.DeleteFunc(defaultMounts(in), func(d specs.Mount) bool {
+	all := slices.DeleteFunc(defaultMounts(in, sec), func(d specs.Mount) bool {
 		return slices.ContainsFunc(own, func(o specs.Mount) bool {
 			return o.Destination == d.Destination || strings.HasPrefix(d.Destination, "/dev/") && o.Destination == "/dev"
 		})

@@ -17,6 +17,7 @@ import (
 type security struct {
 	noNewPrivileges bool
 	unmasked        bool   // systempaths=unconfined
+	cgroups         bool   // writable-cgroups, which --privileged implies
 	seccomp         string // "": the default profile; "unconfined"; or a profile's JSON
 	apparmor        string
 	selinux         string
@@ -27,15 +28,15 @@ func parseSecurity(hc *container.HostConfig) (security, error) {
 	var s security
 	// --security-opt can take back what --privileged gives, so that comes first.
 	if hc.Privileged {
-		s.seccomp, s.unmasked = "unconfined", true
+		s.seccomp, s.unmasked, s.cgroups = "unconfined", true, true
 	}
 	for _, opt := range hc.SecurityOpt {
 		name, value, ok := strings.Cut(opt, "=")
 		if !ok {
 			name, value, ok = strings.Cut(opt, ":")
 		}
-		// It may stand alone.
-		if !ok && name == "no-new-privileges" {
+		// These two may stand alone.
+		if !ok && (name == "no-new-privileges" || name == "writable-cgroups") {
 			value, ok = "true", true
 		}
 		bad := fmt.Errorf("invalid --security-opt 2: %q: %w", opt, errdefs.ErrInvalidArgument)
@@ -54,6 +55,11 @@ func parseSecurity(hc *container.HostConfig) (security, error) {
 			if value == "builtin" {
 				s.seccomp = ""
 			}
+		case "writable-cgroups":
+			if value != "true" && value != "false" {
+				return s, bad
+			}
+			s.cgroups = value == "true"
 		case "systempaths":
 			if value != "unconfined" {
 				return s, bad
@@ -92,12 +98,33 @@ func (sec security) profile(s *specs.Spec) (*specs.LinuxSeccomp, error) {
 	return p, nil
 }
 
+// Complete checks the security options of hc, and fills in which paths they hide and protect, as inspect shows it.
+func Complete(hc *container.HostConfig) error {
+	sec, err := parseSecurity(hc)
+	if err != nil || hc.Privileged {
+		return err
+	}
+	for _, list := range []struct {
+		paths    *[]string
+		defaults func() []string
+	}{{&hc.MaskedPaths, maskedPaths}, {&hc.ReadonlyPaths, readonlyPaths}} {
+		switch {
+		case *list.paths != nil:
+		case sec.unmasked:
+			*list.paths = []string{}
+		default:
+			*list.paths = list.defaults()
+		}
+	}
+	return nil
+}
+
 // maskedPaths are docker's: what tells about the host or other containers.
 func maskedPaths() []string {
 	return append([]string{
-		"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-		"/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats",
-		"/sys/devices/virtual/powercap", "/sys/firmware",
+		"/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+		"/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi",
+		"/sys/firmware", "/sys/devices/virtual/powercap",
 	}, throttling()...)
 }
 

@@ -91,7 +91,7 @@ func Build(in Input) (*specs.Spec, error) {
 	if s.Linux.Devices, err = devices(hc, s.Linux.Resources); err != nil {
 		return nil, err
 	}
-	if s.Mounts, err = mounts(in); err != nil {
+	if s.Mounts, err = mounts(in, sec); err != nil {
 		return nil, err
 	}
 	// The profile depends on the capabilities, so it comes last.

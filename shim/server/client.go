@@ -47,7 +47,6 @@ func newClient(p *process, opts wire.Attach, fd int, ended func(wire.End)) (*cli
 		return nil, fmt.Errorf("take over connection: %w", err)
 	}
 	c := &client{proc: p, opts: opts, f: os.NewFile(uintptr(fd), "client"), ended: ended, done: make(chan struct{})}
-	c.opts.Mux = opts.Mux && !p.tty
 	c.cond.L = &c.mu
 	return c, nil
 }
