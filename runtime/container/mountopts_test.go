@@ -3,6 +3,8 @@ package container
 import (
 	"context"
 	"errors"
+	"os"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -95,6 +97,42 @@ func TestRootfsPropagation(t *testing.T) {
 		f := newFixture(t)
 		f.opts.Spec.Linux.RootfsPropagation = name
 		f.want("cut -d' ' -f5,7 /proc/self/mountinfo | grep '^/ ' | cut -d' ' -f2 | cut -d: -f1", tag)
+	}
+}
+
+// What a container mounts below a shared bind the host sees, and nothing else of it.
+func TestSharedBindsReachTheHost(t *testing.T) {
+	f := newFixture(t)
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Unmount(dir, unix.MNT_DETACH)
+	if err := unix.Mount("", dir, "", unix.MS_SHARED, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(dir+"/in", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.opts.Spec.Linux.RootfsPropagation = "shared"
+	f.opts.Spec.Process.Capabilities = &specs.LinuxCapabilities{}
+	for _, set := range []*[]string{&f.opts.Spec.Process.Capabilities.Bounding, &f.opts.Spec.Process.Capabilities.Permitted, &f.opts.Spec.Process.Capabilities.Effective} {
+		*set = []string{"CAP_SYS_ADMIN", "CAP_DAC_OVERRIDE"}
+	}
+	addMount(f.opts.Spec, "/mnt", "bind", dir, "rbind", "rshared")
+	f.want("mount -t tmpfs inner /mnt/in && touch /mnt/in/made && echo made", "made")
+	if _, err := os.Stat(dir + "/in/made"); err != nil {
+		t.Errorf("the container's mount: %v", err)
+	}
+	if err := unix.Unmount(dir+"/in", 0); err != nil {
+		t.Error(err)
+	}
+	if after, err := os.ReadFile("/proc/self/mountinfo"); err != nil || len(after) != len(before) {
+		t.Errorf("the host's mounts, before:\n%s\nafter:\n%s", before, after)
 	}
 }
 

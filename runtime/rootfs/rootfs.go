@@ -105,7 +105,14 @@ func Open(cfg Config) (*Rootfs, error) {
 	if flags&(unix.MS_SHARED|unix.MS_UNBINDABLE) != 0 || flags == 0 {
 		flags = unix.MS_SLAVE | unix.MS_REC
 	}
-	if err := unix.Mount("", "/", "", uintptr(flags), ""); err != nil {
+	if r.sharesMounts(propagation) {
+		// What is bound shared stays a peer of the host's mount. The new root alone
+		// must not go where the host sees it.
+		err = r.privateAround()
+	} else {
+		err = unix.Mount("", "/", "", uintptr(flags), "")
+	}
+	if err != nil {
 		return nil, fmt.Errorf("set the propagation of the mount namespace: %w", err)
 	}
 	if r.null, err = hostNull(); err != nil {
@@ -122,6 +129,38 @@ func Open(cfg Config) (*Rootfs, error) {
 	umask := 0
 	unix.Umask(umask) // the modes of the spec are meant as they stand
 	return r, nil
+}
+
+// sharesMounts tells that binds of the container may pass their mounts on to the host.
+func (r *Rootfs) sharesMounts(propagation int) bool {
+	return propagation&unix.MS_SHARED != 0 && !r.cfg.NoPivot
+}
+
+// privateAround makes the mount that the root's path is in private: what is mounted
+// there is not passed on.
+func (r *Rootfs) privateAround() error {
+	at, err := r.openHost(r.path)
+	if err != nil {
+		return err
+	}
+	defer at.Close()
+	name, err := os.Readlink(fmt.Sprintf("/proc/thread-self/fd/%d", at.Fd()))
+	if err != nil {
+		return err
+	}
+	for ; name != "/"; name = path.Dir(name) {
+		var stx unix.Statx_t
+		if err := unix.Statx(unix.AT_FDCWD, name, unix.AT_SYMLINK_NOFOLLOW, 0, &stx); err != nil {
+			return &os.PathError{Op: "statx", Path: name, Err: err}
+		}
+		if stx.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0 {
+			break
+		}
+	}
+	if err := unix.Mount("", name, "", unix.MS_PRIVATE, ""); err != nil {
+		return &os.PathError{Op: "make private", Path: name, Err: err}
+	}
+	return nil
 }
 
 // attachRoot puts the root onto itself, private, as pivot_root wants it.
@@ -208,12 +247,24 @@ func (r *Rootfs) Pivot() error {
 		}
 		return r.propagate()
 	}
+	var old *os.File
+	if propagation, err := r.propagation(); err == nil && r.sharesMounts(propagation) {
+		if old, err = mount.OpenTree("/"); err != nil {
+			return err
+		}
+		defer old.Close()
+	}
 	// With both arguments ".", the old root ends up on top of the new one at /
 	// and needs no directory (pivot_root(2)).
 	if err := unix.PivotRoot(".", "."); err != nil {
 		return fmt.Errorf("pivot_root to %s: %w", r.path, err)
 	}
-	// No mount of the old root is shared (Open), so this does not reach the host.
+	// Most often no mount of the old root is shared (Open), and this reaches no host.
+	if old != nil {
+		if err := mount.Propagate(old, unix.MS_SLAVE|unix.MS_REC); err != nil {
+			return fmt.Errorf("let go of the old root: %w", err)
+		}
+	}
 	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
 		return fmt.Errorf("unmount the old root: %w", err)
 	}
