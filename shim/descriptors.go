@@ -19,6 +19,14 @@ func (c *Client) RootFD() (*os.File, error) { return c.descriptor(wire.TypeRoot,
 // NetNS returns a descriptor of the container's network namespace.
 func (c *Client) NetNS() (*os.File, error) { return c.descriptor(wire.TypeNetNS, "netns of "+c.id) }
 
+// Tree returns a detached copy of what the shim has mounted for the Config.Trees with
+// that path. The caller closes it, or gives it to another shim: both then share the
+// file system, and it lives as long as one of them does. The error is NotFound if there
+// is no such tree.
+func (c *Client) Tree(path string) (*os.File, error) {
+	return c.descriptorOf(wire.TypeTree, wire.EncodeID(path), "tree of "+c.id)
+}
+
 // Keep has the shim hold files, at most wire.MaxFDs, for engines to come that ask for
 // them by name; those that it held under the name before are closed. They live as long
 // as the container does. Without files the name is forgotten.
@@ -106,9 +114,13 @@ func (c *Client) Forwards() ([]Forward, error) {
 }
 
 func (c *Client) descriptor(t wire.Type, name string) (*os.File, error) {
+	return c.descriptorOf(t, nil, name)
+}
+
+func (c *Client) descriptorOf(t wire.Type, body []byte, name string) (*os.File, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
-	m, err := c.call(ctx, t, nil, wire.TypeOK)
+	m, err := c.call(ctx, t, body, wire.TypeOK)
 	if err != nil {
 		return nil, err
 	}

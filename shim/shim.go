@@ -37,6 +37,7 @@ type (
 	LogRemote = wire.LogRemote
 	Info      = wire.Info
 	ExecInfo  = wire.ExecInfo
+	Tree      = wire.Tree
 	Exit      = wire.Exit
 	Status    = wire.Status
 	End       = wire.End

@@ -37,14 +37,19 @@ var shimEnv = []string{"GOGC=off", "GOMEMLIMIT=16MiB", "GOMAXPROCS=2", "GODEBUG=
 // Start spawns a shim for cfg and returns when the container is created and parked. If
 // it returns an error nothing is left: no process, no mount, no cgroup, no directory.
 // The error is AlreadyExists if a shim lives in cfg.Dir.
-func Start(ctx context.Context, self Executable, cfg Config) (*Client, error) {
+//
+// trees are detached mounts, one for each of cfg.Trees; they stay the caller's to close.
+func Start(ctx context.Context, self Executable, cfg Config, trees ...*os.File) (*Client, error) {
 	if err := validate(cfg); err != nil {
 		return nil, err
+	}
+	if len(trees) != len(cfg.Trees) {
+		return nil, fmt.Errorf("start shim of container %s: %d trees for %d places: %w", cfg.ID, len(trees), len(cfg.Trees), errdefs.ErrInvalidArgument)
 	}
 	if err := claim(ctx, cfg.Dir); err != nil {
 		return nil, err
 	}
-	c, err := spawn(ctx, self, cfg)
+	c, err := spawn(ctx, self, cfg, trees)
 	if err != nil {
 		err = fmt.Errorf("start shim of container %s: %w", cfg.ID, err)
 		rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
@@ -117,13 +122,13 @@ func awaitFinish(ctx context.Context, dir string) error {
 }
 
 // spawn runs the process and waits until it has parked the container.
-func spawn(ctx context.Context, self Executable, cfg Config) (c *Client, err error) {
+func spawn(ctx context.Context, self Executable, cfg Config, trees []*os.File) (c *Client, err error) {
 	conn, theirs, err := wire.Pair()
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
-	pid, pidfd, err := fork(self, cfg, theirs)
+	pid, pidfd, err := fork(self, cfg, theirs, trees)
 	theirs.Close()
 	if err != nil {
 		return nil, err
@@ -167,7 +172,10 @@ func spawn(ctx context.Context, self Executable, cfg Config) (c *Client, err err
 // mount namespace of its own, a copy of ours with every mount's propagation as it is.
 // clone(2) makes that namespace rather than unshare(2) because it is then the namespace
 // of all threads.
-func fork(self Executable, cfg Config, sock *os.File) (pid, pidfd int, err error) {
+//
+// The trees follow the socket; they are mounted nowhere, and gone with the last of who
+// holds them.
+func fork(self Executable, cfg Config, sock *os.File, trees []*os.File) (pid, pidfd int, err error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return 0, -1, err
@@ -178,13 +186,18 @@ func fork(self Executable, cfg Config, sock *os.File) (pid, pidfd int, err error
 		return 0, -1, fmt.Errorf("open shim's error log: %w", err)
 	}
 	defer log.Close()
+	files := []uintptr{null.Fd(), null.Fd(), log.Fd(), sock.Fd()}
+	for _, t := range trees {
+		files = append(files, t.Fd())
+	}
 	pid, err = syscall.ForkExec(self.Path(), []string{"berth-shim", cfg.ID}, &syscall.ProcAttr{
 		Dir:   "/",
 		Env:   shimEnv,
-		Files: []uintptr{null.Fd(), null.Fd(), log.Fd(), sock.Fd()},
+		Files: files,
 		Sys:   &syscall.SysProcAttr{Setsid: true, Cloneflags: unix.CLONE_NEWNS, PidFD: &pidfd},
 	})
 	runtime.KeepAlive(self.file)
+	runtime.KeepAlive(trees)
 	if err != nil {
 		return 0, -1, fmt.Errorf("spawn process: %w", err)
 	}

@@ -251,6 +251,13 @@ func (s *shim) handle(p *peer, m *wire.Message) {
 		p.give(s.root())
 	case wire.TypeNetNS:
 		p.give(s.netNS())
+	case wire.TypeTree:
+		path, err := wire.DecodeID(m.Body)
+		if err != nil {
+			p.reply(err)
+			return
+		}
+		p.give(s.tree(path))
 	case wire.TypeKeep:
 		name, err := wire.DecodeID(m.Body)
 		if err == nil {

@@ -102,7 +102,6 @@ func serve() int {
 		s.run()
 		return 0
 	}
-	closeInherited()
 	conn, err := wire.NewConn(wire.ConfigFD)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "berth-shim:", err)
@@ -123,6 +122,7 @@ func serve() int {
 	} else {
 		cfg, err = wire.DecodeConfig(m.Body)
 	}
+	closeInherited(len(cfg.Trees))
 	s := newShim(cfg)
 	if err == nil {
 		err = s.create()
@@ -140,16 +140,17 @@ func serve() int {
 	return 0
 }
 
-// closeInherited closes descriptors that the engine's own parents leaked into it:
-// whoever waits for the end of such a pipe would wait for the container.
-func closeInherited() {
+// closeInherited closes descriptors that the engine's own parents leaked into it, and
+// none of the trees that follow the configuration's: whoever waits for the end of such a
+// pipe would wait for the container.
+func closeInherited(trees int) {
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		return
 	}
 	for _, e := range entries {
 		fd, err := strconv.Atoi(e.Name())
-		if err != nil || fd <= wire.ConfigFD {
+		if err != nil || fd <= wire.ConfigFD+trees {
 			continue
 		}
 		// What this process opened itself is closed over an execve.
@@ -201,6 +202,9 @@ func (s *shim) create() (err error) {
 	if s.record, err = reserveRecord(s.cfg.ExitPath); err != nil {
 		return err
 	}
+	if err := attachTrees(s.cfg.Trees); err != nil {
+		return err
+	}
 	if err := mount.All(s.cfg.Rootfs, s.cfg.MountPoint); err != nil {
 		return fmt.Errorf("mount root filesystem of %s: %w", s.cfg.ID, err)
 	}
@@ -245,6 +249,7 @@ func (s *shim) remove() {
 		}
 		os.Remove(s.cfg.MountPoint)
 	}
+	removeTrees(s.cfg.Trees)
 	if s.cfg.Dir != "" {
 		os.RemoveAll(s.cfg.Dir)
 	}

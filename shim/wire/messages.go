@@ -35,6 +35,16 @@ type LogRemote struct {
 	Fields   map[string]string // of every entry of journald
 }
 
+// Tree is a mount that comes to a shim as a descriptor: Path is where the shim attaches
+// it, made for it and removed with it. It must lie below a mount prepared by PrivateMount.
+//
+// With Subpath, a path within the tree that no symbolic link leads out of, that part of
+// it is attached by itself at SubpathAt, where binds find it.
+type Tree struct{ Path, Subpath string }
+
+// SubpathAt is where the part of the tree that Subpath names is attached.
+func (t Tree) SubpathAt() string { return t.Path + ".sub" }
+
 // Config is what one shim runs. All paths are absolute.
 type Config struct {
 	ID          string         // of the container
@@ -44,6 +54,7 @@ type Config struct {
 	Seccomp     seccomp.Filter // linux.seccomp of Spec, which is not in config.json; Start compiles it
 	Rootfs      []mount.Mount  // mounted at MountPoint, in the shim's own mount namespace
 	MountPoint  string         // made if missing, removed when the shim leaves; must lie below a mount prepared by PrivateMount
+	Trees       []Tree         // mounts of the files that Start is given, in their order
 	Log         LogConfig
 	ExitPath    string // where the exit record is written
 	Tty         bool
@@ -69,6 +80,11 @@ func (c *Config) Encode() []byte {
 		e.strs(m.Options)
 	}
 	e.str(c.MountPoint)
+	e.u32(uint32(len(c.Trees)))
+	for _, t := range c.Trees {
+		e.str(t.Path)
+		e.str(t.Subpath)
+	}
 	e.str(c.Log.Driver)
 	e.str(c.Log.Path)
 	e.i64(c.Log.MaxSize)
@@ -95,6 +111,9 @@ func DecodeConfig(body []byte) (Config, error) {
 		c.Rootfs = append(c.Rootfs, mount.Mount{Type: d.str(), Source: d.str(), Options: d.strs()})
 	}
 	c.MountPoint = d.str()
+	for range d.count(8) {
+		c.Trees = append(c.Trees, Tree{Path: d.str(), Subpath: d.str()})
+	}
 	c.Log = LogConfig{Driver: d.str(), Path: d.str(), MaxSize: d.i64(), MaxFiles: d.i32()}
 	c.Log.Compress, c.Log.Buffer = d.bool(), d.i64()
 	c.Log.Attrs = d.pairs()

@@ -31,6 +31,7 @@
 //	wait         -                                       -             exit
 //	root         -                                       -             ok + descriptor of the container's root directory
 //	netns        -                                       -             ok + descriptor of its network namespace
+//	tree         Path of one of Config.Trees             -             ok + descriptor of a detached copy of that mount
 //	keep         name                                    any           ok
 //	kept         name                                    -             ok + the descriptors kept under the name
 //	forward      list of Forward                         sockets       ok
@@ -91,6 +92,7 @@ const (
 	TypeKept
 	TypeForward
 	TypeForwards
+	TypeTree
 )
 
 // Replies.
