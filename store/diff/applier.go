@@ -317,13 +317,19 @@ func (a *applier) relink(path, name, to string) error {
 	return unix.Linkat(a.tree.root, at(to), fd, name, 0)
 }
 
-// file unpacks a regular file. The tar reader expands the holes of sparse
-// files to zeros, which are turned into holes again.
-func (a *applier) file(parent int, path, name string, hdr *tar.Header, content io.Reader) (err error) {
+// isSparse tells files that are longer than what the archive holds of them.
+func isSparse(hdr *tar.Header) bool {
 	sparse := hdr.Typeflag == tar.TypeGNUSparse
 	for key := range hdr.PAXRecords {
 		sparse = sparse || strings.HasPrefix(key, "GNU.sparse.")
 	}
+	return sparse
+}
+
+// file unpacks a regular file. The tar reader expands the holes of sparse
+// files to zeros, which are turned into holes again.
+func (a *applier) file(parent int, path, name string, hdr *tar.Header, content io.Reader) (err error) {
+	sparse := isSparse(hdr)
 	if sparse {
 		if a.holes += hdr.Size; hdr.Size > maxHoles || a.holes > maxHoles {
 			return refuse("more than %d bytes in sparse files", int64(maxHoles))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -20,6 +21,23 @@ func CopyUnion(ctx context.Context, layers []string, dst string) error {
 		return fmt.Errorf("copy layers: %w", err)
 	}
 	defer l.close()
+	return copyInto(ctx, l, dst)
+}
+
+// CopyTree copies what an open directory holds, and its own attributes, into the
+// empty directory dst: as CopyUnion, but everything as it is, though it look like
+// the whiteout of a layer. The tree may change meanwhile: what vanishes is left out.
+func CopyTree(ctx context.Context, dir *os.File, dst string) error {
+	fd, err := unix.Openat(int(dir.Fd()), ".", openDir, 0)
+	if err != nil {
+		return fmt.Errorf("copy %s: %w", dir.Name(), err)
+	}
+	l := &lowerDir{fds: []int{fd}, plain: true}
+	defer l.close()
+	return copyInto(ctx, l, dst)
+}
+
+func copyInto(ctx context.Context, l *lowerDir, dst string) error {
 	root, err := unix.Open(dst, openDir, 0)
 	if err != nil {
 		return fmt.Errorf("copy layers: open %s: %w", dst, err)
@@ -55,11 +73,21 @@ func (c *copier) dir(l *lowerDir, dst int, path string) error {
 		return err
 	}
 	for name := range seen {
-		if err := c.entry(l, dst, name, join(path, name)); err != nil {
+		err := c.entry(l, dst, name, join(path, name))
+		if l.plain && errors.Is(err, unix.ENOENT) && isGone(l, name) {
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", join(path, name), err)
 		}
 	}
 	return nil
+}
+
+// isGone tells that somebody has removed a name meanwhile.
+func isGone(l *lowerDir, name string) bool {
+	from, _, err := l.stat(name)
+	return err == nil && from < 0
 }
 
 func (c *copier) entry(l *lowerDir, dst int, name, path string) error {

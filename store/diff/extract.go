@@ -22,6 +22,9 @@ type ExtractOptions struct {
 	// Owner, if set, is the user and group that everything gets, instead of those
 	// that the archive names.
 	Owner *[2]int
+	// Root gives the directory itself the owner, mode and attributes of the
+	// archive's entry for it, which otherwise is only where things go.
+	Root bool
 }
 
 // Extract unpacks a tar stream, which may be compressed, into the directory dir
@@ -61,7 +64,7 @@ func Extract(ctx context.Context, root *os.File, dir string, r io.Reader, opts E
 		if err != nil {
 			return fmt.Errorf("extract into %s: %w", dir, streamError(err))
 		}
-		if err := x.entry(hdr, tr); err != nil {
+		if err := x.entry(hdr, contextReader{ctx, tr}); err != nil {
 			return fmt.Errorf("extract %s into %s: %w", shorten(hdr.Name), dir, err)
 		}
 	}
@@ -70,10 +73,11 @@ func Extract(ctx context.Context, root *os.File, dir string, r io.Reader, opts E
 
 // extraction is one run of Extract.
 type extraction struct {
-	root int
-	dir  string
-	opts ExtractOptions
-	dirs []*tar.Header // whose times are set last, since what is put into them changes them
+	root  int
+	dir   string
+	opts  ExtractOptions
+	holes int64
+	dirs  []*tar.Header // whose times are set last, since what is put into them changes them
 }
 
 // openBelow opens a directory of the tree below root.
@@ -118,8 +122,19 @@ func (x *extraction) entry(hdr *tar.Header, r io.Reader) error {
 		return err
 	}
 	if name == "." { // the directory itself
+		if hdr.Typeflag != tar.TypeDir {
+			return refuse("it would replace the directory")
+		}
 		x.dirs = append(x.dirs, hdr)
-		return nil
+		if !x.opts.Root {
+			return nil
+		}
+		at, err := openBelow(x.root, x.dir)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(at)
+		return x.directory(at, ".", hdr)
 	}
 	up, base := path.Split(name)
 	parent, err := x.parent(up)
@@ -246,12 +261,18 @@ func chmodNode(parent int, base string, mode uint32) error {
 
 // file makes a regular file. It is nobody else's until it has its owner.
 func (x *extraction) file(parent int, base string, hdr *tar.Header, r io.Reader) (err error) {
+	sparse := isSparse(hdr)
+	if sparse {
+		if x.holes += hdr.Size; hdr.Size > maxHoles || x.holes > maxHoles {
+			return refuse("more than %d bytes in sparse files", int64(maxHoles))
+		}
+	}
 	fd, err := createFile(parent, base, 0o600)
 	if err != nil {
 		return err
 	}
 	defer closeFile(fd, &err)
-	if _, err := writeContent(fd, r, false); err != nil {
+	if _, err := writeContent(fd, r, sparse); err != nil {
 		return err
 	}
 	uid, gid := x.ids(hdr)

@@ -53,6 +53,8 @@ func isOpaque(fd int) bool {
 // of a path that is no directory there, has none.
 type lowerDir struct {
 	fds []int
+	// plain is a tree that is no layer: a whiteout in it is a device like any other.
+	plain bool
 }
 
 // openLower opens the root of the union of layer directories, topmost first.
@@ -87,7 +89,7 @@ func (l *lowerDir) stat(name string) (fd int, st unix.Stat_t, err error) {
 			continue
 		case err != nil:
 			return -1, st, err
-		case isWhiteout(&st):
+		case isWhiteout(&st) && !l.plain:
 			return -1, st, nil
 		}
 		return fd, st, nil
@@ -98,7 +100,7 @@ func (l *lowerDir) stat(name string) (fd int, st unix.Stat_t, err error) {
 // sub opens the union of the directories called name. If the union has
 // something else there, or nothing, the result is an empty union.
 func (l *lowerDir) sub(name string) (*lowerDir, error) {
-	out := &lowerDir{}
+	out := &lowerDir{plain: l.plain}
 	for _, dir := range l.fds {
 		fd, err := unix.Openat(dir, name, openDir, 0)
 		switch {
@@ -111,7 +113,7 @@ func (l *lowerDir) sub(name string) (*lowerDir, error) {
 			return nil, err
 		}
 		out.fds = append(out.fds, fd)
-		if isOpaque(fd) {
+		if !l.plain && isOpaque(fd) {
 			break
 		}
 	}
