@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"berth/shim"
@@ -137,7 +136,7 @@ func (cs *Containers) adoptEnded(ctx context.Context, c *ctr) (bool, error) {
 	if !known {
 		exit = shim.Exit{Status: exitLost, StartedAt: before.StartedAt, ExitedAt: time.Now().UTC(), Error: "the container's shim was killed"}
 	}
-	os.Remove(cs.mountPoint(c.id)) // there is none as a rule
+	cs.removeMountPoints(c.id)
 	rec := c.change(func(r *record) { r.State = exitState(before, exit) })
 	return true, errors.Join(err, cs.save(rec))
 }
@@ -204,7 +203,7 @@ func (cs *Containers) sweep(ctx context.Context) error {
 	}
 	var keys []string
 	err := cs.e.snapshots.Walk(ctx, func(_ context.Context, info snapshots.Info) error {
-		if id, ok := strings.CutPrefix(info.Name, snapshotPrefix); ok && !known(id) {
+		if id, ok := ownerOfSnapshot(info.Name); ok && !known(id) {
 			keys = append(keys, info.Name)
 		}
 		return nil

@@ -14,7 +14,6 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/network"
 )
 
@@ -80,7 +79,6 @@ func TestCheckConfigRefuses(t *testing.T) {
 	for what, hc := range map[string]*container.HostConfig{
 		"--gpus":         {Resources: container.Resources{DeviceRequests: []container.DeviceRequest{{}}}},
 		"--userns":       {UsernsMode: "private"},
-		"volume drivers": {VolumeDriver: "nfs"},
 		"--ipc":          {IpcMode: "container:x"},
 		"cgroup":         {Cgroup: "container:x"},
 		"--isolation":    {Isolation: "hyperv"},
@@ -121,47 +119,6 @@ func TestEndpointConfigs(t *testing.T) {
 		_, err := endpointConfigs(c.mode, asked, func(ref string) string { return ref })
 		if !errors.Is(err, c.kind) {
 			t.Errorf("%s: got %v, want %v", what, err, c.kind)
-		}
-	}
-}
-
-func TestMountPoints(t *testing.T) {
-	dir := t.TempDir()
-	for what, c := range map[string]struct {
-		m    mount.Mount
-		want container.MountPoint
-		ok   bool
-	}{
-		"bind": {mount.Mount{Type: "bind", Source: dir, Target: "/d/"},
-			container.MountPoint{Type: "bind", Source: dir, Destination: "/d", RW: true, Propagation: "rprivate"}, true},
-		"bind with options": {mount.Mount{Type: "bind", Source: dir, Target: "/d", ReadOnly: true, BindOptions: &mount.BindOptions{Propagation: "rslave", NonRecursive: true}},
-			container.MountPoint{Type: "bind", Source: dir, Destination: "/d", Propagation: "rslave", Mode: "bind-nonrecursive"}, true},
-		"volume": {mount.Mount{Type: "volume", Source: "vol", Target: "/d"},
-			container.MountPoint{Type: "volume", Name: "vol", Driver: "local", Destination: "/d", Mode: "z", RW: true}, true},
-		"read-only at the top": {mount.Mount{Type: "bind", Source: dir, Target: "/d", ReadOnly: true, BindOptions: &mount.BindOptions{ReadOnlyNonRecursive: true}},
-			container.MountPoint{Type: "bind", Source: dir, Destination: "/d", Propagation: "rprivate", Mode: "readonly-nonrecursive"}, true},
-		"made for it": {mount.Mount{Type: "bind", Source: dir + "/new", Target: "/d", BindOptions: &mount.BindOptions{CreateMountpoint: true}},
-			container.MountPoint{Type: "bind", Source: dir + "/new", Destination: "/d", RW: true, Propagation: "rprivate"}, true},
-		"tmpfs": {mount.Mount{Type: "tmpfs", Target: "/d"}, container.MountPoint{Type: "tmpfs", Destination: "/d", RW: true}, false},
-	} {
-		got, ok, err := mountPoint(c.m)
-		if err != nil || ok != c.ok || got != c.want {
-			t.Errorf("%s: got %+v, %v, %v", what, got, ok, err)
-		}
-	}
-	for what, m := range map[string]mount.Mount{
-		"relative target": {Type: "bind", Source: dir, Target: "d"},
-		"the root":        {Type: "bind", Source: dir, Target: "/"},
-		"relative source": {Type: "bind", Source: "d", Target: "/d"},
-		"missing source":  {Type: "bind", Source: dir + "/none", Target: "/d"},
-		"strange type":    {Type: "npipe", Source: dir, Target: "/d"},
-		"driver":          {Type: "volume", Target: "/d", VolumeOptions: &mount.VolumeOptions{DriverConfig: &mount.Driver{Name: "nfs"}}},
-		"driver options":  {Type: "volume", Target: "/d", VolumeOptions: &mount.VolumeOptions{DriverConfig: &mount.Driver{Options: map[string]string{"type": "nfs"}}}},
-		"subpath":         {Type: "volume", Target: "/d", VolumeOptions: &mount.VolumeOptions{Subpath: "x"}},
-		"volume name":     {Type: "volume", Source: "../x", Target: "/d"},
-	} {
-		if _, _, err := mountPoint(m); !errdefs.IsInvalidArgument(err) || !strings.Contains(err.Error(), "invalid mount config for type") {
-			t.Errorf("%s: %v", what, err)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
+	mounttypes "github.com/moby/moby/api/types/mount"
 	"golang.org/x/sys/unix"
 )
 
@@ -73,9 +74,11 @@ func (cs *Containers) openAt(ctx context.Context, ref, name string, write bool) 
 // holds its op: the layers must not be mounted twice for writing.
 func (cs *Containers) openStopped(ctx context.Context, rec record, p *place, write bool) (err error) {
 	var in container.MountPoint
-	for _, m := range rec.Mounts {
-		if diff.Within(p.path, m.Destination) && len(m.Destination) > len(in.Destination) {
-			in = m
+	var at int
+	for i, m := range rec.Mounts {
+		// What a tmpfs holds is gone, and what is below it in the image shows.
+		if m.Type != mounttypes.TypeTmpfs && diff.Within(p.path, m.Destination) && len(m.Destination) > len(in.Destination) {
+			in, at = m, i
 		}
 	}
 	switch {
@@ -83,7 +86,7 @@ func (cs *Containers) openStopped(ctx context.Context, rec record, p *place, wri
 		return kind(errdefs.ErrPermissionDenied, "mounted volume is marked read-only")
 	case in.Destination != "":
 		p.prefix = in.Destination
-		p.root, p.file, err = openSource(in.Source)
+		p.root, p.file, err = cs.openStoppedMount(ctx, &rec, at)
 		return err
 	case !write:
 		p.root, err = cs.viewLayers(ctx, snapshotKey(rec.ID))

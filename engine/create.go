@@ -93,7 +93,13 @@ func (cs *Containers) make(ctx context.Context, rec *record, img baseImage, hold
 	if err != nil {
 		return fmt.Errorf("unpack image %s: %w", rec.imageName(), err)
 	}
-	if rec.Mounts, err = cs.resolveMounts(rec, hold); err != nil {
+	// Before the volumes go again, if they do.
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, cs.dropImages(ctx, rec))
+		}
+	}()
+	if err := cs.resolveMounts(ctx, rec, hold); err != nil {
 		return err
 	}
 	if err := cs.fillVolumes(ctx, rec, chain); err != nil {

@@ -47,7 +47,7 @@ func (cs *Containers) lost(c *ctr, cause error) shim.Exit {
 	if err := shim.Reap(cs.e.ctx, cs.shimDir(c.id), cs.runtimeRoot(), c.id); err != nil {
 		text += ": " + err.Error()
 	}
-	os.Remove(cs.mountPoint(c.id)) // fails when the shim got to it, or a mount is left, which Reap tells
+	cs.removeMountPoints(c.id)
 	return shim.Exit{ID: c.id, Status: exitLost, Error: text, ExitedAt: time.Now().UTC()}
 }
 
@@ -261,7 +261,9 @@ func (cs *Containers) remove(ctx context.Context, c *ctr, how removal) error {
 	}
 	cs.mu.Unlock()
 	c.dropAttaches()
-	files := func() error { return errors.Join(layer(), os.RemoveAll(cs.dir(c.id))) }
+	files := func() error {
+		return errors.Join(layer(), cs.dropImages(context.WithoutCancel(ctx), &rec), os.RemoveAll(cs.dir(c.id)))
+	}
 	_, err = cs.e.Volumes.removeFree(own...)
 	if how.filesLater {
 		cs.e.work.Go(func() {

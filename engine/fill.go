@@ -4,15 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"berth/store/diff"
 
-	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/api/types/volume"
 	"golang.org/x/sys/unix"
 )
 
@@ -20,42 +21,199 @@ import (
 // volume while that is empty, as docker does unless it is told not to (nocopy).
 // chain is the key of the image's layers, "" if it has none.
 func (cs *Containers) fillVolumes(ctx context.Context, rec *record, chain string) (err error) {
-	var empty []container.MountPoint
-	for _, m := range rec.Mounts {
-		if m.Type != mount.TypeVolume || noCopy(rec.HostConfig, m) {
-			continue
-		}
-		entries, err := os.ReadDir(m.Source)
-		if err != nil {
-			return fmt.Errorf("look into volume %s: %w", m.Name, err)
-		}
-		if len(entries) == 0 {
-			empty = append(empty, m)
-		}
-	}
-	if len(empty) == 0 || chain == "" {
+	if chain == "" {
 		return nil
 	}
-	root, err := cs.viewLayers(ctx, chain)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, root.Close()) }()
-	for _, m := range empty {
-		if err := copyTree(ctx, root, m.Destination, m.Source); err != nil {
+	var image *os.File // opened when the first volume needs it
+	defer func() {
+		if image != nil {
+			err = errors.Join(err, image.Close())
+		}
+	}()
+	for i := range rec.Mounts {
+		m := rec.mount(i)
+		// A part of a volume is what somebody has put there.
+		if m.Type != mount.TypeVolume || m.NoCopy || m.Subpath != "" {
+			continue
+		}
+		v, err := cs.e.Volumes.Inspect(ctx, m.Name)
+		if err != nil {
+			return err
+		}
+		err = cs.e.Volumes.fill(ctx, v, func(into string) error {
+			if image == nil {
+				var err error
+				if image, err = cs.viewLayers(ctx, chain); err != nil {
+					return err
+				}
+			}
+			return copyTree(ctx, image, m.Destination, into)
+		})
+		if err != nil {
 			return fmt.Errorf("copy %s of image %s to volume %s: %w", m.Destination, rec.imageName(), m.Name, err)
 		}
 	}
 	return nil
 }
 
-func noCopy(hc *container.HostConfig, m container.MountPoint) bool {
-	if slices.Contains(strings.Split(m.Mode, ","), "nocopy") {
-		return true
+// The directories in which the content of a volume is put together. Half of it
+// must never look like a volume somebody has filled, whenever the engine dies: what
+// is in filling is dropped, and what is in filled, which is complete and on disk,
+// still goes into the volume.
+const (
+	fillingPrefix = ".filling-"
+	filledPrefix  = ".filled-"
+)
+
+// fill puts what copy makes into a volume that is empty; copy gets a directory.
+// A volume that is not empty stays as it is.
+func (vs *Volumes) fill(ctx context.Context, v volume.Volume, copy func(into string) error) error {
+	// Two containers that are made at once must not both fill it.
+	defer vs.lockMount(v.Name)()
+	stage, name, target := filepath.Dir(vs.dir(v.Name)), v.Name, v.Mountpoint
+	if hasDevice(v) {
+		tree, err := vs.tree(ctx, v)
+		if err != nil {
+			return err
+		}
+		defer tree.Close()
+		// Its own file system is the only one from which entries can be moved into it.
+		target = "/proc/self/fd/" + strconv.Itoa(int(tree.Fd()))
+		stage, name = target+"/.", "volume"
+		if err := finishFill(stage, name, target); err != nil {
+			return err
+		}
 	}
-	return slices.ContainsFunc(hc.Mounts, func(a mount.Mount) bool {
-		return a.Target == m.Destination && a.VolumeOptions != nil && a.VolumeOptions.NoCopy
-	})
+	entries, err := os.ReadDir(target + "/.")
+	if err != nil || len(entries) > 0 {
+		return err
+	}
+	filling := filepath.Join(stage, fillingPrefix+name)
+	if err := os.Mkdir(filling, 0o700); err != nil {
+		if errors.Is(err, unix.EROFS) {
+			return nil // nothing can be put there
+		}
+		return err
+	}
+	if err := copy(filling); err != nil {
+		return errors.Join(err, os.RemoveAll(filling))
+	}
+	return sealFill(stage, name, target)
+}
+
+// sealFill makes durable what has been put together, and then the volume's content.
+func sealFill(stage, name, target string) error {
+	filling, filled := filepath.Join(stage, fillingPrefix+name), filepath.Join(stage, filledPrefix+name)
+	if err := syncTree(filling); err != nil {
+		return errors.Join(err, os.RemoveAll(filling))
+	}
+	if err := os.Rename(filling, filled); err != nil {
+		return errors.Join(err, os.RemoveAll(filling))
+	}
+	return finishFill(stage, name, target)
+}
+
+// finishFill moves complete content into the volume, entry by entry, so that a
+// container which has the volume mounted already sees it; and drops what is not complete.
+// Begun again after a crash it goes on where it was.
+func finishFill(stage, name, target string) error {
+	if err := os.RemoveAll(filepath.Join(stage, fillingPrefix+name)); err != nil && !errors.Is(err, unix.EROFS) {
+		return err
+	}
+	filled := filepath.Join(stage, filledPrefix+name)
+	entries, err := os.ReadDir(filled)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		err := unix.Renameat2(unix.AT_FDCWD, filepath.Join(filled, e.Name()), unix.AT_FDCWD, target+"/"+e.Name(), unix.RENAME_NOREPLACE)
+		if errors.Is(err, unix.EEXIST) {
+			continue // a container made one of that name meanwhile, and keeps it
+		}
+		if err != nil {
+			return &os.LinkError{Op: "rename", Old: e.Name(), New: target, Err: err}
+		}
+	}
+	if err := likeDir(filled, target+"/."); err != nil {
+		return err
+	}
+	if err := syncTree(target + "/."); err != nil {
+		return err
+	}
+	return os.RemoveAll(filled)
+}
+
+// likeDir gives a directory the owner, the mode, the extended attributes and the times of another.
+func likeDir(from, to string) error {
+	var st unix.Stat_t
+	if err := unix.Stat(from, &st); err != nil {
+		return &os.PathError{Op: "stat", Path: from, Err: err}
+	}
+	names := make([]byte, 64<<10)
+	n, err := unix.Llistxattr(from, names)
+	if err != nil && !errors.Is(err, unix.ENOTSUP) {
+		return &os.PathError{Op: "listxattr", Path: from, Err: err}
+	}
+	value := make([]byte, 64<<10)
+	for _, name := range slices.DeleteFunc(strings.Split(string(names[:max(n, 0)]), "\x00"), func(s string) bool { return s == "" }) {
+		n, err := unix.Lgetxattr(from, name, value)
+		if err == nil {
+			err = unix.Setxattr(to, name, value[:n], 0)
+		}
+		if err != nil && !errors.Is(err, unix.ENOTSUP) {
+			return &os.PathError{Op: "copy attribute " + name, Path: to, Err: err}
+		}
+	}
+	if err := os.Chown(to, int(st.Uid), int(st.Gid)); err != nil {
+		return err
+	}
+	if err := unix.Chmod(to, st.Mode&0o7777); err != nil {
+		return &os.PathError{Op: "chmod", Path: to, Err: err}
+	}
+	times := []unix.Timespec{st.Atim, st.Mtim}
+	if err := unix.UtimesNanoAt(unix.AT_FDCWD, to, times, 0); err != nil {
+		return &os.PathError{Op: "utimensat", Path: to, Err: err}
+	}
+	return nil
+}
+
+// syncTree makes durable what is below dir: the whole file system, which is what
+// syncing thousands of files one by one would come to.
+func syncTree(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := unix.Syncfs(int(f.Fd())); err != nil {
+		return &os.PathError{Op: "syncfs", Path: dir, Err: err}
+	}
+	return nil
+}
+
+// finishFills completes at Open what a crash interrupted.
+func (vs *Volumes) finishFills(entries []os.DirEntry) error {
+	stage := filepath.Join(vs.e.cfg.Root, "volumes")
+	var err error
+	for _, e := range entries {
+		name, filled := strings.CutPrefix(e.Name(), filledPrefix)
+		if !filled {
+			if name, filled = strings.CutPrefix(e.Name(), fillingPrefix); !filled {
+				continue
+			}
+		}
+		target := filepath.Join(vs.dir(name), "_data")
+		if _, serr := os.Stat(target); errors.Is(serr, os.ErrNotExist) {
+			// The volume was removed meanwhile.
+			err = errors.Join(err, os.RemoveAll(filepath.Join(stage, e.Name())))
+			continue
+		}
+		err = errors.Join(err, finishFill(stage, name, target))
+	}
+	return err
 }
 
 // copyTree copies a directory of an image, with its own owner and mode, to the
@@ -74,8 +232,5 @@ func copyTree(ctx context.Context, root *os.File, name, dst string) (err error) 
 	}
 	dir := os.NewFile(uintptr(fd), name)
 	defer dir.Close()
-	r, w := io.Pipe()
-	go func() { w.CloseWithError(diff.WriteTarFrom(ctx, w, dir, diff.TarOptions{Root: true})) }()
-	_, err = diff.Apply(ctx, dst, r, diff.ApplyOptions{})
-	return errors.Join(err, r.Close())
+	return diff.CopyTree(ctx, dir, dst)
 }

@@ -1,11 +1,11 @@
 package engine
 
 import (
-	"fmt"
+	"context"
+	"errors"
 	"maps"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -14,189 +14,179 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
+	"golang.org/x/sys/unix"
 )
 
+// mountSet is what is mounted in a container that is being made.
+type mountSet struct {
+	cs       *Containers
+	rec      *record
+	byDest   map[string]spec.Mount
+	explicit map[string]bool
+	request  map[string]mount.Mount // the entry of HostConfig.Mounts for a destination
+}
+
 // resolveMounts turns -v, --mount, --volumes-from and the image's VOLUMEs into
-// mount points with host paths, making volumes and, for -v, missing host
-// directories. A later and more explicit one wins a destination, as in docker.
-// The volumes are held, on an error too.
-func (cs *Containers) resolveMounts(rec *record, hold *volumeHold) (points []container.MountPoint, err error) {
+// the record's mount points, and makes the volumes. A later and more explicit
+// one wins a destination, as in docker. The volumes are held, on an error too.
+func (cs *Containers) resolveMounts(ctx context.Context, rec *record, hold *volumeHold) error {
+	s := mountSet{cs: cs, rec: rec, byDest: map[string]spec.Mount{}, explicit: map[string]bool{}, request: map[string]mount.Mount{}}
 	hc := rec.HostConfig
-	byDest := make(map[string]container.MountPoint)
 	for _, from := range hc.VolumesFrom {
-		if err := cs.volumesFrom(from, byDest); err != nil {
-			return nil, err
+		if err := s.from(from); err != nil {
+			return err
 		}
 	}
-	explicit := make(map[string]bool)
-	// Two explicit mounts at one place are a mistake of the client.
-	put := func(m container.MountPoint) error {
-		if explicit[m.Destination] {
-			return kind(errdefs.ErrInvalidArgument, "Duplicate mount point: %s", m.Destination)
-		}
-		explicit[m.Destination] = true
-		byDest[m.Destination] = m
-		return nil
-	}
-	// -v: a host directory that is missing is made, as docker does; --mount refuses it.
 	for _, bind := range hc.Binds {
-		m, err := spec.ParseBind(bind)
+		m, err := spec.ParseBind(bind, hc.VolumeDriver)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if m.Type == mount.TypeBind {
-			if err := os.MkdirAll(m.Source, 0o755); err != nil && !isFile(m.Source) {
-				return nil, kind(errdefs.ErrInvalidArgument, "error while creating mount source path '%s': %v", m.Source, err)
-			}
-		}
-		if err := put(m); err != nil {
-			return nil, err
+		_, hidden := hc.Tmpfs[m.Destination]
+		if err := s.add(m, hidden); err != nil {
+			return err
 		}
 	}
-	for _, m := range hc.Mounts {
-		point, ok, err := mountPoint(m)
+	for _, asked := range hc.Mounts {
+		m, err := spec.ParseMount(asked)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if ok {
-			if err := put(point); err != nil {
-				return nil, err
+		if m.Type == mount.TypeBind && !m.CreateSource {
+			if _, err := os.Stat(m.Source); errors.Is(err, os.ErrNotExist) {
+				return spec.MountError(m.Type, errors.New("bind source path does not exist: "+asked.Source))
+			} else if err != nil {
+				return spec.MountError(m.Type, err)
 			}
 		}
+		if err := s.add(m, false); err != nil {
+			return err
+		}
+		s.request[m.Destination] = asked
 	}
 	// The image's volumes, and `-v /path`, where nothing else is mounted.
 	for dest := range rec.Config.Volumes {
-		if dest = path.Clean(dest); !explicit[dest] && hc.Tmpfs[dest] == "" {
-			if _, ok := byDest[dest]; !ok {
-				byDest[dest] = container.MountPoint{Type: mount.TypeVolume, Driver: "local", Destination: dest, RW: true}
-			}
+		dest = path.Clean(dest)
+		_, taken := s.byDest[dest]
+		if _, hidden := hc.Tmpfs[dest]; !taken && !hidden {
+			s.byDest[dest] = spec.Mount{MountPoint: container.MountPoint{
+				Type: mount.TypeVolume, Driver: hc.VolumeDriver, Destination: dest, RW: true,
+			}}
 		}
 	}
-	// In the order of their paths, so that a container always has its mounts in the same order.
-	for _, dest := range slices.Sorted(maps.Keys(byDest)) {
-		m := byDest[dest]
-		// Also one of --volumes-from: the other container may be removed meanwhile.
-		if m.Type == mount.TypeVolume {
-			v, err := hold.ensure(m.Name, volumeLabels(hc, dest))
-			if err != nil {
-				return nil, err
-			}
-			m.Name, m.Source = v.Name, v.Mountpoint
-		}
-		points = append(points, m)
-	}
-	return points, nil
+	return s.settle(ctx, hold)
 }
 
-// volumeLabels are what a volume gets that is made for an entry of HostConfig.Mounts.
-func volumeLabels(hc *container.HostConfig, dest string) map[string]string {
-	for _, m := range hc.Mounts {
-		if m.VolumeOptions != nil && path.Clean(m.Target) == dest {
-			return m.VolumeOptions.Labels
-		}
+// add takes an explicit mount; two at one place are a mistake of the client.
+func (s *mountSet) add(m spec.Mount, taken bool) error {
+	if s.explicit[m.Destination] || taken {
+		return kind(errdefs.ErrInvalidArgument, "Duplicate mount point: %s", m.Destination)
+	}
+	if err := s.propagate(&m); err != nil {
+		return err
+	}
+	s.explicit[m.Destination], s.byDest[m.Destination] = true, m
+	return nil
+}
+
+// propagate settles how the mounts below a bind's source and the container's reach
+// each other. A source that shows the engine's own mounts must not hold them: what
+// the engine unmounts has to go there, too.
+func (s *mountSet) propagate(m *spec.Mount) error {
+	if m.Type != mount.TypeBind {
+		return nil
+	}
+	root := s.cs.e.cfg.Root
+	near := strings.HasPrefix(m.Source, root) || strings.HasPrefix(root, m.Source)
+	switch {
+	case m.Propagation == "" && near:
+		m.Propagation = mount.PropagationRSlave
+	case m.Propagation == "":
+		m.Propagation = mount.PropagationRPrivate
+	case near && m.Propagation != mount.PropagationRSlave && m.Propagation != mount.PropagationRShared:
+		return kind(errdefs.ErrInvalidArgument, `invalid mount config: must use either propagation mode "rslave" or "rshared" when mount source is within the daemon root, daemon root: %q, bind mount source: %q, propagation: %q`,
+			root, m.Source, m.Propagation)
 	}
 	return nil
 }
 
-// isFile tells that a bind's source is there and no directory: a file, a socket, a device.
-func isFile(name string) bool {
-	info, err := os.Stat(name)
-	return err == nil && !info.IsDir()
-}
-
-// mountPoint converts an entry of HostConfig.Mounts; tmpfs ones are the spec's (ok is false).
-func mountPoint(m mount.Mount) (point container.MountPoint, ok bool, err error) {
-	bad := func(why string) (container.MountPoint, bool, error) {
-		return point, false, kind(errdefs.ErrInvalidArgument, "invalid mount config for type %q: %s", m.Type, why)
-	}
-	if !path.IsAbs(m.Target) || path.Clean(m.Target) == "/" {
-		return bad(fmt.Sprintf("invalid mount path: '%s' mount path must be absolute", m.Target))
-	}
-	point = container.MountPoint{Type: m.Type, Destination: path.Clean(m.Target), RW: !m.ReadOnly}
-	switch m.Type {
-	case mount.TypeTmpfs:
-		return point, false, nil
-	case mount.TypeBind:
-		if !filepath.IsAbs(m.Source) {
-			return bad("invalid mount path: '" + m.Source + "' mount path must be absolute")
-		}
-		point.Source, point.Propagation = filepath.Clean(m.Source), mount.PropagationRPrivate
-		if o := m.BindOptions; o != nil {
-			if o.Propagation != "" {
-				point.Propagation = o.Propagation
-			}
-			var modes []string
-			if o.NonRecursive {
-				modes = append(modes, "bind-nonrecursive")
-			}
-			if o.ReadOnlyNonRecursive && m.ReadOnly {
-				modes = append(modes, "readonly-nonrecursive")
-			}
-			point.Mode = strings.Join(modes, ",")
-			if o.CreateMountpoint {
-				if err := os.MkdirAll(point.Source, 0o755); err != nil && !isFile(point.Source) {
-					return bad(err.Error())
-				}
-			}
-		}
-		if _, err := os.Stat(point.Source); err != nil {
-			return bad("bind source path does not exist: " + m.Source)
-		}
-	case mount.TypeVolume:
-		point.Driver, point.Name, point.Mode = "local", m.Source, "z"
-		if o := m.VolumeOptions; o != nil {
-			if o.DriverConfig != nil && o.DriverConfig.Name != "" && o.DriverConfig.Name != "local" {
-				return bad("no volume driver named " + o.DriverConfig.Name)
-			}
-			if o.DriverConfig != nil && len(o.DriverConfig.Options) > 0 {
-				return bad("options of the local volume driver cannot be used with this engine yet")
-			}
-			if o.Subpath != "" {
-				return bad("a subpath cannot be used with this engine yet")
-			}
-		}
-		if m.Source != "" && !spec.ValidName(m.Source) {
-			return bad("invalid volume name " + m.Source)
-		}
-	default:
-		return bad("mount type unknown")
-	}
-	return point, true, nil
-}
-
-// volumesFrom adds the mounts of another container ("name[:MODE,…]").
-func (cs *Containers) volumesFrom(from string, byDest map[string]container.MountPoint) error {
-	if from == "" {
-		return kind(errdefs.ErrInvalidArgument, "volumes-from specification cannot be an empty string")
-	}
-	ref, mode, given := strings.Cut(from, ":")
-	if given && !validFromMode(mode) {
-		return kind(errdefs.ErrInvalidArgument, "invalid mode: %s", mode)
-	}
-	c, err := cs.get(ref)
+// from takes the mounts of another container ("name[:MODE,…]").
+func (s *mountSet) from(from string) error {
+	ref, readOnly, err := spec.ParseVolumesFrom(from)
 	if err != nil {
 		return kind(errdefs.ErrInvalidArgument, "%v", err)
 	}
-	readOnly := slices.Contains(strings.Split(mode, ","), "ro")
-	for _, m := range c.snapshot().Mounts {
+	c, err := s.cs.get(ref)
+	if err != nil {
+		return err
+	}
+	rec := c.snapshot()
+	for i := range rec.Mounts {
+		m := rec.mount(i)
 		m.RW = m.RW && !readOnly // what is read-only there cannot become writable here
-		byDest[m.Destination] = m
+		m.Mode, m.NoCopy = "", true
+		s.byDest[m.Destination] = m
 	}
 	return nil
 }
 
-// validFromMode tells that a mode has at most one word of each kind that docker
-// knows for --volumes-from; propagation and copying are the other container's.
-func validFromMode(mode string) bool {
-	left := []string{"ro rw", "z Z", "consistent cached delegated default"}
-	for word := range strings.SplitSeq(mode, ",") {
-		at := slices.IndexFunc(left, func(words string) bool { return slices.Contains(strings.Fields(words), word) })
-		if at < 0 && !(word == "" && mode == "") {
-			return false
+// settle makes what is mounted, in the order of the paths, so that a container
+// always has its mounts in the same order.
+func (s *mountSet) settle(ctx context.Context, hold *volumeHold) error {
+	s.rec.Mounts = nil
+	for _, dest := range slices.Sorted(maps.Keys(s.byDest)) {
+		m := s.byDest[dest]
+		switch m.Type {
+		case mount.TypeVolume:
+			// Also one of --volumes-from: the other container may be removed meanwhile.
+			v, err := hold.ensure(m.Name, s.volumeRequest(m))
+			if err != nil {
+				return err
+			}
+			m.Name, m.Source, m.Driver = v.Name, v.Mountpoint, v.Driver
+			if s.explicit[dest] && m.Mode == "" {
+				m.Mode = "z" // as docker shows it
+			}
+		case mount.TypeImage:
+			if err := s.cs.holdImage(ctx, s.rec.ID, len(s.rec.Mounts), &m); err != nil {
+				return err
+			}
 		}
-		if at >= 0 {
-			left[at] = ""
+		s.rec.Mounts = append(s.rec.Mounts, m.MountPoint)
+		if m.MountOptions != (spec.MountOptions{}) {
+			if s.rec.MountOptions == nil {
+				s.rec.MountOptions = map[string]spec.MountOptions{}
+			}
+			s.rec.MountOptions[dest] = m.MountOptions
 		}
 	}
-	return true
+	return nil
+}
+
+// volumeRequest is what a volume is made from that is not there yet.
+func (s *mountSet) volumeRequest(m spec.Mount) volumeRequest {
+	req := volumeRequest{driver: m.Driver}
+	if o := s.request[m.Destination].VolumeOptions; o != nil {
+		req.labels = o.Labels
+		if o.DriverConfig != nil {
+			req.options = o.DriverConfig.Options
+		}
+	}
+	return req
+}
+
+// makeSources makes the host directories that are missing and wanted, as docker
+// does when a container starts.
+func makeSources(rec *record) error {
+	for i := range rec.Mounts {
+		m := rec.mount(i)
+		if m.Type != mount.TypeBind || !m.CreateSource {
+			continue
+		}
+		// A file, a socket, a device may be mounted, too.
+		if err := os.MkdirAll(m.Source, 0o755); err != nil && !errors.Is(err, unix.ENOTDIR) {
+			return kind(errdefs.ErrInternal, "error while creating mount source path '%s': %v", m.Source, err)
+		}
+	}
+	return nil
 }

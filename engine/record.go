@@ -3,6 +3,8 @@ package engine
 import (
 	"time"
 
+	"berth/engine/spec"
+
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 )
@@ -19,8 +21,10 @@ type record struct {
 	Config     *container.Config     // merged with the image's
 	HostConfig *container.HostConfig // with defaults filled in
 	Networking *network.NetworkingConfig
-	Mounts     []container.MountPoint // resolved binds and volumes
-	State      state
+	Mounts     []container.MountPoint // resolved binds, volumes, images and tmpfs
+	// MountOptions are what Mounts does not say, by destination.
+	MountOptions map[string]spec.MountOptions `json:",omitempty"`
+	State        state
 
 	RestartCount    int
 	keepAutoRemove  bool // AutoRemove is only suspended, see setAutoRemove
@@ -64,6 +68,12 @@ func (s state) status(removing bool) container.ContainerState {
 		return container.StateCreated
 	}
 	return container.StateExited
+}
+
+// mount is the mount point i with its options.
+func (r *record) mount(i int) spec.Mount {
+	m := r.Mounts[i]
+	return spec.Mount{MountPoint: m, MountOptions: r.MountOptions[m.Destination]}
 }
 
 // imageName is how the client called the image.

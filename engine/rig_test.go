@@ -113,6 +113,13 @@ func (r *rig) tearDown() {
 			r.t.Error(err)
 		}
 	}
+	for _, v := range r.Volumes.snapshot() {
+		if _, anonymous := v.Labels[anonymousLabel]; !anonymous { // those must be gone with their containers
+			if err := r.Volumes.Remove(r.ctx, v.Name, false); err != nil {
+				r.t.Error(err)
+			}
+		}
+	}
 	cgroups := r.cgroups
 	if err := r.network.Remove(r.ctx); err != nil {
 		r.t.Error(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -82,6 +81,14 @@ func (cs *Containers) spawn(ctx context.Context, rec record) (*shim.Client, erro
 		return nil, err
 	}
 	defer joined.close()
+	if err := makeSources(&rec); err != nil {
+		return nil, err
+	}
+	trees, err := cs.openTrees(ctx, &rec)
+	if err != nil {
+		return nil, err
+	}
+	defer trees.close()
 	// Three things that do not need each other; each takes some hundred microseconds.
 	var (
 		g      errgroup.Group
@@ -96,7 +103,7 @@ func (cs *Containers) spawn(ctx context.Context, rec record) (*shim.Client, erro
 		if err != nil {
 			return err
 		}
-		s, err = cs.spec(rec, append(spec.Layers{dirs.Upper}, dirs.Lower...), joined)
+		s, err = cs.spec(rec, append(spec.Layers{dirs.Upper}, dirs.Lower...), joined, trees.points)
 		return err
 	})
 	g.Go(func() error {
@@ -115,12 +122,12 @@ func (cs *Containers) spawn(ctx context.Context, rec record) (*shim.Client, erro
 	}
 	cfg := shim.Config{
 		ID: rec.ID, Dir: cs.shimDir(rec.ID), RuntimeRoot: cs.runtimeRoot(),
-		Spec: s, Rootfs: rootfs, MountPoint: cs.mountPoint(rec.ID),
+		Spec: s, Rootfs: rootfs, MountPoint: cs.mountPoint(rec.ID), Trees: trees.trees,
 		Log: log, ExitPath: cs.exitPath(rec.ID),
 		Tty: rec.Config.Tty, OpenStdin: rec.Config.OpenStdin, StdinOnce: rec.Config.StdinOnce,
 		ConsoleSize: rec.HostConfig.ConsoleSize,
 	}
-	return shim.Start(ctx, cs.e.self, cfg)
+	return shim.Start(ctx, cs.e.self, cfg, trees.files...)
 }
 
 // leavePatience is how long a shim may take from its container's end to its own.
@@ -163,12 +170,12 @@ func awaitLeaving(id string, pid int) error {
 func (cs *Containers) mountPoint(id string) string { return filepath.Join(cs.e.mountRoot(), id) }
 
 // spec builds the OCI spec.
-func (cs *Containers) spec(rec record, root spec.Root, joined namespaces) (*specs.Spec, error) {
+func (cs *Containers) spec(rec record, root spec.Root, joined namespaces, points []spec.Mount) (*specs.Spec, error) {
 	in := spec.Input{
 		ID: rec.ID, Rootfs: cs.mountPoint(rec.ID), Root: root, Config: rec.Config, HostConfig: rec.HostConfig,
 		Path: rec.Path, Args: rec.Args, Hostname: rec.Config.Hostname,
 		CgroupParent: cs.e.cgroups.parent, CgroupV2: cs.e.cgroups.unified,
-		Init: cs.e.self.Name(), Volumes: rec.Mounts, Files: cs.hostFiles(rec.ID),
+		Init: cs.e.self.Name(), Volumes: points, Files: cs.hostFiles(rec.ID),
 		NetNS: joined.path("net"), PIDNS: joined.path("pid"),
 	}
 	if owner := joined.network; owner != nil {
@@ -229,7 +236,7 @@ func (cs *Containers) connectAndGo(ctx context.Context, c *ctr, rec record, clie
 // abandon takes away a container whose start did not work.
 func (cs *Containers) abandon(ctx context.Context, id string) error {
 	err := shim.Reap(ctx, cs.shimDir(id), cs.runtimeRoot(), id)
-	os.Remove(cs.mountPoint(id)) // fails when there is none, or when a mount is left, which Reap tells
+	cs.removeMountPoints(id)
 	return errors.Join(err, cs.e.network.Detach(ctx, id))
 }
 

@@ -24,7 +24,6 @@ func unsupported(hc *container.HostConfig) error {
 		"links (--link)":                                  len(hc.Links) > 0,
 		"device requests (--gpus)":                        len(hc.DeviceRequests) > 0,
 		"user namespace modes":                            hc.UsernsMode != "" && !hc.UsernsMode.IsHost(),
-		"volume drivers but \"local\"":                    hc.VolumeDriver != "" && hc.VolumeDriver != "local",
 		"the IPC namespace of another container (--ipc)":  hc.IpcMode.IsContainer(), // its /dev/shm would stay its own
 		"the cgroup of another container":                 hc.Cgroup != "",
 		"isolation modes (--isolation)":                   !hc.Isolation.IsDefault(),

@@ -26,10 +26,10 @@ type volumeHold struct {
 
 // ensure holds the volume of that name, making it if it is not there; an empty
 // name is an anonymous volume.
-func (h *volumeHold) ensure(name string, labels map[string]string) (volume.Volume, error) {
+func (h *volumeHold) ensure(name string, req volumeRequest) (volume.Volume, error) {
 	h.vs.mu.Lock()
 	defer h.vs.mu.Unlock()
-	v, isNew, err := h.vs.create(name, labels)
+	v, isNew, err := h.vs.create(name, req)
 	if err != nil {
 		return v, err
 	}
@@ -70,7 +70,7 @@ func (vs *Volumes) Remove(ctx context.Context, name string, force bool) error {
 	}
 	removed, err := vs.removeFree(name)
 	if err == nil && len(removed) == 0 {
-		return kind(errdefs.ErrConflict, "remove %s: volume is in use - %v", name, vs.users()[name])
+		return kind(errdefs.ErrConflict, "remove %s: volume is in use - [%s]", name, strings.Join(vs.users()[name], ", "))
 	}
 	return err
 }
@@ -135,6 +135,9 @@ func (vs *Volumes) finishRemovals() error {
 		if strings.HasPrefix(e.Name(), removedPrefix) {
 			interrupted = true
 		}
+	}
+	if err := vs.finishFills(entries); err != nil {
+		return err
 	}
 	if !interrupted {
 		return nil // a record whose directory somebody else removed is not ours to drop

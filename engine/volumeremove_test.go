@@ -20,7 +20,7 @@ func TestVolumesOfAContainerBeingMadeStay(t *testing.T) {
 	}
 	hold := volumeHold{vs: r.Volumes}
 	for _, name := range []string{"old", "new", ""} {
-		if _, err := hold.ensure(name, nil); err != nil {
+		if _, err := hold.ensure(name, volumeRequest{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -34,7 +34,7 @@ func TestVolumesOfAContainerBeingMadeStay(t *testing.T) {
 	}
 	// Another container wants the new one too: it is not undone.
 	second := volumeHold{vs: r.Volumes}
-	if v, err := second.ensure("new", nil); err != nil || len(second.made) != 0 {
+	if v, err := second.ensure("new", volumeRequest{}); err != nil || len(second.made) != 0 {
 		t.Errorf("%v, %v, made %v", v, err, second.made)
 	}
 	if err := hold.undo(); err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"berth/engine/filter"
 	"berth/engine/spec"
+	"berth/store/durable"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/events"
@@ -34,6 +35,8 @@ type Volumes struct {
 	mu   sync.Mutex
 	byID map[string]volume.Volume
 	held map[string]int // by containers that are being made, see volumeHold
+
+	mounting sync.Map // of *sync.Mutex by name, see lockMount
 }
 
 // dir is a volume's directory; what containers see is _data in it, as in docker.
@@ -52,56 +55,111 @@ func (vs *Volumes) load() error {
 	})
 }
 
+// volumeRequest is what a volume is made from.
+type volumeRequest struct {
+	driver          string // "" is local
+	options, labels map[string]string
+}
+
 // Create makes a volume, or returns the one of that name; "" makes one up.
 func (vs *Volumes) Create(_ context.Context, req volume.CreateRequest) (volume.Volume, error) {
-	if req.Driver != "" && req.Driver != "local" {
-		return volume.Volume{}, kind(errdefs.ErrNotFound, "error looking up volume plugin %s: plugin %q not found", req.Driver, req.Driver)
-	}
-	if len(req.DriverOpts) > 0 {
-		return volume.Volume{}, fmt.Errorf("options of the local volume driver cannot be used with this engine yet: %w", errdefs.ErrNotImplemented)
-	}
-	if req.Name != "" && !spec.ValidName(req.Name) {
-		return volume.Volume{}, kind(errdefs.ErrInvalidArgument, "create %s: %q includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute path", req.Name, req.Name)
-	}
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
-	v, _, err := vs.create(req.Name, req.Labels)
+	v, _, err := vs.create(req.Name, volumeRequest{driver: req.Driver, options: req.DriverOpts, labels: req.Labels})
 	return v, err
 }
 
+// check refuses what cannot become a volume, in docker's words.
+func (r volumeRequest) check(name string) error {
+	bad := func(format string, args ...any) error {
+		return kind(errdefs.ErrInvalidArgument, "create %s: %s", name, fmt.Sprintf(format, args...))
+	}
+	if r.driver != "" && r.driver != localDriver {
+		return kind(errdefs.ErrNotFound, "error looking up volume plugin %s: plugin %q not found", r.driver, r.driver)
+	}
+	if len(name) == 1 {
+		return bad("volume name is too short, names should be at least two alphanumeric characters")
+	}
+	if !spec.ValidName(name) {
+		return bad(`%q includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`, name)
+	}
+	if len(name) > maxVolumeName {
+		return bad("volume name is too long, names should be at most %d characters", maxVolumeName)
+	}
+	if err := checkOptions(r.options); err != nil {
+		return bad("%v", err)
+	}
+	return nil
+}
+
+// localDriver is the only driver of volumes.
+const localDriver = "local"
+
+// maxVolumeName is the longest name, for it is that of a directory and of others beside it.
+const maxVolumeName = 240
+
 // create makes a volume unless it is there. Directory first, then the record:
 // a directory without a record is empty and nobody's. mu is held.
-func (vs *Volumes) create(name string, labels map[string]string) (v volume.Volume, isNew bool, err error) {
-	if v, ok := vs.byID[name]; ok {
-		return v, false, nil
-	}
-	labels = maps.Clone(labels)
-	if labels == nil {
-		labels = map[string]string{}
-	}
+func (vs *Volumes) create(name string, req volumeRequest) (v volume.Volume, isNew bool, err error) {
+	labels := maps.Clone(req.labels)
 	if name == "" {
 		name = newID()
+		if labels == nil {
+			labels = map[string]string{}
+		}
 		labels[anonymousLabel] = ""
 	}
-	v = volume.Volume{
-		Name: name, Driver: "local", Scope: "local", Labels: labels,
-		Mountpoint: filepath.Join(vs.dir(name), "_data"),
-		CreatedAt:  time.Now().UTC().Format(time.RFC3339),
+	v, there := vs.byID[name]
+	if there && (req.driver == "" || req.driver == v.Driver) {
+		return v, false, nil
 	}
-	if err := os.MkdirAll(v.Mountpoint, 0o755); err != nil {
+	if err := req.check(name); err != nil {
+		return v, false, err
+	}
+	v = vs.describe(name, req.options, labels)
+	// On disk before its record, whose directory must be there whatever happens.
+	err = os.MkdirAll(v.Mountpoint, 0o755)
+	for _, dir := range []string{vs.dir(name), filepath.Dir(vs.dir(name))} {
+		if err == nil {
+			err = durable.SyncDir(dir)
+		}
+	}
+	if err != nil {
 		return v, false, fmt.Errorf("make volume %s: %w", name, err)
 	}
 	if err := vs.e.volumeRecords.Put(name, v); err != nil {
 		return v, false, errors.Join(fmt.Errorf("record volume %s: %w", name, err), os.RemoveAll(vs.dir(name)))
 	}
-	vs.byID[name] = v
-	vs.emit(events.ActionCreate, name)
+	vs.add(v)
 	return v, true, nil
+}
+
+// describe is a volume that is made now.
+func (vs *Volumes) describe(name string, options, labels map[string]string) volume.Volume {
+	return volume.Volume{
+		Name: name, Driver: localDriver, Scope: "local", Labels: labels, Options: maps.Clone(options),
+		Mountpoint: filepath.Join(vs.dir(name), "_data"),
+		CreatedAt:  time.Now().Format(time.RFC3339),
+	}
+}
+
+// add makes a volume known that is on disk. mu is held.
+func (vs *Volumes) add(v volume.Volume) {
+	vs.byID[v.Name] = v
+	vs.emit(events.ActionCreate, v.Name)
+}
+
+// get returns a volume by its name.
+func (vs *Volumes) get(name string) (volume.Volume, bool) {
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	v, ok := vs.byID[name]
+	return v, ok
 }
 
 // emit publishes an event of a volume.
 func (vs *Volumes) emit(action events.Action, name string) {
-	vs.e.Events.Publish(events.VolumeEventType, action, name, map[string]string{"driver": "local"})
+	vs.e.Events.Publish(events.VolumeEventType, action, name, map[string]string{"driver": localDriver})
 }
 
 // users are the IDs of the containers that mount each volume.
@@ -110,7 +168,7 @@ func (vs *Volumes) users() map[string][]string {
 	for _, c := range vs.e.Containers.all() {
 		rec := c.snapshot()
 		for _, m := range rec.Mounts {
-			if m.Name != "" {
+			if m.Name != "" && !slices.Contains(users[m.Name], rec.ID) {
 				users[m.Name] = append(users[m.Name], rec.ID)
 			}
 		}
@@ -120,9 +178,7 @@ func (vs *Volumes) users() map[string][]string {
 
 // Inspect returns a volume by its name.
 func (vs *Volumes) Inspect(_ context.Context, name string) (volume.Volume, error) {
-	vs.mu.Lock()
-	defer vs.mu.Unlock()
-	v, ok := vs.byID[name]
+	v, ok := vs.get(name)
 	if !ok {
 		return v, kind(errdefs.ErrNotFound, "get %s: no such volume", name)
 	}

@@ -38,13 +38,13 @@ var shimEnv = []string{"GOGC=off", "GOMEMLIMIT=16MiB", "GOMAXPROCS=2", "GODEBUG=
 // it returns an error nothing is left: no process, no mount, no cgroup, no directory.
 // The error is AlreadyExists if a shim lives in cfg.Dir.
 //
-// trees are detached mounts, one for each of cfg.Trees; they stay the caller's to close.
+// trees are detached mounts, one for each of cfg.Trees that is not Of another; they stay the caller's to close.
 func Start(ctx context.Context, self Executable, cfg Config, trees ...*os.File) (*Client, error) {
 	if err := validate(cfg); err != nil {
 		return nil, err
 	}
-	if len(trees) != len(cfg.Trees) {
-		return nil, fmt.Errorf("start shim of container %s: %d trees for %d places: %w", cfg.ID, len(trees), len(cfg.Trees), errdefs.ErrInvalidArgument)
+	if want := wire.TreeFiles(cfg.Trees); len(trees) != want {
+		return nil, fmt.Errorf("start shim of container %s: %d trees for %d places: %w", cfg.ID, len(trees), want, errdefs.ErrInvalidArgument)
 	}
 	if err := claim(ctx, cfg.Dir); err != nil {
 		return nil, err

@@ -11,7 +11,6 @@ import (
 	"berth/runtime/pid1"
 
 	"github.com/containerd/errdefs"
-	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -64,27 +63,27 @@ func defaultMounts(in Input, sec security) []specs.Mount {
 func mounts(in Input, sec security) ([]specs.Mount, error) {
 	var own []specs.Mount
 	for _, v := range in.Volumes {
-		m, err := volumeMount(v)
+		m, err := pointMount(v)
 		if err != nil {
 			return nil, err
 		}
 		own = append(own, m)
 	}
+	// A tmpfs of --tmpfs wins over a volume of the image, as in docker.
 	for _, dest := range slices.Sorted(maps.Keys(in.HostConfig.Tmpfs)) {
-		own = append(own, tmpfs(dest, strings.Split(in.HostConfig.Tmpfs[dest], ",")))
-	}
-	for _, m := range in.HostConfig.Mounts {
-		if m.Type == mount.TypeTmpfs {
-			own = append(own, tmpfs(m.Target, tmpfsOptions(m)))
+		m, err := tmpfs(dest, in.HostConfig.Tmpfs[dest])
+		if err != nil {
+			return nil, err
 		}
+		own = slices.DeleteFunc(own, func(o specs.Mount) bool { return o.Destination == m.Destination })
+		own = append(own, m)
 	}
-	// Over the root itself nothing can be mounted: there would be nothing left to run.
 	for i, m := range own {
-		if !path.IsAbs(m.Destination) || m.Destination == "/" {
-			return nil, fmt.Errorf("invalid mount path: '%s' mount path must be absolute and not the root: %w", m.Destination, errdefs.ErrInvalidArgument)
+		if err := CheckDestination(m.Destination); err != nil {
+			return nil, fmt.Errorf("%w%w", err, invalid)
 		}
 		if slices.ContainsFunc(own[:i], func(o specs.Mount) bool { return o.Destination == m.Destination }) {
-			return nil, fmt.Errorf("duplicate mount point: %s: %w", m.Destination, errdefs.ErrInvalidArgument)
+			return nil, fmt.Errorf("Duplicate mount point: %s%w", m.Destination, invalid)
 		}
 	}
 	// The engine's files give way to the user's own.
@@ -110,17 +109,19 @@ func mounts(in Input, sec security) ([]specs.Mount, error) {
 	return append(all, own...), nil
 }
 
-// volumeMount is a bind: volumes are host directories by now.
-func volumeMount(v container.MountPoint) (specs.Mount, error) {
-	modes := strings.Split(v.Mode, ",")
+// pointMount mounts a mount point: a bind, for volumes and images are host
+// directories by now, or a tmpfs.
+func pointMount(v Mount) (specs.Mount, error) {
+	if v.Type == mount.TypeTmpfs {
+		return tmpfs(v.Destination, v.Tmpfs)
+	}
 	opts := []string{"rbind"}
-	if slices.Contains(modes, "bind-nonrecursive") {
+	if v.NonRecursive {
 		opts[0] = "bind"
 	}
 	switch {
-	case v.RW:
-		opts = append(opts, "rw")
-	case slices.Contains(modes, "readonly-nonrecursive"):
+	case v.RW: // unless the source is mounted read-only, which stays so
+	case v.ReadOnlyNonRecursive:
 		opts = append(opts, "ro")
 	default:
 		// rro takes the mounts below along (Linux 5.12), ro is for the topmost.
@@ -137,36 +138,17 @@ func volumeMount(v container.MountPoint) (specs.Mount, error) {
 	return specs.Mount{Destination: path.Clean(v.Destination), Type: "bind", Source: v.Source, Options: append(opts, prop)}, nil
 }
 
-// tmpfs has docker's safe defaults unless the options say otherwise.
-func tmpfs(dest string, options []string) specs.Mount {
-	opts := []string{"noexec", "nosuid", "nodev"}
-	for _, o := range options {
-		if o = strings.TrimSpace(o); o == "" {
-			continue
-		}
-		// "exec" takes "noexec" away, and the other way round.
-		opts = slices.DeleteFunc(opts, func(have string) bool { return have == "no"+o || "no"+have == o })
-		opts = append(opts, o)
-	}
-	return specs.Mount{Destination: path.Clean(dest), Type: "tmpfs", Source: "tmpfs", Options: opts}
-}
-
-// tmpfsOptions are those of --mount type=tmpfs as mount options.
-func tmpfsOptions(m mount.Mount) []string {
-	var opts []string
-	if m.ReadOnly {
-		opts = append(opts, "ro")
-	}
-	if o := m.TmpfsOptions; o != nil {
-		if o.SizeBytes > 0 {
-			opts = append(opts, "size="+strconv.FormatInt(o.SizeBytes, 10))
-		}
-		if o.Mode != 0 {
-			opts = append(opts, fmt.Sprintf("mode=%o", o.Mode))
-		}
-		for _, kv := range o.Options {
-			opts = append(opts, strings.Join(kv, "="))
+// rootPropagation is what the root must be for the mounts of a user to propagate:
+// what is private in the container's namespace takes no mounts on or passes none.
+func rootPropagation(volumes []Mount) string {
+	prop := ""
+	for _, v := range volumes {
+		switch v.Propagation {
+		case mount.PropagationShared, mount.PropagationRShared:
+			return "shared"
+		case mount.PropagationSlave, mount.PropagationRSlave:
+			prop = "slave"
 		}
 	}
-	return opts
+	return prop
 }

@@ -39,8 +39,8 @@ type Input struct {
 	// with HostConfig.Init (package pid1).
 	Init string
 
-	Volumes []container.MountPoint // binds and volumes with their host paths
-	Files   []File                 // /etc/hosts and the like
+	Volumes []Mount // what is mounted for the user, with host paths as sources
+	Files   []File  // /etc/hosts and the like
 
 	// Namespace files of other containers to join; "" makes a new one,
 	// unless the HostConfig says host.
@@ -94,6 +94,7 @@ func Build(in Input) (*specs.Spec, error) {
 	if s.Mounts, err = mounts(in, sec); err != nil {
 		return nil, err
 	}
+	s.Linux.RootfsPropagation = rootPropagation(in.Volumes)
 	// The profile depends on the capabilities, so it comes last.
 	if s.Linux.Seccomp, err = sec.profile(s); err != nil {
 		return nil, err

@@ -215,11 +215,13 @@ func TestLookupUser(t *testing.T) {
 
 func TestMountsReplaceDefaultsAndAreSorted(t *testing.T) {
 	s := build(t, func(in *Input) {
-		in.Volumes = []container.MountPoint{
+		for _, m := range []container.MountPoint{
 			{Destination: "/data/sub", Source: "/h/sub", RW: true},
 			{Destination: "/data", Source: "/h", RW: false},
 			{Destination: "/dev/shm", Source: "/h/shm", RW: true},
 			{Destination: "/etc/hosts", Source: "/h/hosts", RW: true, Propagation: mount.PropagationRSlave},
+		} {
+			in.Volumes = append(in.Volumes, Mount{MountPoint: m})
 		}
 		in.HostConfig.Tmpfs = map[string]string{"/run": "size=1m,exec"}
 		in.HostConfig.ReadonlyRootfs = true
@@ -249,31 +251,11 @@ func TestMountsReplaceDefaultsAndAreSorted(t *testing.T) {
 		t.Error("the root is read-only")
 	}
 	_, err := Build(input(func(in *Input) {
-		in.Volumes = []container.MountPoint{{Destination: "/a", Source: "/x"}}
-		in.HostConfig.Tmpfs = map[string]string{"/a": ""}
+		a := Mount{MountPoint: container.MountPoint{Destination: "/a", Source: "/x"}}
+		in.Volumes = []Mount{a, a}
 	}))
 	if !errdefs.IsInvalidArgument(err) {
 		t.Errorf("two mounts at one place: %v", err)
-	}
-}
-
-func TestParseBind(t *testing.T) {
-	for bind, want := range map[string]container.MountPoint{
-		"/d":           {Type: "volume", Driver: "local", Destination: "/d", RW: true},
-		"vol:/d":       {Type: "volume", Driver: "local", Name: "vol", Destination: "/d", RW: true},
-		"vol:/d:ro":    {Type: "volume", Driver: "local", Name: "vol", Destination: "/d", Mode: "ro"},
-		"/h/../x:/d/":  {Type: "bind", Source: "/x", Destination: "/d", RW: true, Propagation: "rprivate"},
-		"/h:/d:ro,z":   {Type: "bind", Source: "/h", Destination: "/d", Mode: "ro,z", Propagation: "rprivate"},
-		"/h:/d:rslave": {Type: "bind", Source: "/h", Destination: "/d", Mode: "rslave", RW: true, Propagation: "rslave"},
-	} {
-		if got, err := ParseBind(bind); err != nil || got != want {
-			t.Errorf("%s: got %+v, %v", bind, got, err)
-		}
-	}
-	for _, bind := range []string{"", "/", "a:b", ":/d", "/h:/", "/h:/d:what", "/h:/d:ro:x", "../x:/d", "/h:d"} {
-		if _, err := ParseBind(bind); !errdefs.IsInvalidArgument(err) {
-			t.Errorf("%q: got %v, want an invalid argument", bind, err)
-		}
 	}
 }
 

@@ -122,7 +122,7 @@ func serve() int {
 	} else {
 		cfg, err = wire.DecodeConfig(m.Body)
 	}
-	closeInherited(len(cfg.Trees))
+	closeInherited(wire.TreeFiles(cfg.Trees))
 	s := newShim(cfg)
 	if err == nil {
 		err = s.create()

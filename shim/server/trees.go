@@ -15,9 +15,17 @@ import (
 // attachTrees attaches the descriptors that follow the configuration's where the
 // configuration wants them, in this process's own mount namespace.
 func attachTrees(trees []wire.Tree) error {
-	for i, t := range trees {
-		f := os.NewFile(uintptr(wire.ConfigFD+1+i), t.Path)
-		err := attachTree(f, t)
+	next := uintptr(wire.ConfigFD + 1)
+	for _, t := range trees {
+		var f *os.File
+		var err error
+		if t.Of == "" {
+			f = os.NewFile(next, t.Path)
+			next++
+		} else if f, err = mount.Clone(unix.AT_FDCWD, t.Of, true); err != nil {
+			return err
+		}
+		err = attachTree(f, t)
 		f.Close()
 		if err != nil {
 			return fmt.Errorf("mount what is for %s: %w", t.Path, err)

@@ -37,10 +37,21 @@ type LogRemote struct {
 
 // Tree is a mount that comes to a shim as a descriptor: Path is where the shim attaches
 // it, made for it and removed with it. It must lie below a mount prepared by PrivateMount.
+// With Of it is no descriptor but once more what is attached at that other Path.
 //
 // With Subpath, a path within the tree that no symbolic link leads out of, that part of
 // it is attached by itself at SubpathAt, where binds find it.
-type Tree struct{ Path, Subpath string }
+type Tree struct{ Path, Subpath, Of string }
+
+// TreeFiles counts the descriptors that come with trees.
+func TreeFiles(trees []Tree) (n int) {
+	for _, t := range trees {
+		if t.Of == "" {
+			n++
+		}
+	}
+	return n
+}
 
 // SubpathAt is where the part of the tree that Subpath names is attached.
 func (t Tree) SubpathAt() string { return t.Path + ".sub" }
@@ -54,7 +65,7 @@ type Config struct {
 	Seccomp     seccomp.Filter // linux.seccomp of Spec, which is not in config.json; Start compiles it
 	Rootfs      []mount.Mount  // mounted at MountPoint, in the shim's own mount namespace
 	MountPoint  string         // made if missing, removed when the shim leaves; must lie below a mount prepared by PrivateMount
-	Trees       []Tree         // mounts of the files that Start is given, in their order
+	Trees       []Tree         // mounts; their descriptors come in this order
 	Log         LogConfig
 	ExitPath    string // where the exit record is written
 	Tty         bool
@@ -84,6 +95,7 @@ func (c *Config) Encode() []byte {
 	for _, t := range c.Trees {
 		e.str(t.Path)
 		e.str(t.Subpath)
+		e.str(t.Of)
 	}
 	e.str(c.Log.Driver)
 	e.str(c.Log.Path)
@@ -111,8 +123,8 @@ func DecodeConfig(body []byte) (Config, error) {
 		c.Rootfs = append(c.Rootfs, mount.Mount{Type: d.str(), Source: d.str(), Options: d.strs()})
 	}
 	c.MountPoint = d.str()
-	for range d.count(8) {
-		c.Trees = append(c.Trees, Tree{Path: d.str(), Subpath: d.str()})
+	for range d.count(12) {
+		c.Trees = append(c.Trees, Tree{Path: d.str(), Subpath: d.str(), Of: d.str()})
 	}
 	c.Log = LogConfig{Driver: d.str(), Path: d.str(), MaxSize: d.i64(), MaxFiles: d.i32()}
 	c.Log.Compress, c.Log.Buffer = d.bool(), d.i64()
