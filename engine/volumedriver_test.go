@@ -89,9 +89,19 @@ func TestVolumeInMemory(t *testing.T) {
 	if got, _ := r.output(use("ls /m | wc -l")); strings.TrimSpace(got) != "0" {
 		t.Errorf("after the last: %q files", got)
 	}
-	if entries, err := os.ReadDir(r.mountRoot()); err != nil || len(entries) > 0 {
-		t.Errorf("mount points are left: %v, %v", entries, err)
-	}
+	r.noMountPoints()
+}
+
+// noMountPoints waits until the shims have removed theirs.
+func (r *rig) noMountPoints() {
+	r.t.Helper()
+	r.until("the mount points are gone", func() string {
+		entries, err := os.ReadDir(r.mountRoot())
+		if err != nil || len(entries) > 0 {
+			return "left are " + strconv.Itoa(len(entries))
+		}
+		return ""
+	})
 }
 
 // A shim that is killed leaves no mount point of its volumes.
@@ -108,13 +118,7 @@ func TestVolumeOfAKilledShim(t *testing.T) {
 		t.Fatal(err)
 	}
 	wait()
-	r.until("its mount points are gone", func() string {
-		entries, err := os.ReadDir(r.mountRoot())
-		if err != nil || len(entries) > 0 {
-			return "left is " + strconv.Itoa(len(entries))
-		}
-		return ""
-	})
+	r.noMountPoints()
 	r.start(id)
 }
 

@@ -21,7 +21,7 @@ var (
 	at     = time.Unix(1700000000, 123456789).UTC()
 	config = Config{
 		ID: "c1", Dir: "/d", RuntimeRoot: "/r", Seccomp: seccomp.Filter{Code: []byte("insns"), Flags: 12, ListenerPath: "/l", ListenerMetadata: "m"}, Rootfs: []mount.Mount{{Type: "overlay", Source: "overlay", Options: []string{"a", "b=c"}}, {Type: "bind"}},
-		MountPoint: "/m", Trees: []Tree{{Path: "/m@0"}, {Path: "/m@1", Subpath: "a/b", Of: "/m@0"}}, Trees: []Tree{{Path: "/m@0"}, {Path: "/m@1", Subpath: "a/b"}}, Log: LogConfig{Driver: "json-file", Path: "/l", MaxSize: 1 << 40, MaxFiles: 3, Compress: true, Buffer: 5, Attrs: map[string]string{"k": "v"},
+		MountPoint: "/m", Trees: []Tree{{Path: "/m@0"}, {Path: "/m@1", Subpath: "a/b", Of: "/m@0"}}, Log: LogConfig{Driver: "json-file", Path: "/l", MaxSize: 1 << 40, MaxFiles: 3, Compress: true, Buffer: 5, Attrs: map[string]string{"k": "v"},
 			Remote: LogRemote{Network: "udp", Path: "/p", IP: "abcd", Port: 514, Format: "rfc5424", Facility: 3, Tag: "t", Host: "h", Fields: map[string]string{"A": "b"}}},
 		ExitPath: "/e", Tty: true, OpenStdin: true, StdinOnce: true, ConsoleSize: [2]uint{24, 80},
 	}
