@@ -77,13 +77,13 @@ func TestCheckConfigRefuses(t *testing.T) {
 		}
 	}
 	for what, hc := range map[string]*container.HostConfig{
-		"--gpus":         {Resources: container.Resources{DeviceRequests: []container.DeviceRequest{{}}}},
-		"--userns":       {UsernsMode: "private"},
-		"--ipc":          {IpcMode: "container:x"},
-		"cgroup":         {Cgroup: "container:x"},
-		"--isolation":    {Isolation: "hyperv"},
-		"CpuPercent":     {Resources: container.Resources{CPUPercent: 10}},
-		"IOMaximumIOps":  {Resources: container.Resources{IOMaximumIOps: 10}},
+		"--gpus":        {Resources: container.Resources{DeviceRequests: []container.DeviceRequest{{}}}},
+		"--userns":      {UsernsMode: "private"},
+		"--ipc":         {IpcMode: "container:x"},
+		"cgroup":        {Cgroup: "container:x"},
+		"--isolation":   {Isolation: "hyperv"},
+		"CpuPercent":    {Resources: container.Resources{CPUPercent: 10}},
+		"IOMaximumIOps": {Resources: container.Resources{IOMaximumIOps: 10}},
 	} {
 		if _, _, err := checkConfig(CreateOptions{Config: &container.Config{Image: "x"}, HostConfig: hc}); !errdefs.IsNotImplemented(err) {
 			t.Errorf("%s: got %v, want not implemented", what, err)
