@@ -10,6 +10,8 @@ import (
 	"github.com/moby/moby/client"
 	"github.com/spf13/cobra"
 
+	"berth/cmd/berth/output"
+	"berth/cmd/berth/session"
 	"berth/engine/api/berthapi"
 )
 
@@ -36,6 +38,7 @@ func newDiff(a *app) *cobra.Command {
 
 // printChanges prints changes as they come, however many, in docker's terms: content and attributes are one kind.
 func (a *app) printChanges(changes iter.Seq2[berthapi.Change, error]) error {
+	shown := a.shown()
 	for ch, err := range changes {
 		if err != nil {
 			return err
@@ -47,7 +50,7 @@ func (a *app) printChanges(changes iter.Seq2[berthapi.Change, error]) error {
 		case berthapi.ChangeDeleted:
 			kind = container.ChangeDelete
 		}
-		if _, err := fmt.Fprintln(a.out, kind, ch.Path); err != nil {
+		if _, err := fmt.Fprintln(a.out, kind, shown(ch.Path)); err != nil {
 			return err
 		}
 	}
@@ -60,10 +63,20 @@ func (a *app) printDockerChanges(ctx context.Context, cl *client.Client, id stri
 	if err != nil {
 		return err
 	}
+	shown := a.shown()
 	for _, ch := range res.Changes {
-		if _, err := fmt.Fprintln(a.out, ch.Kind, ch.Path); err != nil {
+		if _, err := fmt.Fprintln(a.out, ch.Kind, shown(ch.Path)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// shown is how the names of files, which strangers gave, are printed: as they are, but on a terminal without what would
+// do something to it.
+func (a *app) shown() func(name string) string {
+	if session.IsTerminal(a.outFile()) {
+		return output.Clean
+	}
+	return func(name string) string { return name }
 }

@@ -108,6 +108,7 @@ func (d *differences) any() bool { return len(d.count) > 0 }
 
 func (d *differences) print(list iter.Seq2[berthapi.Difference, error]) error {
 	d.count, d.before, d.after = map[berthapi.Kind]int{}, map[berthapi.Kind]int64{}, map[berthapi.Kind]int64{}
+	shown := d.app.shown()
 	enc := json.NewEncoder(d.app.out)
 	enc.SetEscapeHTML(false)
 	for x, err := range list {
@@ -127,9 +128,9 @@ func (d *differences) print(list iter.Seq2[berthapi.Difference, error]) error {
 		case d.json:
 			err = enc.Encode(x)
 		case d.nameOnly:
-			_, err = fmt.Fprintln(d.app.out, x.Path)
+			_, err = fmt.Fprintln(d.app.out, shown(x.Path))
 		default:
-			_, err = fmt.Fprintf(d.app.out, "%-2s %s\n", x.Kind, x.Path)
+			_, err = fmt.Fprintf(d.app.out, "%-2s %s\n", x.Kind, shown(x.Path))
 		}
 		if err != nil {
 			return err

@@ -32,6 +32,7 @@ did to them: A added, D deleted, M modified, M* only mode, owner, attributes or 
 			}
 			enc := json.NewEncoder(a.out)
 			enc.SetEscapeHTML(false)
+			shown := a.shown()
 			found := changed // nothing changed there is an answer
 			for e, err := range bc.TreeEntries(c.Context(), args[0], !changed, part) {
 				if err != nil {
@@ -44,7 +45,7 @@ did to them: A added, D deleted, M modified, M* only mode, owner, attributes or 
 				if asJSON {
 					err = enc.Encode(e)
 				} else {
-					_, err = fmt.Fprintln(a.out, fileLine(e))
+					_, err = fmt.Fprintln(a.out, shown(fileLine(e)))
 				}
 				if err != nil {
 					return err

@@ -103,11 +103,23 @@ func Rows[T any](w io.Writer, spec Spec, rows []T) error {
 		}
 		fmt.Fprintln(w)
 	}
+	parts := "\t" // of a row; a user may have asked for several lines of it
+	if format != spec.Table {
+		parts = "\t\n"
+	}
+	var row strings.Builder
 	for i := range rows {
-		if err := t.Execute(w, rows[i]); err != nil {
+		row.Reset()
+		if err := t.Execute(&row, rows[i]); err != nil {
 			return fmt.Errorf("writing a row of --format %q: %w", spec.Format, err)
 		}
-		fmt.Fprintln(w)
+		text := row.String()
+		if table {
+			text = clean(text, parts) // tables are for people
+		}
+		if _, err := fmt.Fprintln(w, text); err != nil {
+			return err
+		}
 	}
 	if tab != nil {
 		return tab.Flush()

@@ -96,3 +96,23 @@ func TestText(t *testing.T) {
 		}
 	}
 }
+
+// TestTextOfStrangers pins that no image can write escape sequences, or rows of its own, into a table.
+func TestTextOfStrangers(t *testing.T) {
+	type row struct{ Name, By string }
+	rows := []row{{"a", "RUN x\x1b[31m\n\xff\u202efake\u009b row é"}}
+	headers := Headers{"Name": "NAME", "By": "BY"}
+	for format, want := range map[string]string{
+		"":                         "NAME      BY\na         RUN x?[31m???fake? row é\n",
+		`table {{.Name}}\n{{.By}}`: "NAME\nBY\na\nRUN x?[31m\n??fake? row é\n",
+		"{{.By}}":                  rows[0].By + "\n",
+	} {
+		var b strings.Builder
+		if err := Rows(&b, Spec{Format: format, Table: "{{.Name}}\t{{.By}}", Headers: headers}, rows); err != nil || b.String() != want {
+			t.Errorf("%q: %q, want %q; %v", format, b.String(), want, err)
+		}
+	}
+	if got := Clean("/etc/\x1b]0;title\a"); got != "/etc/?]0;title?" {
+		t.Errorf("%q", got)
+	}
+}

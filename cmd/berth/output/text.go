@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/docker/go-units"
 	"github.com/moby/moby/api/types/container"
@@ -104,4 +106,20 @@ func portRange(first, last uint16) string {
 		return strconv.Itoa(int(first))
 	}
 	return fmt.Sprintf("%d-%d", first, last)
+}
+
+// Clean makes text of strangers, as the names of files in an image are, safe to
+// show on a terminal: what would move the cursor, change colours or the order of
+// letters, or end a line becomes a question mark, and so do bytes that are not
+// UTF-8.
+func Clean(s string) string { return clean(s, "") }
+
+// clean is Clean that leaves some characters alone.
+func clean(s, but string) string {
+	return strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) && !strings.ContainsRune(but, r) {
+			return '?'
+		}
+		return r
+	}, s)
 }
