@@ -23,6 +23,7 @@ import (
 // asked for another one.
 type applier struct {
 	tree    *tree
+	small   smallFiles
 	below   func() (*lowerDir, error) // the union of the layers below, once
 	closers []func()
 	list    []Entry
@@ -39,6 +40,7 @@ func newApplier(ctx context.Context, dir string, opts ApplyOptions) (*applier, e
 		return nil, err
 	}
 	a := &applier{tree: t, byPath: make(map[string]int), closers: []func(){t.close}}
+	a.small.list = &a.list
 	a.below = sync.OnceValues(func() (*lowerDir, error) {
 		dirs := opts.Lower
 		if opts.Below != nil {
@@ -59,6 +61,7 @@ func newApplier(ctx context.Context, dir string, opts ApplyOptions) (*applier, e
 
 // close lets go of the directories; what was unpacked stays.
 func (a *applier) close() {
+	a.small.stop()
 	for _, c := range a.closers {
 		c()
 	}
@@ -67,6 +70,7 @@ func (a *applier) close() {
 // empty removes everything unpacked, after an error. The attributes that the
 // root itself was given stay: whoever made it removes it.
 func (a *applier) empty() error {
+	a.small.stop()
 	a.tree.forget()
 	names, err := readNames(a.tree.root)
 	for _, name := range names {
@@ -133,6 +137,9 @@ func (a *applier) clear(parent int, path, name string) error {
 	if a.get(path) == nil {
 		return nil
 	}
+	if err := a.small.wait(); err != nil {
+		return err
+	}
 	dir := a.get(path).IsDir()
 	a.unset(path)
 	if !dir {
@@ -141,7 +148,7 @@ func (a *applier) clear(parent int, path, name string) error {
 	if err := removeAll(parent, name); err != nil {
 		return err
 	}
-	if Within(a.tree.path, path) && a.tree.fd >= 0 {
+	if a.tree.folder != nil && Within(a.tree.path, path) {
 		a.tree.forget()
 	}
 	return nil
@@ -256,6 +263,9 @@ func (a *applier) node(parent int, path, name string, hdr *tar.Header) error {
 
 // hardlink unpacks a further name of a file of this layer or of one below.
 func (a *applier) hardlink(parent int, path, name string, hdr *tar.Header) error {
+	if err := a.small.wait(); err != nil { // the target may be under way
+		return err
+	}
 	to, err := cleanName(hdr.Linkname)
 	if err != nil {
 		return fmt.Errorf("target of the hard link: %w", err)
@@ -339,6 +349,11 @@ func (a *applier) file(parent int, path, name string, hdr *tar.Header, content i
 	e.Size = hdr.Size
 	if err := checkOwner(hdr); err != nil {
 		return err
+	}
+	if hdr.Size <= smallFile && !sparse {
+		a.set(e)
+		a.size += e.Size
+		return a.small.add(a.byPath[path], a.tree.of(parent), name, hdr, content)
 	}
 	// Nobody else gets at the directory, so the file may have its mode at once;
 	// but setuid is for its owner.

@@ -137,6 +137,9 @@ func (a *applier) entriesOf(ctx context.Context, tr *tar.Reader) error {
 			return refuse("more than %d entries", maxEntries)
 		}
 		if err := a.entry(hdr, contextReader{ctx, tr}); err != nil {
+			if before := a.small.wait(); before != nil {
+				return before // of an earlier entry
+			}
 			return fmt.Errorf("entry %q: %w", shorten(hdr.Name), err)
 		}
 	}

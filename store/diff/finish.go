@@ -53,6 +53,9 @@ func (a *applier) inheritRoot() error {
 // finish does what later entries would have undone: it sets the times of
 // directories.
 func (a *applier) finish() error {
+	if err := a.small.wait(); err != nil {
+		return err
+	}
 	if a.hideAll {
 		if err := a.hideRoot(); err != nil {
 			return err

@@ -16,11 +16,12 @@ const maxLinks = 40
 // tree is a layer directory being filled. Only this process writes to it, so
 // what was found to be a directory stays one until the applier replaces it.
 type tree struct {
-	root int
+	top  *folder
+	root int // descriptor of top
 
-	// The directory used last: entries come grouped by directory.
-	path string
-	fd   int
+	// The directory used last, if any: entries come grouped by directory.
+	path   string
+	folder *folder
 }
 
 func openTree(dir string) (*tree, error) {
@@ -28,20 +29,20 @@ func openTree(dir string) (*tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
-	return &tree{root: fd, fd: -1}, nil
+	return &tree{top: newFolder(fd), root: fd}, nil
 }
 
 func (t *tree) close() {
 	t.forget()
-	unix.Close(t.root)
+	t.top.release()
 }
 
 // forget drops the remembered directory, after something was removed.
 func (t *tree) forget() {
-	if t.fd >= 0 {
-		unix.Close(t.fd)
+	if t.folder != nil {
+		t.folder.release()
 	}
-	t.path, t.fd = "", -1
+	t.path, t.folder = "", nil
 }
 
 // at is how the path of a directory is called from the root descriptor.
@@ -59,7 +60,7 @@ func (t *tree) open(path string) (int, error) {
 		return t.root, nil
 	}
 	if path == t.path {
-		return t.fd, nil
+		return t.folder.fd, nil
 	}
 	fd, err := unix.Openat2(t.root, at(path), &unix.OpenHow{
 		Flags:   openDir,
@@ -73,8 +74,16 @@ func (t *tree) open(path string) (int, error) {
 		return -1, err
 	}
 	t.forget()
-	t.path, t.fd = path, fd
+	t.path, t.folder = path, newFolder(fd)
 	return fd, nil
+}
+
+// of returns the directory that has a descriptor from open.
+func (t *tree) of(fd int) *folder {
+	if fd == t.root {
+		return t.top
+	}
+	return t.folder
 }
 
 // descend is openat2 without openat2: it opens one directory after the other.
