@@ -216,10 +216,13 @@ func (is *Images) Inspect(ctx context.Context, ref string) (apiimage.InspectResp
 	}
 	if n := len(img.Layers); n > 0 {
 		dirs, err := is.snapshots.Dirs(ctx, img.Layers[n-1].ChainID.String())
-		if err != nil {
+		if err != nil && !errdefs.IsNotFound(err) {
 			return full, fmt.Errorf("finding the layers of image %s: %w", ref, err)
 		}
-		full.GraphDriver = &storage.DriverData{Name: is.driver, Data: map[string]string{"UpperDir": dirs.Upper}}
+		full.GraphDriver = &storage.DriverData{Name: is.driver, Data: map[string]string{}}
+		if err == nil { // else nobody has needed its files since it was committed
+			full.GraphDriver.Data["UpperDir"] = dirs.Upper
+		}
 		if len(dirs.Lower) > 0 {
 			full.GraphDriver.Data["LowerDir"] = strings.Join(dirs.Lower, ":")
 		}

@@ -35,6 +35,14 @@ type TarOptions struct {
 	// Omit, if set, tells which paths ("/dev/console") are left out, with all
 	// that is below them.
 	Omit func(path string) bool
+	// Totals, if set, become what Apply would find in the archive of a layer.
+	Totals *Totals
+}
+
+// Totals tell how much a layer holds.
+type Totals struct {
+	Size    int64 // bytes of regular files
+	Entries int   // with the root
 }
 
 // WriteTar writes the directory dir as a tar stream. The same tree always
@@ -67,10 +75,14 @@ func WriteTarFrom(ctx context.Context, w io.Writer, dir *os.File, opts TarOption
 		err = t.header(cmp.Or(opts.Prefix, "./"), fd, ".", &t.root, nil)
 	}
 	if err == nil {
+		t.totals = Totals{Entries: 1} // the root is one, described or not
 		err = t.dir(opts.Prefix, fd)
 	}
 	if err == nil {
 		err = t.w.Close()
+	}
+	if opts.Totals != nil {
+		*opts.Totals = t.totals
 	}
 	if err != nil {
 		return fmt.Errorf("archive %s: %w", dir.Name(), err)
@@ -129,11 +141,12 @@ type inode struct{ dev, ino uint64 }
 
 // tarWalk writes one archive.
 type tarWalk struct {
-	ctx   context.Context
-	w     *tar.Writer
-	opts  TarOptions
-	root  unix.Stat_t
-	links map[inode]string // first name of files with several
+	ctx    context.Context
+	w      *tar.Writer
+	opts   TarOptions
+	root   unix.Stat_t
+	links  map[inode]string // first name of files with several
+	totals Totals
 }
 
 // dir writes what is in an open directory called path ("" is the root, others
@@ -178,6 +191,9 @@ func vanished(err error) error {
 
 // marker writes an empty file that stands for a deletion.
 func (t *tarWalk) marker(name string) error {
+	if !strings.HasSuffix(name, "/"+whiteoutOpaque) {
+		t.totals.Entries++
+	}
 	return t.w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, ModTime: time.Unix(0, 0), Format: tar.FormatPAX})
 }
 
@@ -193,6 +209,9 @@ func (t *tarWalk) entry(path string, fd int, name string) error {
 		}
 		if strings.HasPrefix(name, whiteoutPrefix) {
 			return fmt.Errorf("a layer cannot hold a file of this name, it would mean a deletion: %w", errdefs.ErrInvalidArgument)
+		}
+		if len(path)+len(name) >= maxPath || strings.Count(path, "/") >= maxDepth {
+			return fmt.Errorf("a layer cannot hold a path this long: %w", errdefs.ErrInvalidArgument)
 		}
 	}
 	switch typeOf(&st) {
@@ -314,5 +333,7 @@ func (t *tarWalk) write(path string, fd int, name string, st *unix.Stat_t, attrs
 	if edit != nil {
 		edit(h)
 	}
+	t.totals.Entries++
+	t.totals.Size += h.Size
 	return t.w.WriteHeader(h)
 }

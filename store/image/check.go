@@ -212,8 +212,24 @@ func (c *checker) checkLayers(ctx context.Context) error {
 		if errdefs.IsNotFound(err) && (len(users) == 0 || c.gone(users)) {
 			continue
 		}
+		if _, serr := s.snapshots.Stat(ctx, name); errdefs.IsNotFound(serr) {
+			err = c.blobFault(digest.Digest(name)) // it will be unpacked from that
+		}
 		if err != nil {
 			c.badLayers[name] = c.fault("layer", name, err, users...)
+		}
+	}
+	return nil
+}
+
+// blobFault is what is wrong with the blob that a layer would be unpacked from.
+func (c *checker) blobFault(chainID digest.Digest) error {
+	for i := range c.images {
+		r := &c.images[i]
+		if n := slices.Index(r.chain(), chainID); n >= 0 {
+			if at, bad := c.badBlobs[r.Layers[n].Digest]; bad {
+				return fmt.Errorf("it is not unpacked, and its blob is damaged: %w", c.Faults[at].Err)
+			}
 		}
 	}
 	return nil

@@ -21,7 +21,14 @@ func (c *checker) checkRecords(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	roots, err := s.roots()
+	if err != nil {
+		return err
+	}
 	return s.layers.ForEach(func(name string, _ layerRecord) error {
+		if roots.Snapshots[name] {
+			return nil // unpacked or not
+		}
 		unlock, err := s.unpacking.lock(ctx, name)
 		if err != nil {
 			return err

@@ -39,7 +39,10 @@ type NewImage struct {
 
 	Architecture string // of an image without parent: this machine's, if ""
 
-	dropEmpty bool // a layer without entries is a step of the history only
+	// written is what a layer holds that is written here; it is nil for one that
+	// comes from elsewhere. Such a layer is fit to be unpacked for sure: it is
+	// when somebody needs it, and one without entries is a step of the history only.
+	written *diff.Totals
 }
 
 // emptyLayer is the digest of a tar without entries.
@@ -66,14 +69,17 @@ type CommitOptions struct {
 
 // CommitSnapshot makes an image of a snapshot, say the writable layer of a
 // container, on top of the image it was prepared from. If nothing was changed
-// there the image has no more layers than its parent, as docker has it.
+// there the image has no more layers than its parent, as docker has it. The
+// layer is unpacked at its first use: that takes several times as long as
+// writing it, and many images are made to be sent elsewhere.
 func (s *Store) CommitSnapshot(ctx context.Context, key string, o CommitOptions, n NewImage) (Image, error) {
 	dirs, release, err := s.snapshots.Delta(ctx, key)
 	if err != nil {
 		return Image{}, fmt.Errorf("commit: %w", err)
 	}
 	defer release()
-	opts := diff.TarOptions{Layer: true, Omit: o.Omit}
+	n.written = new(diff.Totals)
+	opts := diff.TarOptions{Layer: true, Omit: o.Omit, Totals: n.written}
 	if len(dirs.Lower) > 0 {
 		if opts.Root, err = rootDiffers(dirs.Upper, dirs.Lower[0]); err != nil {
 			return Image{}, fmt.Errorf("commit: %w", err)
@@ -99,7 +105,6 @@ func (s *Store) CommitSnapshot(ctx context.Context, key string, o CommitOptions,
 		pr.Close()
 		<-done
 	}()
-	n.dropEmpty = true
 	img, err := s.Append(ctx, pr, n)
 	if err != nil {
 		return Image{}, fmt.Errorf("commit: %w", err)
@@ -149,30 +154,42 @@ func (s *Store) Append(ctx context.Context, layer io.Reader, n NewImage) (_ Imag
 		}
 		names = []string{n.Name}
 	}
-	blob, g, err := s.spoolLayer(ctx, layer)
+	in := Incoming{Parts: Parts{Layers: slices.Clone(parent.Layers), Parent: parent.Config.Digest}}
+	diffID, err := s.addLayer(ctx, &in, parent, layer, n.written)
 	if err != nil {
 		return Image{}, err
-	}
-	layers, diffID := slices.Clone(parent.Layers), digest.Digest("")
-	if !n.dropEmpty || blob.Digest != emptyLayer {
-		if diffID, err = s.unpackNew(ctx, parent, blob, g); err != nil {
-			return Image{}, err
-		}
-		layers = append(layers, blob)
 	}
 	n.describe(config, diffID)
 	data, err := json.Marshal(config)
 	if err != nil {
 		return Image{}, fmt.Errorf("encode image config: %w", err)
 	}
-	desc, err := s.spool(ctx, bytes.NewReader(data), "", nil)
-	if err != nil {
+	if in.Config, err = s.spool(ctx, bytes.NewReader(data), "", nil); err != nil {
 		return Image{}, err
 	}
-	desc.MediaType = ocispec.MediaTypeImageConfig
-	return s.Register(ctx, Parts{
-		Config: desc, Layers: layers, Parent: parent.Config.Digest,
-	}, names...)
+	in.Config.MediaType = ocispec.MediaTypeImageConfig
+	return s.Receive(ctx, in, names...)
+}
+
+// addLayer puts the layer that a stream holds on the others of an image, and
+// returns its diff ID, "" for one without entries that was written here.
+func (s *Store) addLayer(ctx context.Context, in *Incoming, parent record, layer io.Reader, written *diff.Totals) (diffID digest.Digest, err error) {
+	if written == nil {
+		defer s.flushing()()
+		blob, g, err := s.spoolLayer(ctx, layer)
+		if err == nil {
+			diffID, err = s.unpackNew(ctx, parent, blob, g)
+		}
+		in.Layers = append(in.Layers, blob)
+		return diffID, err
+	}
+	blob, err := s.spool(ctx, layer, "", nil)
+	if err != nil || blob.Digest == emptyLayer {
+		return "", err
+	}
+	in.Layers = append(in.Layers, blob)
+	in.written = &layerRecord{DiffID: blob.Digest, Size: written.Size, Entries: written.Entries}
+	return blob.Digest, nil
 }
 
 // parentOf returns the record of the parent and a copy of its config.

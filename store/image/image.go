@@ -101,7 +101,10 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		return nil, err
 	}
 	// Of layers that were about to be committed there are records only.
-	err = s.layers.ForEach(func(name string, _ layerRecord) error { return s.forgetLayer(ctx, name) })
+	err = s.layers.ForEach(func(name string, _ layerRecord) error {
+		_, err := s.forgetLayer(ctx, name)
+		return err
+	})
 	return s, err
 }
 

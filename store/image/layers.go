@@ -16,7 +16,7 @@ import (
 // Index opens the index of one layer by its chain ID; a layer that has none, or
 // one that an earlier version wrote, gets it now. Close it after use.
 func (s *Store) Index(ctx context.Context, chainID digest.Digest) (*diff.Index, error) {
-	dirs, err := s.snapshots.Dirs(ctx, chainID.String())
+	dirs, err := s.dirs(ctx, chainID)
 	if err != nil {
 		return nil, fmt.Errorf("index of layer %s: %w", chainID, err)
 	}
@@ -136,7 +136,7 @@ func (s *Store) Tree(ctx context.Context, img Image, layer int) (*diff.Tree, err
 	if layer < 0 {
 		return t, nil
 	}
-	dirs, err := s.snapshots.Dirs(ctx, img.Layers[layer].ChainID.String())
+	dirs, err := s.dirs(ctx, img.Layers[layer].ChainID)
 	if err != nil {
 		t.Close()
 		return nil, err
@@ -148,7 +148,7 @@ func (s *Store) Tree(ctx context.Context, img Image, layer int) (*diff.Tree, err
 // LayerTree opens what one layer holds, by its chain ID, as a file system by
 // itself. Close it after use.
 func (s *Store) LayerTree(ctx context.Context, chainID digest.Digest) (*diff.Tree, error) {
-	dirs, err := s.snapshots.Dirs(ctx, chainID.String())
+	dirs, err := s.dirs(ctx, chainID)
 	if err != nil {
 		return nil, err
 	}
@@ -224,7 +224,7 @@ func (s *Store) OpenFile(ctx context.Context, img Image, layer int, path string)
 	if layer < 0 || layer >= len(img.Layers) {
 		return nil, noLayer(img, layer)
 	}
-	dirs, err := s.snapshots.Dirs(ctx, img.Layers[layer].ChainID.String())
+	dirs, err := s.dirs(ctx, img.Layers[layer].ChainID)
 	if err != nil {
 		return nil, err
 	}

@@ -88,7 +88,7 @@ func (s *Store) load(ctx context.Context, r io.Reader) ([]Loaded, error) {
 		if err != nil {
 			return nil, err
 		}
-		all, loaded = append(all, named{r, names}), append(loaded, Loaded{img, names})
+		all, loaded = append(all, named{record: r, names: names}), append(loaded, Loaded{img, names})
 	}
 	return loaded, s.put(all)
 }

@@ -55,7 +55,8 @@ type Incoming struct {
 	Progress func(Progress) // may be nil; must return at once; calls for one layer come one at a time
 	Parallel int            // layers at a time; DefaultParallel if 0
 
-	staged map[digest.Digest]*staging // layers that are being unpacked, by blob
+	staged  map[digest.Digest]*staging // layers that are being unpacked, by blob
+	written *layerRecord               // of the topmost layer, if that is not to be unpacked now
 }
 
 // Receive fetches the layers of an image that are missing, unpacks them on the
@@ -90,7 +91,7 @@ func (s *Store) receive(ctx context.Context, in Incoming, names []string) (Image
 	if err != nil {
 		return Image{}, err
 	}
-	if err := s.put([]named{{r, names}}); err != nil {
+	if err := s.put([]named{{r, names, in.written}}); err != nil {
 		return Image{}, err
 	}
 	img, err := s.Get(ctx, r.Config.Digest)
@@ -120,7 +121,11 @@ func (s *Store) build(ctx context.Context, in Incoming) (record, error) {
 		Config: p.Config, Manifest: p.Manifest, Layers: p.Layers, DiffIDs: config.RootFS.DiffIDs,
 		RepoDigests: p.RepoDigests, Parent: p.Parent,
 	}
-	if err := s.layersOf(ctx, &r, in); err != nil {
+	now := r
+	if in.written != nil {
+		now = r.upTo(len(r.Layers) - 1)
+	}
+	if err := s.layersOf(ctx, &now, in); err != nil {
 		return record{}, fmt.Errorf("image %s: %w", p.Config.Digest, err)
 	}
 	return r, nil

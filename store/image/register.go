@@ -30,6 +30,8 @@ func (s *Store) Lease() *gc.Lease { return s.gc.Lease() }
 type named struct {
 	record record
 	names  []string
+	// written is of its topmost layer, if that is not unpacked.
+	written *layerRecord
 }
 
 // put stores the records of images and gives them their names, all in one
@@ -54,6 +56,9 @@ func (s *Store) put(all []named) error {
 				return err
 			}
 			if err := s.images.In(tx).Put(id.String(), r); err != nil {
+				return err
+			}
+			if err := s.putWritten(tx, &r, n.written); err != nil {
 				return err
 			}
 			for _, name := range n.names {

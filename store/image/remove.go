@@ -52,17 +52,23 @@ func (s *Store) Remove(ctx context.Context, ref string, opts RemoveOptions) ([]R
 	if err != nil || !p.whole {
 		return p.steps, err
 	}
-	steps := [][]Removed{p.steps}
+	steps, chain := [][]Removed{p.steps}, p.chain
 	for parent := p.parent; opts.Parents && parent != ""; {
 		up, err := s.remove(parent.String(), RemoveOptions{InUse: opts.InUse, nameless: true})
 		if err != nil {
 			break // it is used, or gone already: what was asked for is done
 		}
-		steps = append(steps, up.steps)
+		steps, chain = append(steps, up.steps), append(chain, up.chain...)
 		parent = up.parent
 	}
 	removed, err := s.Collect(ctx)
 	var layers []Removed
+	for _, id := range chain { // one that was not unpacked has nothing to collect
+		gone, ferr := s.forgetLayer(ctx, id.String())
+		if err = errors.Join(err, ferr); gone {
+			layers = append(layers, Removed{Deleted: id.String()})
+		}
+	}
 	for _, name := range removed.Snapshots {
 		if strings.HasPrefix(name, "sha256:") {
 			layers = append(layers, Removed{Deleted: name})
@@ -130,9 +136,10 @@ func (s *Store) forgetDigests(tx *meta.Tx, id digest.Digest, digests []string) e
 type removal struct {
 	id      digest.Digest
 	parent  digest.Digest
-	names   []string // tags, in their canonical form
-	digests []string // of repositories: "busybox@sha256:…"
-	whole   bool     // the image, not just names
+	chain   []digest.Digest // of layers, topmost first
+	names   []string        // tags, in their canonical form
+	digests []string        // of repositories: "busybox@sha256:…"
+	whole   bool            // the image, not just names
 	steps   []Removed
 }
 
@@ -152,7 +159,8 @@ func (s *Store) planRemoval(tx *meta.Tx, ref string, opts RemoveOptions) (remova
 	if err != nil {
 		return removal{}, err
 	}
-	p := removal{id: id, parent: r.Parent, names: names, digests: r.RepoDigests}
+	p := removal{id: id, parent: r.Parent, chain: r.chain(), names: names, digests: r.RepoDigests}
+	slices.Reverse(p.chain)
 	byName := p.narrow(name, ref)
 	for _, n := range p.names {
 		p.steps = append(p.steps, Removed{Untagged: familiar(n)})
@@ -226,25 +234,13 @@ func (s *Store) namesOf(tx *meta.Tx, id digest.Digest) ([]string, error) {
 func (s *Store) Collect(ctx context.Context) (gc.Removed, error) {
 	removed, err := s.gc.Collect(ctx, s.content, s.snapshots, s.roots)
 	for _, name := range removed.Snapshots {
-		err = errors.Join(err, s.forgetLayer(ctx, name))
+		_, ferr := s.forgetLayer(ctx, name)
+		err = errors.Join(err, ferr)
 	}
 	for _, dgst := range removed.Blobs {
 		s.configs.Delete(dgst)
 	}
 	return removed, err
-}
-
-// forgetLayer removes the record of a layer, unless it is back already.
-func (s *Store) forgetLayer(ctx context.Context, name string) error {
-	unlock, err := s.unpacking.lock(ctx, name)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if _, err := s.snapshots.Stat(ctx, name); err == nil {
-		return nil
-	}
-	return s.layers.Delete(name)
 }
 
 // roots is what the images need. The blobs of layers count although they are

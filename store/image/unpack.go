@@ -20,10 +20,16 @@ import (
 // its parent. The record comes first: without a snapshot it means nothing.
 func (s *Store) commitLayer(ctx context.Context, parent, chainID digest.Digest, key string, res diff.Result) error {
 	rec := layerRecord{DiffID: res.DiffID, Size: res.Size, Entries: res.Entries, Stats: s.countStaged(ctx, parent, key)}
+	// Until both are there nobody may take the record for one of nothing.
+	unlock, err := s.unpacking.lock(ctx, chainID.String())
+	if err != nil {
+		return s.dropSnapshot(ctx, key, err)
+	}
+	defer unlock()
 	if err := s.layers.Put(chainID.String(), rec); err != nil {
 		return s.dropSnapshot(ctx, key, err)
 	}
-	err := s.snapshots.Commit(ctx, chainID.String(), key, snapshots.WithParent(parent.String()))
+	err = s.snapshots.Commit(ctx, chainID.String(), key, snapshots.WithParent(parent.String()))
 	if errdefs.IsAlreadyExists(err) { // as another blob, by another call
 		return s.dropSnapshot(ctx, key, nil)
 	}
