@@ -30,6 +30,7 @@ func (cs *Containers) adopt(ctx context.Context) error {
 	err := cs.e.records.ForEach(func(id string, rec record) error {
 		c := &ctr{id: id, rec: rec, waiters: make(map[*waiter]struct{})}
 		cs.byID[id], cs.names[rec.Name] = c, id
+		cs.rememberLinks(rec)
 		return nil
 	})
 	if err != nil {
@@ -138,7 +139,7 @@ func (cs *Containers) adoptEnded(ctx context.Context, c *ctr) (bool, error) {
 	}
 	cs.removeMountPoints(c.id)
 	rec := c.change(func(r *record) { r.State = exitState(before, exit) })
-	return true, errors.Join(err, cs.save(rec))
+	return true, errors.Join(err, cs.dropShm(c.id), cs.save(rec))
 }
 
 // resume applies AutoRemove and the restart policy to what does not run.

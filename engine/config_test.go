@@ -17,9 +17,20 @@ import (
 	"github.com/moby/moby/api/types/network"
 )
 
+// bare is the part of an engine that checks configurations, on a machine that can limit everything.
+func bare() *Containers {
+	e := &Engine{capacity: capacity{
+		memory: true, swap: true, reservation: true, swappiness: true, oomKillDisable: true, cpuShares: true, cpuCFS: true,
+		cpuset: true, pids: true, blkioWeight: true, blkioWeightDevice: true, readBps: true, writeBps: true, readIOps: true, writeIOps: true,
+	}}
+	e.current.Store(&Settings{})
+	return &Containers{e: e}
+}
+
 func TestCheckConfigFillsInDefaults(t *testing.T) {
 	asked := &container.HostConfig{}
-	cfg, hc, err := checkConfig(CreateOptions{Config: &container.Config{Image: "x"}, HostConfig: asked})
+	cs := bare()
+	cfg, hc, _, err := cs.checkConfig(CreateOptions{Config: &container.Config{Image: "x"}, HostConfig: asked})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +41,7 @@ func TestCheckConfigFillsInDefaults(t *testing.T) {
 	if asked.NetworkMode != "" || cfg.Image != "x" {
 		t.Error("what the client sent must stay as it is")
 	}
-	if _, hc, err = checkConfig(CreateOptions{Config: &container.Config{Image: "x"}}); err != nil || hc == nil {
+	if _, hc, _, err = cs.checkConfig(CreateOptions{Config: &container.Config{Image: "x"}}); err != nil || hc == nil {
 		t.Errorf("without HostConfig: %v", err)
 	}
 }
@@ -68,24 +79,36 @@ func TestCheckConfigRefuses(t *testing.T) {
 		"more CPUs than present": func(_ *container.Config, h *container.HostConfig) { h.NanoCPUs = 4096e9 },
 		"a quota":                func(_ *container.Config, h *container.HostConfig) { h.StorageOpt = map[string]string{"size": "1g"} },
 		"a storage option":       func(_ *container.Config, h *container.HostConfig) { h.StorageOpt = map[string]string{"sise": "1g"} },
-		"swap below the memory":  func(_ *container.Config, h *container.HostConfig) { h.Memory, h.MemorySwap = 64<<20, 1<<20 },
+		"user namespace mode":    func(_ *container.Config, h *container.HostConfig) { h.UsernsMode = "private" },
+		"isolation":              func(_ *container.Config, h *container.HostConfig) { h.Isolation = "hyperv" },
+		"Cgroup":                 func(_ *container.Config, h *container.HostConfig) { h.Cgroup = "x" },
+		"IOMaximumIOps":          func(_ *container.Config, h *container.HostConfig) { h.IOMaximumIOps = 10 },
+		"real-time period":       func(_ *container.Config, h *container.HostConfig) { h.CPURealtimePeriod = 10 },
+		"a short period":         func(_ *container.Config, h *container.HostConfig) { h.CPUPeriod = 999 },
+		"a short quota":          func(_ *container.Config, h *container.HostConfig) { h.CPUQuota = 999 },
+		"a small reservation":    func(_ *container.Config, h *container.HostConfig) { h.MemoryReservation = 1 << 20 },
+		"shared memory":          func(_ *container.Config, h *container.HostConfig) { h.ShmSize = -1 },
+		"oom score":              func(_ *container.Config, h *container.HostConfig) { h.OomScoreAdj = 1001 },
+		"a link to nobody":       func(_ *container.Config, h *container.HostConfig) { h.Links = []string{"nobody:x"} },
+		"a link with two colons": func(_ *container.Config, h *container.HostConfig) { h.Links = []string{"a:b:c"} },
+		"links of the host": func(_ *container.Config, h *container.HostConfig) {
+			h.Links, h.NetworkMode = []string{"x"}, "host"
+		},
+		"links of another": func(_ *container.Config, h *container.HostConfig) {
+			h.Links, h.NetworkMode = []string{"x"}, "container:x"
+		},
+		"swap below the memory": func(_ *container.Config, h *container.HostConfig) { h.Memory, h.MemorySwap = 64<<20, 1<<20 },
 	} {
 		o := CreateOptions{Config: &container.Config{Image: "x"}, HostConfig: &container.HostConfig{}}
 		edit(o.Config, o.HostConfig)
-		if _, _, err := checkConfig(o); !errdefs.IsInvalidArgument(err) {
+		if _, _, _, err := bare().checkConfig(o); !errdefs.IsInvalidArgument(err) {
 			t.Errorf("%s: got %v, want an invalid argument", what, err)
 		}
 	}
 	for what, hc := range map[string]*container.HostConfig{
-		"--gpus":        {Resources: container.Resources{DeviceRequests: []container.DeviceRequest{{}}}},
-		"--userns":      {UsernsMode: "private"},
-		"--ipc":         {IpcMode: "container:x"},
-		"cgroup":        {Cgroup: "container:x"},
-		"--isolation":   {Isolation: "hyperv"},
-		"CpuPercent":    {Resources: container.Resources{CPUPercent: 10}},
-		"IOMaximumIOps": {Resources: container.Resources{IOMaximumIOps: 10}},
+		"cgroup": {Cgroup: "container:x"},
 	} {
-		if _, _, err := checkConfig(CreateOptions{Config: &container.Config{Image: "x"}, HostConfig: hc}); !errdefs.IsNotImplemented(err) {
+		if _, _, _, err := bare().checkConfig(CreateOptions{Config: &container.Config{Image: "x"}, HostConfig: hc}); !errdefs.IsNotImplemented(err) {
 			t.Errorf("%s: got %v, want not implemented", what, err)
 		}
 	}
@@ -110,7 +133,7 @@ func TestEndpointConfigs(t *testing.T) {
 		"none beside":           {"other", "none", network.EndpointSettings{}, errdefs.ErrInvalidArgument},
 		"aliases where it can":  {"other", "other", network.EndpointSettings{Aliases: []string{"db"}}, nil},
 		"aliases":               {"bridge", "default", network.EndpointSettings{Aliases: []string{"db"}}, errdefs.ErrInvalidArgument},
-		"links":                 {"bridge", "default", network.EndpointSettings{Links: []string{"db"}}, errdefs.ErrNotImplemented},
+		"links":                 {"bridge", "default", network.EndpointSettings{Links: []string{"db"}}, errdefs.ErrInvalidArgument},
 		"driver options":        {"bridge", "default", network.EndpointSettings{DriverOpts: map[string]string{"a": "b"}}, errdefs.ErrNotImplemented},
 		"IPv6": {"bridge", "default", network.EndpointSettings{IPAMConfig: &network.EndpointIPAMConfig{
 			IPv6Address: netip.IPv6LinkLocalAllNodes()}}, errdefs.ErrInvalidArgument},

@@ -156,7 +156,7 @@ func (cs *Containers) connectRunning(ctx context.Context, c *ctr, rec record, na
 	if err := cs.attach(ctx, rec, name, netns, r.Client); err != nil {
 		return err
 	}
-	if err = cs.startResolverIfNeeded(rec, r.Client, netns); err == nil {
+	if err = cs.startResolverIfNeeded(cs.effective(rec), r.Client, netns); err == nil {
 		err = cs.writeHosts(rec, cs.e.network.Endpoints(rec.ID))
 	}
 	if err != nil {

@@ -39,6 +39,8 @@ type Containers struct {
 	byID  map[string]*ctr
 	names map[string]string // name → ID
 	execs map[string]*execution
+
+	linked map[string]map[string]struct{} // who has links to a container, by IDs
 }
 
 // ctr is a container in memory.

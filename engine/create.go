@@ -14,7 +14,6 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/events"
-	"github.com/moby/moby/api/types/network"
 )
 
 // Create makes a container: its writable layer, its volumes and its record.
@@ -23,10 +22,11 @@ import (
 func (cs *Containers) Create(ctx context.Context, opts CreateOptions) (_ container.CreateResponse, err error) {
 	resp := container.CreateResponse{Warnings: []string{}}
 	// Everything that can be refused is, before anything is made.
-	cfg, hc, err := checkConfig(opts)
+	cfg, hc, warnings, err := cs.checkConfig(opts)
 	if err != nil {
 		return resp, err
 	}
+	resp.Warnings = append(resp.Warnings, warnings...)
 	if err := cs.checkNamespaces(hc); err != nil {
 		return resp, err
 	}
@@ -71,6 +71,7 @@ func (cs *Containers) Create(ctx context.Context, opts CreateOptions) (_ contain
 	c := &ctr{id: rec.ID, rec: rec, waiters: make(map[*waiter]struct{})}
 	cs.mu.Lock()
 	cs.byID[rec.ID] = c
+	cs.rememberLinks(rec)
 	cs.mu.Unlock()
 	cs.emit(rec, events.ActionCreate)
 	resp.ID = rec.ID
@@ -184,95 +185,3 @@ func (cs *Containers) defaultHostname(hc *container.HostConfig, id string) strin
 	}
 	return id[:12]
 }
-
-// checkConfig copies what the client sent, fills in docker's defaults and
-// refuses what contradicts itself or cannot be done.
-func checkConfig(opts CreateOptions) (*container.Config, *container.HostConfig, error) {
-	bad := func(format string, args ...any) (*container.Config, *container.HostConfig, error) {
-		return nil, nil, kind(errdefs.ErrInvalidArgument, format, args...)
-	}
-	if opts.Config == nil {
-		return bad("config cannot be empty in order to create a container")
-	}
-	cfg, hc := *opts.Config, container.HostConfig{}
-	if opts.HostConfig != nil {
-		hc = *opts.HostConfig
-	}
-	if cfg.Image == "" {
-		return bad("no image specified")
-	}
-	if err := checkValues(&cfg, &hc); err != nil {
-		return nil, nil, err
-	}
-	if hc.RestartPolicy.Name == "" {
-		hc.RestartPolicy.Name = container.RestartPolicyDisabled
-	}
-	if err := container.ValidateRestartPolicy(hc.RestartPolicy); err != nil {
-		return bad("%v", err)
-	}
-	if hc.AutoRemove && !hc.RestartPolicy.IsNone() {
-		return bad("can't create 'AutoRemove' container with restart policy")
-	}
-	if hc.NetworkMode.IsDefault() || hc.NetworkMode == "" {
-		hc.NetworkMode = network.NetworkBridge
-	}
-	// What belongs to the network namespace is the other container's to say.
-	if hc.NetworkMode.IsContainer() {
-		switch {
-		case cfg.Hostname != "":
-			return bad("conflicting options: hostname and the network mode")
-		case len(hc.PortBindings) > 0 || hc.PublishAllPorts:
-			return bad("conflicting options: port publishing and the container type network mode")
-		case len(hc.ExtraHosts) > 0:
-			return bad("conflicting options: custom host-to-IP mapping and the network mode")
-		case len(hc.DNS) > 0:
-			return bad("conflicting options: dns and the network mode")
-		}
-	}
-	if hc.IpcMode.IsEmpty() {
-		hc.IpcMode = container.IPCModePrivate
-	}
-	if hc.ShmSize == 0 {
-		hc.ShmSize = 64 << 20
-	}
-	if hc.LogConfig.Type == "" {
-		hc.LogConfig.Type = "json-file"
-	}
-	if hc.LogConfig.Config == nil {
-		hc.LogConfig.Config = map[string]string{}
-	}
-	// Checked here, though used at start: a client reads the answer to create.
-	if _, err := logConfig(hc.LogConfig); err != nil {
-		return nil, nil, err
-	}
-	if hc.Runtime == "" {
-		hc.Runtime = runtimeName
-	} else if hc.Runtime != runtimeName {
-		return bad("unknown or invalid runtime name: %s", hc.Runtime)
-	}
-	if err := spec.Complete(&hc); err != nil {
-		return nil, nil, err
-	}
-	// This also completes the limits (swap), which inspect shows.
-	if _, err := spec.Resources(&hc); err != nil {
-		return nil, nil, err
-	}
-	if cfg.StopSignal != "" {
-		if _, err := parseSignal(cfg.StopSignal); err != nil {
-			return nil, nil, err
-		}
-	}
-	if err := checkModes(&hc); err != nil {
-		return nil, nil, err
-	}
-	if err := checkHealth(cfg.Healthcheck); err != nil {
-		return nil, nil, err
-	}
-	if err := unsupported(&hc); err != nil {
-		return nil, nil, err
-	}
-	return &cfg, &hc, nil
-}
-
-// runtimeName is berth's own OCI runtime in HostConfig.Runtime.
-const runtimeName = "berth"

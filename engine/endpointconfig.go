@@ -75,8 +75,7 @@ func checkEndpoint(name string, es *api.EndpointSettings) error {
 			return kind(errdefs.ErrInvalidArgument, what, name, "user specified IP address is supported on user defined networks only")
 		}
 		if len(es.Links) > 0 {
-			return fmt.Errorf("links of the network %s cannot be used with this engine: put both containers into a network of their own (network create), where they find each other by name: %w",
-				name, errdefs.ErrNotImplemented)
+			return kind(errdefs.ErrInvalidArgument, what, name, "links of an endpoint are only supported for user-defined networks: HostConfig.Links (--link) are those of this one")
 		}
 	}
 	for what, asked := range map[string]bool{

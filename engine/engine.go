@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"berth/engine/events"
 	"berth/engine/network"
@@ -36,6 +37,8 @@ type Config struct {
 	StorageDriver string
 	// Registry says how registries are reached.
 	Registry registry.Config
+	// Settings are those at first; Reload changes them.
+	Settings Settings
 }
 
 // Engine is one container engine. It is safe for concurrent use.
@@ -57,6 +60,8 @@ type Engine struct {
 	volumeRecords meta.Bucket[volume.Volume]
 	self          shim.Executable
 	cgroups       cgroupfs
+	capacity      capacity
+	current       atomic.Pointer[Settings]
 
 	ctx  context.Context // ends with the engine
 	stop context.CancelFunc
@@ -79,7 +84,11 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{cfg: cfg, log: cfg.Log, Events: events.NewBus()}
+	if err := cfg.Settings.Check(); err != nil {
+		return nil, fmt.Errorf("open engine: %w", err)
+	}
+	e := &Engine{cfg: cfg, log: cfg.Log, Events: events.NewBus(), capacity: findCapacity(cgroupRoot)}
+	e.current.Store(&cfg.Settings)
 	// ctx bounds the opening; what follows containers lives until Close.
 	e.ctx, e.stop = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
@@ -98,7 +107,7 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 		return nil, err
 	}
 	e.Volumes = &Volumes{e: e}
-	e.Containers = &Containers{e: e, byID: make(map[string]*ctr), names: make(map[string]string), execs: make(map[string]*execution)}
+	e.Containers = &Containers{e: e, byID: make(map[string]*ctr), names: make(map[string]string), execs: make(map[string]*execution), linked: make(map[string]map[string]struct{})}
 	e.Images = NewImages(e.store, e.Events, e.Containers.imageUsers)
 	e.Trees = newTrees(e.Images, e.Containers, cfg.Root)
 	remote, err := registry.NewRemote(cfg.Registry)

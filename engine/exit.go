@@ -81,6 +81,9 @@ func (cs *Containers) finish(c *ctr, r *run, exit shim.Exit) {
 	if err := <-detached; err != nil {
 		cs.e.log.Error("detaching a container's network", "id", c.id, "err", err)
 	}
+	if err := cs.dropShm(c.id); err != nil {
+		cs.e.log.Error("ending a container", "id", c.id, "err", err)
+	}
 	remove := rec.HostConfig.AutoRemove && !rec.State.Restarting
 	if !remove {
 		// One that is about to go need not have its end written down: the exit record is there.
@@ -256,6 +259,7 @@ func (cs *Containers) remove(ctx context.Context, c *ctr, how removal) error {
 	}
 	cs.mu.Lock()
 	delete(cs.byID, c.id)
+	cs.forgetLinks(rec)
 	if cs.names[rec.Name] == c.id {
 		delete(cs.names, rec.Name)
 	}

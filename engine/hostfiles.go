@@ -101,6 +101,7 @@ func (cs *Containers) writeHosts(rec record, ends []network.Endpoint) error {
 			fmt.Fprintf(&b, "%s\t%s\n", one, name)
 		}
 	}
+	b.WriteString(cs.linkHosts(rec))
 	names := rec.Config.Hostname
 	if d := rec.Config.Domainname; d != "" {
 		names = rec.Config.Hostname + "." + d + " " + rec.Config.Hostname

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -68,41 +67,33 @@ func hostInfo() (system.Info, error) {
 		Labels:             []string{}, CDISpecDirs: []string{}, Warnings: []string{},
 		GenericResources: []swarm.GenericResource{},
 	}
-	addCgroup(&info, "/sys/fs/cgroup")
+	addCgroup(&info, findCapacity(cgroupRoot))
 	return info, nil
 }
 
-// addCgroup finds out which limits the cgroups under root can set.
-func addCgroup(info *system.Info, root string) {
-	exists := func(path ...string) bool {
-		_, err := os.Stat(filepath.Join(append([]string{root}, path...)...))
-		return err == nil
-	}
-	if controllers, err := os.ReadFile(filepath.Join(root, "cgroup.controllers")); err == nil {
+// cgroupRoot is where the kernel's cgroups are mounted.
+const cgroupRoot = "/sys/fs/cgroup"
+
+// addCgroup tells which limits c can set, and warns of the others as docker does.
+func addCgroup(info *system.Info, c capacity) {
+	info.CgroupVersion = "1"
+	if c.unified {
 		info.CgroupVersion = "2"
 		info.SecurityOptions = append(info.SecurityOptions, "name=cgroupns")
-		has := map[string]bool{}
-		for _, c := range strings.Fields(string(controllers)) {
-			has[c] = true
-		}
-		info.MemoryLimit, info.SwapLimit = has["memory"], has["memory"]
-		info.CPUCfsPeriod, info.CPUCfsQuota, info.CPUShares = has["cpu"], has["cpu"], has["cpu"]
-		info.CPUSet, info.PidsLimit = has["cpuset"], has["pids"]
-	} else {
-		info.CgroupVersion = "1"
-		info.MemoryLimit, info.OomKillDisable = exists("memory"), exists("memory")
-		info.SwapLimit = exists("memory", "memory.memsw.limit_in_bytes")
-		info.CPUCfsPeriod = exists("cpu", "cpu.cfs_period_us")
-		info.CPUCfsQuota = exists("cpu", "cpu.cfs_quota_us")
-		info.CPUShares = exists("cpu", "cpu.shares")
-		info.CPUSet, info.PidsLimit = exists("cpuset"), exists("pids")
 	}
+	info.MemoryLimit, info.SwapLimit, info.OomKillDisable = c.memory, c.swap, c.oomKillDisable
+	info.CPUCfsPeriod, info.CPUCfsQuota, info.CPUShares = c.cpuCFS, c.cpuCFS, c.cpuShares
+	info.CPUSet, info.PidsLimit = c.cpuset, c.pids
 	for _, lack := range []struct {
 		has  bool
 		what string
 	}{
 		{info.MemoryLimit, "memory limit"}, {info.SwapLimit, "swap limit"}, {info.CPUCfsQuota, "cpu cfs quota"},
 		{info.CPUShares, "cpu shares"}, {info.CPUSet, "cpuset"}, {info.PidsLimit, "pids limit"},
+		{c.unified || c.oomKillDisable, "oom kill disable"},
+		{c.blkioWeight, "blkio weight"}, {c.blkioWeightDevice, "blkio weight_device"},
+		{c.readBps, "blkio throttle.read_bps_device"}, {c.writeBps, "blkio throttle.write_bps_device"},
+		{c.readIOps, "blkio throttle.read_iops_device"}, {c.writeIOps, "blkio throttle.write_iops_device"},
 	} {
 		if !lack.has {
 			info.Warnings = append(info.Warnings, "WARNING: No "+lack.what+" support")

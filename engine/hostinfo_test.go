@@ -38,12 +38,12 @@ func TestCgroupsOfBothKinds(t *testing.T) {
 		}
 	}
 	var two, one system.Info
-	addCgroup(&two, v2)
-	addCgroup(&one, v1)
-	if two.CgroupVersion != "2" || !two.MemoryLimit || !two.CPUSet || two.PidsLimit || strings.Join(two.Warnings, " ") != "WARNING: No pids limit support" {
+	addCgroup(&two, findCapacity(v2))
+	addCgroup(&one, findCapacity(v1))
+	if two.CgroupVersion != "2" || !two.MemoryLimit || !two.CPUSet || two.PidsLimit || two.Warnings[0] != "WARNING: No pids limit support" || len(two.Warnings) != 7 {
 		t.Errorf("v2: %+v", two)
 	}
-	if one.CgroupVersion != "1" || !one.MemoryLimit || one.SwapLimit || !one.PidsLimit || one.CPUShares || len(one.Warnings) != 4 {
+	if one.CgroupVersion != "1" || !one.MemoryLimit || one.SwapLimit || !one.PidsLimit || one.CPUShares || len(one.Warnings) != 11 {
 		t.Errorf("v1: %+v", one)
 	}
 }

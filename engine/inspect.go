@@ -44,6 +44,11 @@ func (cs *Containers) Inspect(ctx context.Context, ref string, size bool) (conta
 			Ports: portMap(rec, ends), Networks: endpointSettings(rec, ends),
 		},
 	}
+	if len(rec.HostConfig.Links) > 0 {
+		hc := *rec.HostConfig
+		hc.Links = cs.showLinks(rec)
+		resp.HostConfig = &hc
+	}
 	if rec.HostConfig.LogConfig.Type != "json-file" {
 		resp.LogPath = "" // the form of the others' files is the engine's own business
 	}

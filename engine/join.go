@@ -14,12 +14,13 @@ import (
 )
 
 // namespaces are those of other containers that a new one joins
-// (--network container:X, --pid container:X). They are held by descriptors: a
+// (--network container:X, --pid container:X, --ipc container:X). They are held by descriptors: a
 // path below /proc/PID could be another process's by the time the runtime opens
 // it, and that of the host.
 type namespaces struct {
-	files   map[string]*os.File // by kind: "net", "pid"
+	files   map[string]*os.File // by kind: "net", "pid", "ipc"
 	network *record             // whose network it is, nil without
+	ipc     *record             // whose shared memory it is, nil without
 }
 
 // join opens the namespaces that hc asks for. A container that does not run is a Conflict.
@@ -29,7 +30,7 @@ func (cs *Containers) join(hc *container.HostConfig) (n namespaces, err error) {
 			n.close()
 		}
 	}()
-	for kind, ref := range map[string]string{"net": hc.NetworkMode.ConnectedContainer(), "pid": hc.PidMode.Container()} {
+	for kind, ref := range map[string]string{"net": hc.NetworkMode.ConnectedContainer(), "pid": hc.PidMode.Container(), "ipc": hc.IpcMode.Container()} {
 		if ref == "" {
 			continue
 		}
@@ -41,8 +42,14 @@ func (cs *Containers) join(hc *container.HostConfig) (n namespaces, err error) {
 			n.files = make(map[string]*os.File)
 		}
 		n.files[kind] = f
-		if kind == "net" {
+		switch kind {
+		case "net":
 			n.network = &rec
+		case "ipc":
+			n.ipc = &rec
+			if err := shareable(rec); err != nil {
+				return n, err
+			}
 		}
 	}
 	return n, nil

@@ -170,7 +170,7 @@ func hasPort(rec record, want string, published bool) bool {
 func (cs *Containers) summary(rec record, removing bool) container.Summary {
 	ends := cs.e.network.Endpoints(rec.ID)
 	sum := container.Summary{
-		ID: rec.ID, Names: []string{"/" + rec.Name}, ImageID: rec.ImageID, Command: commandLine(rec),
+		ID: rec.ID, Names: append([]string{"/" + rec.Name}, cs.linkNames(rec.ID)...), ImageID: rec.ImageID, Command: commandLine(rec),
 		Created: rec.Created.Unix(), Ports: portSummaries(rec, ends), Labels: rec.Config.Labels,
 		State: rec.State.status(removing), Status: statusText(rec.State, removing, time.Now()),
 		NetworkSettings: &container.NetworkSettingsSummary{Networks: endpointSettings(rec, ends)},

@@ -118,7 +118,8 @@ func (s *mountSet) from(from string) error {
 	}
 	c, err := s.cs.get(ref)
 	if err != nil {
-		return err
+		// Not of kind NotFound: clients take that for the image's.
+		return kind(errdefs.ErrInvalidArgument, "%v", err)
 	}
 	rec := c.snapshot()
 	for i := range rec.Mounts {

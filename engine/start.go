@@ -58,7 +58,7 @@ func (cs *Containers) start(ctx context.Context, c *ctr) error {
 	// A client that goes away must not leave half a start; the shim bounds its own calls.
 	ctx = context.WithoutCancel(ctx)
 	c.mu.Lock()
-	rec, last := c.rec, c.lastShim
+	rec, last := cs.effective(c.rec), c.lastShim
 	c.mu.Unlock()
 	err := awaitLeaving(c.id, last)
 	var client *shim.Client
@@ -76,6 +76,18 @@ func (cs *Containers) start(ctx context.Context, c *ctr) error {
 
 // spawn makes the shim with the created, parked container.
 func (cs *Containers) spawn(ctx context.Context, rec record) (*shim.Client, error) {
+	if err := deviceDriver(rec.HostConfig.DeviceRequests); err != nil {
+		return nil, err
+	}
+	env, err := cs.linkEnv(rec)
+	if err != nil {
+		return nil, err
+	}
+	if len(env) > 0 {
+		cfg := *rec.Config
+		cfg.Env = append(env, cfg.Env...)
+		rec.Config = &cfg
+	}
 	joined, err := cs.join(rec.HostConfig)
 	if err != nil {
 		return nil, err
@@ -96,7 +108,7 @@ func (cs *Containers) spawn(ctx context.Context, rec record) (*shim.Client, erro
 		s      *specs.Spec
 	)
 	g.Go(func() error {
-		return cs.writeHostFiles(rec)
+		return errors.Join(cs.writeHostFiles(rec), cs.makeShm(rec))
 	})
 	g.Go(func() (err error) {
 		dirs, err := cs.e.snapshots.Dirs(ctx, snapshotKey(rec.ID))
@@ -176,7 +188,7 @@ func (cs *Containers) spec(rec record, root spec.Root, joined namespaces, points
 		Path: rec.Path, Args: rec.Args, Hostname: rec.Config.Hostname,
 		CgroupParent: cs.e.cgroups.parent, CgroupV2: cs.e.cgroups.unified,
 		Init: cs.e.self.Name(), Volumes: points, Files: cs.hostFiles(rec.ID),
-		NetNS: joined.path("net"), PIDNS: joined.path("pid"),
+		NetNS: joined.path("net"), PIDNS: joined.path("pid"), IPCNS: joined.path("ipc"), Shm: cs.shm(rec, joined),
 	}
 	if owner := joined.network; owner != nil {
 		in.Files, in.Hostname = cs.hostFiles(owner.ID), owner.Config.Hostname
@@ -216,6 +228,7 @@ func (cs *Containers) connectAndGo(ctx context.Context, c *ctr, rec record, clie
 	// Those that came since; from now on they find the run.
 	cs.serveQueue(c, client, queue)
 	cs.emit(rec, events.ActionStart)
+	cs.refreshLinks(c.id)
 	cs.startHealth(c, r, nil)
 	cs.e.work.Add(1)
 	go func() {
@@ -237,7 +250,7 @@ func (cs *Containers) connectAndGo(ctx context.Context, c *ctr, rec record, clie
 func (cs *Containers) abandon(ctx context.Context, id string) error {
 	err := shim.Reap(ctx, cs.shimDir(id), cs.runtimeRoot(), id)
 	cs.removeMountPoints(id)
-	return errors.Join(err, cs.e.network.Detach(ctx, id))
+	return errors.Join(err, cs.dropShm(id), cs.e.network.Detach(ctx, id))
 }
 
 // startFailed records why, in docker's words and codes, and drops the waiting clients.
@@ -274,8 +287,5 @@ func startError(command string, err error) (int, error) {
 	if code, ok, worded := commandError(prefix, command, err); ok {
 		return code, worded
 	}
-	if strings.HasPrefix(err.Error(), networkFailure) {
-		return 128, err
-	}
-	return 128, fmt.Errorf("failed to start container: %w", err)
+	return 128, err
 }

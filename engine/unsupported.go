@@ -1,9 +1,9 @@
 package engine
 
 import (
+	"bufio"
 	"fmt"
-	"maps"
-	"slices"
+	"os"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -11,47 +11,43 @@ import (
 )
 
 // unsupported refuses options that would otherwise be lost silently.
-func unsupported(hc *container.HostConfig) error {
+func (cs *Containers) unsupported(hc *container.HostConfig) error {
 	for option := range hc.StorageOpt {
 		if !strings.EqualFold(option, "size") {
 			return kind(errdefs.ErrInvalidArgument, "Unknown option %s", option)
 		}
 	}
 	if len(hc.StorageOpt) > 0 {
+		if hasProjectQuota(cs.e.cfg.Root) {
+			return fmt.Errorf("--storage-opt size cannot be used: this engine sets no quotas, though %s could have them; a volume with an image file of that size does the same: %w", cs.e.cfg.Root, errdefs.ErrNotImplemented)
+		}
 		return kind(errdefs.ErrInvalidArgument, "--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
 	}
-	asked := map[string]bool{
-		"links (--link)":                                  len(hc.Links) > 0,
-		"device requests (--gpus)":                        len(hc.DeviceRequests) > 0,
-		"user namespace modes":                            hc.UsernsMode != "" && !hc.UsernsMode.IsHost(),
-		"the IPC namespace of another container (--ipc)":  hc.IpcMode.IsContainer(), // its /dev/shm would stay its own
-		"the cgroup of another container":                 hc.Cgroup != "",
-		"isolation modes (--isolation)":                   !hc.Isolation.IsDefault(),
-		"the limits of Windows (CpuCount, CpuPercent, …)": hc.CPUCount != 0 || hc.CPUPercent != 0 || hc.IOMaximumIOps != 0 || hc.IOMaximumBandwidth != 0,
-	}
-	// In an order, so that one request always gets one answer.
-	for _, what := range slices.Sorted(maps.Keys(asked)) {
-		if asked[what] {
-			return fmt.Errorf("%s cannot be used with this engine yet: %w", what, errdefs.ErrNotImplemented)
-		}
+	if hc.Cgroup != "" {
+		return fmt.Errorf("the cgroup of another container cannot be used with this engine; --cgroup-parent puts containers into one: %w", errdefs.ErrNotImplemented)
 	}
 	return nil
 }
 
-// checkModes refuses words that are no modes, which would otherwise mean "private".
-func checkModes(hc *container.HostConfig) error {
-	for _, m := range []struct {
-		name, value string
-		ok          bool
-	}{
-		{"IPC", string(hc.IpcMode), hc.IpcMode.Valid()},
-		{"PID", string(hc.PidMode), hc.PidMode.Valid()},
-		{"UTS", string(hc.UTSMode), hc.UTSMode.Valid()},
-		{"cgroup namespace", string(hc.CgroupnsMode), hc.CgroupnsMode.Valid()},
-	} {
-		if !m.ok {
-			return kind(errdefs.ErrInvalidArgument, "invalid %s mode: %s", m.name, m.value)
+// hasProjectQuota tells whether the file system of dir is mounted with project quotas.
+func hasProjectQuota(dir string) bool {
+	f, err := os.Open("/proc/self/mountinfo")
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	best, quota := "", false
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 10 {
+			continue
+		}
+		// The longest mount point that dir lies under is that of its file system.
+		at := strings.TrimSuffix(fields[4], "/")
+		if len(at) >= len(best) && (dir == at || strings.HasPrefix(dir, at+"/")) {
+			options := "," + fields[len(fields)-1] + ","
+			best, quota = at, strings.Contains(options, ",prjquota,") || strings.Contains(options, ",pquota,")
 		}
 	}
-	return nil
+	return quota
 }

@@ -28,6 +28,7 @@ func newRemove(a *app) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVarP(&o.Force, "force", "f", false, "kill a running container first")
+	c.Flags().BoolVarP(&o.RemoveLinks, "link", "l", false, "remove the link PARENT/ALIAS instead of a container")
 	c.Flags().BoolVarP(&o.RemoveVolumes, "volumes", "v", false, "remove its anonymous volumes too")
 	return c
 }

@@ -100,6 +100,8 @@ func (c *containers) Restart(_ context.Context, ref string, o engine.StopOptions
 }
 func (c *containers) Kill(_ context.Context, ref, signal string) error { return c.ask(ref, signal) }
 
+func (c *containers) RemoveLink(name string) error { return c.ask("web", name) }
+
 func (c *containers) Remove(_ context.Context, ref string, o engine.RemoveOptions) error {
 	if !o.Force {
 		return fmt.Errorf("container %q is running: stop the container before removing or force remove: %w", ref, errdefs.ErrConflict)

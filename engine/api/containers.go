@@ -39,6 +39,12 @@ type containerLifecycle interface {
 	Wait(ctx context.Context, ref string, condition container.WaitCondition) (<-chan container.WaitResponse, error)
 	Resize(ctx context.Context, ref string, height, width uint) error
 	Prune(context.Context, filter.Args) (container.PruneReport, error)
+	containerLinks
+}
+
+// containerLinks are the links of --link.
+type containerLinks interface {
+	RemoveLink(name string) error
 }
 
 // containerHandlers answer /containers/….
@@ -65,6 +71,7 @@ func (c *containerHandlers) routes(rt *router) {
 	rt.on("POST /containers/{id}/resize", c.resize)
 	rt.on("POST /containers/{id}/wait", c.wait)
 	rt.on("DELETE /containers/{id}", c.remove)
+	rt.onNamed("DELETE /containers/", "", c.removeLink)
 	rt.on("POST /containers/{id}/update", c.update)
 	c.streamRoutes(rt)
 }
@@ -203,10 +210,19 @@ const maxSide = 1<<16 - 1
 func (c *containerHandlers) remove(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	if flag(query, "link") {
-		return invalid("removing a link between containers is not possible: berth connects containers by networks")
+		return noContent(w, c.life.RemoveLink(r.PathValue("id")))
 	}
 	o := engine.RemoveOptions{Force: flag(query, "force"), Volumes: flag(query, "v")}
 	return noContent(w, c.life.Remove(r.Context(), r.PathValue("id"), o))
+}
+
+// removeLink answers DELETE /containers/{parent}/{alias}?link=1 with 204; no container has such a name.
+func (c *containerHandlers) removeLink(w http.ResponseWriter, r *http.Request) error {
+	name := r.PathValue("name")
+	if !flag(r.URL.Query(), "link") {
+		return &statusError{http.StatusNotFound, "No such container: " + name}
+	}
+	return noContent(w, c.life.RemoveLink(name))
 }
 
 // prune answers POST /containers/prune: all stopped containers that match ?filters= go.

@@ -44,13 +44,16 @@ func defaultMounts(in Input, sec security) []specs.Mount {
 		{Destination: "/dev/shm", Type: "tmpfs", Source: "shm", Options: []string{"nosuid", "noexec", "nodev", "mode=1777", "size=" + strconv.FormatInt(shm, 10)}},
 	}
 	// With the host's IPC namespace its shared memory and queues are the host's too.
-	bind := func(dest string) {
+	bind := func(source, dest string) {
 		at := slices.IndexFunc(ms, func(m specs.Mount) bool { return m.Destination == dest })
-		ms[at] = specs.Mount{Destination: dest, Type: "bind", Source: dest, Options: []string{"rbind", "nosuid", "noexec", "nodev"}}
+		ms[at] = specs.Mount{Destination: dest, Type: "bind", Source: source, Options: []string{"rbind", "nosuid", "noexec", "nodev"}}
 	}
 	if hc.IpcMode.IsHost() {
-		bind("/dev/shm")
-		bind("/dev/mqueue")
+		bind("/dev/shm", "/dev/shm")
+		bind("/dev/mqueue", "/dev/mqueue")
+	}
+	if in.Shm != "" {
+		bind(in.Shm, "/dev/shm")
 	}
 	if hc.IpcMode.IsNone() {
 		ms = slices.DeleteFunc(ms, func(m specs.Mount) bool { return m.Destination == "/dev/shm" })

@@ -44,7 +44,11 @@ type Input struct {
 
 	// Namespace files of other containers to join; "" makes a new one,
 	// unless the HostConfig says host.
-	NetNS, PIDNS string
+	NetNS, PIDNS, IPCNS string
+
+	// Shm is the host's directory that is the container's /dev/shm, which it shares with
+	// others; "" gives it one of its own.
+	Shm string
 }
 
 // File is a file of the engine that the container sees at Destination.
@@ -182,7 +186,7 @@ func namespaces(in Input) []specs.LinuxNamespace {
 	add(hc.NetworkMode.IsHost(), specs.NetworkNamespace, in.NetNS)
 	add(hc.UTSMode.IsHost(), specs.UTSNamespace, "")
 	add(hc.PidMode.IsHost(), specs.PIDNamespace, in.PIDNS)
-	add(hc.IpcMode.IsHost(), specs.IPCNamespace, "")
+	add(hc.IpcMode.IsHost(), specs.IPCNamespace, in.IPCNS)
 	// docker's default: private with cgroup v2, the host's with v1.
 	private := hc.CgroupnsMode.IsPrivate() || hc.CgroupnsMode.IsEmpty() && in.CgroupV2 && !hc.Privileged
 	add(!private, specs.CgroupNamespace, "")

@@ -172,6 +172,9 @@ func (f *Flags) networking(h *container.HostConfig) (*network.NetworkingConfig, 
 			if err := f.endpoint(ep); err != nil {
 				return nil, err
 			}
+			if h.NetworkMode.IsUserDefined() {
+				ep.Links = append(ep.Links, f.link...)
+			}
 		}
 		if _, twice := out.EndpointsConfig[name]; twice {
 			return nil, fmt.Errorf("--network %s: named twice", name)
