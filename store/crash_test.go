@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,18 +31,19 @@ import (
 // is left. The guest of the power-cut test uses both.
 const (
 	crashRoot  = "BERTH_TEST_CRASH_ROOT"
+	crashVerb  = "BERTH_TEST_CRASH_VERB" // see churn
 	verifyRoot = "BERTH_TEST_VERIFY_ROOT"
 )
 
-// kills is how often TestKilled kills; the variable is for a long run.
+// kills is how often TestKilled kills each verb; the variable is for a long run.
 const (
 	killsVariable = "BERTH_TEST_KILLS"
-	kills         = 10
+	kills         = 3
 )
 
 func TestMain(m *testing.M) {
 	if root := os.Getenv(crashRoot); root != "" {
-		fmt.Fprintln(os.Stderr, churn(root))
+		fmt.Fprintln(os.Stderr, churn(root, os.Getenv(crashVerb)))
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
@@ -96,9 +98,12 @@ func remoteOf(layers ...[]byte) (image.Incoming, error) {
 	}, nil
 }
 
-// churn loads, pulls, commits, extends, removes and collects for ever, all at
-// the same time.
-func churn(root string) error {
+// verbs are what TestKilled kills: each by itself, and all at the same time.
+var verbs = []string{"", "pull", "load", "commit", "rmi", "gc"}
+
+// churn does a verb again and again, with what it needs in between, for ever;
+// all verbs at the same time if it is "".
+func churn(root, verb string) error {
 	st, err := openStore(root)
 	if err != nil {
 		return err
@@ -107,23 +112,11 @@ func churn(root string) error {
 	if err := dropContainers(ctx, st); err != nil {
 		return err
 	}
-	fmt.Println("open")
-	forever := func(step func(i int) error) {
-		g.Go(func() error {
-			for i := 0; ; i++ {
-				// What one step builds on another may just be taking away.
-				if err := step(i); err != nil && !errdefs.IsNotFound(err) && !errdefs.IsConflict(err) {
-					return err
-				}
-			}
-		})
-	}
-	forever(func(i int) error {
-		n := 1 + i%4
-		_, err := st.Images.Load(ctx, bytes.NewReader(archiveOf(n)))
+	load := func(i int) error {
+		_, err := st.Images.Load(ctx, bytes.NewReader(archiveOf(1+i%4)))
 		return err
-	})
-	forever(func(i int) error {
+	}
+	pull := func(i int) error {
 		in, err := remoteImage(1 + i%3)
 		if err != nil {
 			return err
@@ -133,17 +126,60 @@ func churn(root string) error {
 			return nil // the next step resumes
 		}
 		return err
-	})
-	forever(func(i int) error {
+	}
+	extend := func(i int) error {
 		_, err := st.Images.Append(ctx, bytes.NewReader(layerTar(100+i, 10)), image.NewImage{Parent: fmt.Sprintf("image:%d", 1+i%4), Name: "extended"})
 		return err
-	})
-	forever(func(i int) error { return commitOne(ctx, st, fmt.Sprintf("pulled:%d", i%3), i) })
-	forever(func(i int) error {
-		_, err := st.Images.Remove(ctx, []string{"image:1", "image:3", "pulled:0", "pulled:2", "committed"}[i%5], image.RemoveOptions{})
+	}
+	commit := func(i int) error { return commitOne(ctx, st, fmt.Sprintf("pulled:%d", i%3), i) }
+	remove := func(names ...string) func(int) error {
+		return func(i int) error {
+			_, err := st.Images.Remove(ctx, names[i%len(names)], image.RemoveOptions{})
+			return err
+		}
+	}
+	// An image that goes while a lease is held leaves its layers to Collect.
+	collect := func(i int) error {
+		lease := st.Images.Lease()
+		img, err := st.Images.Append(ctx, bytes.NewReader(layerTar(100+i, 40)), image.NewImage{})
+		if err == nil {
+			_, err = st.Images.Remove(ctx, img.ID.String(), image.RemoveOptions{})
+		}
+		lease.Release()
+		if err == nil {
+			_, err = st.Images.Collect(ctx)
+		}
 		return err
-	})
+	}
+	steps := map[string][]func(int) error{
+		"pull":   {pull, remove("pulled:0", "pulled:1", "pulled:2")},
+		"load":   {load, remove("image:1", "image:2", "image:3", "image:4")},
+		"commit": {pull, commit, commit, commit, commit},
+		"rmi":    {load, extend, remove("extended"), remove("image:1", "image:2", "image:3", "image:4")},
+		"gc":     {collect},
+	}[verb]
+	if verb == "" {
+		all := remove("image:1", "image:3", "pulled:0", "pulled:2", "committed")
+		for _, step := range []func(int) error{load, pull, extend, commit, all} {
+			g.Go(func() error { return forever(step) })
+		}
+	} else {
+		g.Go(func() error { return forever(steps...) })
+	}
+	fmt.Println("open")
 	return g.Wait()
+}
+
+// forever goes through steps, round by round. What one builds on another may
+// just be taking away.
+func forever(steps ...func(i int) error) error {
+	for i := 0; ; i++ {
+		for _, step := range steps {
+			if err := step(i); err != nil && !errdefs.IsNotFound(err) && !errdefs.IsConflict(err) {
+				return err
+			}
+		}
+	}
 }
 
 // commitOne makes a container's file system, changes it and makes an image of
@@ -188,10 +224,9 @@ func dropContainers(ctx context.Context, st *Store) error {
 
 // TestKilled kills a process at random instants of pulling, loading, making,
 // committing, removing and collecting images. Every image that is listed
-// afterwards is whole, and what was half done is gone.
+// afterwards is whole and can be run, and what was half done is gone.
 func TestKilled(t *testing.T) {
 	needRoot(t)
-	root := t.TempDir()
 	n := kills
 	if v := os.Getenv(killsVariable); v != "" {
 		var err error
@@ -199,38 +234,71 @@ func TestKilled(t *testing.T) {
 			t.Fatalf("%s: %v", killsVariable, err)
 		}
 	}
-	for range n {
-		cmd := exec.Command("/proc/self/exe")
-		cmd.Env = append(os.Environ(), crashRoot+"="+root)
-		cmd.Stderr = os.Stderr
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.ReadFull(out, make([]byte, 5)); err != nil {
-			t.Error(err)
-		}
-		time.Sleep(rand.N(300 * time.Millisecond)) // the instant is the point, nothing is waited for
-		if err := cmd.Process.Kill(); err != nil {
-			t.Error(err)
-		}
-		cmd.Wait()
+	for _, verb := range verbs {
+		t.Run(cmp.Or(verb, "all"), func(t *testing.T) {
+			root := t.TempDir()
+			for range n {
+				killOne(t, root, verb)
+			}
+			lookAtTheEnd(t, root)
+		})
+	}
+}
 
-		st, err := openStore(root)
-		if err != nil {
-			t.Fatal(err)
-		}
-		verify(t, st)
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			return
+// killOne kills a process that works on a store, and looks at that.
+func killOne(t *testing.T, root, verb string) {
+	t.Helper()
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), crashRoot+"="+root, crashVerb+"="+verb)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(out, make([]byte, 5)); err != nil {
+		t.Error(err)
+	}
+	time.Sleep(rand.N(300 * time.Millisecond)) // the instant is the point, nothing is waited for
+	if err := cmd.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	cmd.Wait()
+
+	st, err := openStore(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify(t, st)
+	works(t, st)
+	if err := st.Close(); err != nil {
+		t.Error(err)
+	}
+	if t.Failed() {
+		t.FailNow()
+	}
+}
+
+// works makes sure that all layers of every image can be used.
+func works(t *testing.T, st *Store) {
+	t.Helper()
+	all, err := st.Images.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, img := range all {
+		if _, err := st.Images.Unpack(t.Context(), img.ID); err != nil {
+			t.Errorf("image %s %v: %v", img.ID, img.RepoTags, err)
 		}
 	}
+	verify(t, st)
+}
+
+// lookAtTheEnd removes everything from a store, and looks whether all goes.
+func lookAtTheEnd(t *testing.T, root string) {
+	t.Helper()
 	st, err := openStore(root)
 	if err != nil {
 		t.Fatal(err)
@@ -265,6 +333,7 @@ func TestVerify(t *testing.T) {
 	}
 	defer st.Close()
 	verify(t, st)
+	works(t, st)
 	all, err := st.Images.List(t.Context())
 	t.Logf("%d images, %v", len(all), err)
 }
