@@ -41,12 +41,6 @@ func ensureBridge(n *Network) (int, error) {
 			return 0, err
 		}
 	}
-	// Forwarding as dockerd sets it; route_localnet lets 127.0.0.1:port of the
-	// host reach a container (the guard chain closes the way back).
-	sysctls := []string{"net/ipv4/ip_forward", "net/ipv4/conf/" + n.Device + "/route_localnet"}
-	if n.V6.Valid() {
-		sysctls = append(sysctls, "net/ipv6/conf/default/forwarding", "net/ipv6/conf/all/forwarding")
-	}
 	for _, p := range []Pool{n.V4, n.V6} {
 		if !p.Valid() {
 			continue
@@ -59,10 +53,10 @@ func ensureBridge(n *Network) (int, error) {
 	if err := netlink.LinkSetUp(link); err != nil {
 		return 0, fmt.Errorf("set bridge %s up: %w", n.Device, err)
 	}
-	for _, s := range sysctls {
-		if err := setSysctl(s, "1"); err != nil {
-			return 0, err
-		}
+	// This lets 127.0.0.1:port of the host reach a container (the guard chain closes
+	// the way back).
+	if err := setSysctl("net/ipv4/conf/"+n.Device+"/route_localnet", "1"); err != nil {
+		return 0, err
 	}
 	return link.Attrs().Index, nil
 }

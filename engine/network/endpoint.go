@@ -230,7 +230,13 @@ func (m *Manager) bringUp(n *Network) error {
 	if err != nil {
 		return err
 	}
+	if err := m.startWatch(); err != nil {
+		return err
+	}
 	if err := m.fw.setup(m.nets, m.ends); err != nil {
+		return err
+	}
+	if err := errors.Join(m.fw.passForeign(m.nets), m.startForwarding(n)); err != nil {
 		return err
 	}
 	m.ready[n.ID] = i

@@ -19,8 +19,9 @@ import (
 //	anywhere: proto . port          → address . port
 //	at:       address . proto . port → address . port
 type firewall struct {
-	table string
-	mu    sync.Mutex
+	table  string
+	router map[*family]bool // whether the host forwards because of us
+	mu     sync.Mutex
 }
 
 const ifNameLen = 16
@@ -99,6 +100,9 @@ func (fw *firewall) setup(nets map[string]*Network, ends map[string][]*Endpoint)
 			if err := f.describe(c, t, with); err != nil {
 				return err
 			}
+			if fw.router[f] {
+				dropRouted(c, t, with)
+			}
 			for _, of := range ends {
 				for _, e := range of {
 					if e.leaving {
@@ -144,6 +148,9 @@ func (f *family) describe(c *nftables.Conn, t *nftables.Table, nets []*Network) 
 			rule(forward, dropEntering(n))
 		} else {
 			rule(forward, dropUnpublished(n))
+			for _, s := range strangers {
+				rule(forward, dropToStrangers(n, s))
+			}
 		}
 	}
 	return nil

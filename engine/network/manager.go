@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -51,6 +52,7 @@ type Manager struct {
 	nextPort  int                    // where the choice of a host port goes on
 	ready     map[string]int         // device index of bridges that are up, by network ID
 	fw        *firewall
+	watch     *watch // nil: nothing is set up that somebody could take
 }
 
 // Open reads the records of cfg's engine. It touches neither devices nor
@@ -65,7 +67,11 @@ func Open(cfg Config) (*Manager, error) {
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
 	}
-	m.fw = &firewall{table: m.tableName()}
+	m.fw = &firewall{table: m.tableName(), router: map[*family]bool{}}
+	for _, f := range families {
+		_, err := os.Stat(m.turnedOn(f))
+		m.fw.router[f] = err == nil
+	}
 	err := cfg.Networks.ForEach(func(key string, value []byte) error {
 		n := new(Network)
 		if err := json.Unmarshal(value, n); err != nil {
@@ -127,6 +133,7 @@ func (m *Manager) Close(ctx context.Context) error {
 	for _, id := range asked {
 		m.stopResolver(id)
 	}
+	m.stopWatch()
 	if !idle {
 		return nil
 	}
@@ -138,7 +145,7 @@ func (m *Manager) Close(ctx context.Context) error {
 func (m *Manager) Remove(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := errors.Join(m.fw.remove(), m.removeStrayVeths(nil)); err != nil {
+	if err := errors.Join(m.fw.remove(), m.fw.passForeign(nil), m.removeStrayVeths(nil)); err != nil {
 		return err
 	}
 	for _, n := range m.nets {
@@ -147,7 +154,7 @@ func (m *Manager) Remove(ctx context.Context) error {
 		}
 		delete(m.ready, n.ID)
 	}
-	return nil
+	return m.stopForwarding()
 }
 
 func (m *Manager) deviceName() string {

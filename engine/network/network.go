@@ -198,7 +198,7 @@ func (m *Manager) Delete(_ context.Context, ref string) (Network, error) {
 		return *n, fmt.Errorf("forget network %s: %w", n.Name, err)
 	}
 	delete(m.nets, n.Name)
-	return *n, m.fw.setup(m.nets, m.ends)
+	return *n, errors.Join(m.fw.setup(m.nets, m.ends), m.fw.passForeign(m.nets))
 }
 
 // List returns the networks sorted by name.
