@@ -134,7 +134,7 @@ func churn(root, verb string) error {
 	commit := func(i int) error { return commitOne(ctx, st, fmt.Sprintf("pulled:%d", i%3), i) }
 	remove := func(names ...string) func(int) error {
 		return func(i int) error {
-			_, err := st.Images.Remove(ctx, names[i%len(names)], image.RemoveOptions{})
+			_, err := st.Images.Remove(ctx, names[(i+1)%len(names)], image.RemoveOptions{}) // the oldest
 			return err
 		}
 	}
