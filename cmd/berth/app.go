@@ -119,3 +119,27 @@ func (a *app) forEach(refs []string, f func(ref string) error) error {
 	}
 	return errors.Join(errs...)
 }
+
+// atOnce is how many containers a verb stops or removes at the same time: docker's number.
+const atOnce = 50
+
+// together is forEach with many at the same time, which is quicker where each waits for a process or the kernel. What
+// is printed has the order of the references.
+func (a *app) together(refs []string, f func(ref string) error) error {
+	results := make([]chan error, len(refs))
+	for i := range results {
+		results[i] = make(chan error, 1)
+	}
+	go func() {
+		turns := make(chan struct{}, atOnce)
+		for i, ref := range refs {
+			turns <- struct{}{}
+			go func() {
+				results[i] <- f(ref)
+				<-turns
+			}()
+		}
+	}()
+	i := -1
+	return a.forEach(refs, func(string) error { i++; return <-results[i] })
+}

@@ -15,7 +15,7 @@ func newPause(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.forEach(refs, func(ref string) error {
+			return a.together(refs, func(ref string) error {
 				_, err := cl.ContainerPause(c.Context(), ref, client.ContainerPauseOptions{})
 				return err
 			})
@@ -33,7 +33,7 @@ func newUnpause(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.forEach(refs, func(ref string) error {
+			return a.together(refs, func(ref string) error {
 				_, err := cl.ContainerUnpause(c.Context(), ref, client.ContainerUnpauseOptions{})
 				return err
 			})

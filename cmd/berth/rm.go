@@ -17,7 +17,7 @@ func newRemove(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.forEach(refs, func(ref string) error {
+			return a.together(refs, func(ref string) error {
 				_, err := cl.ContainerRemove(c.Context(), ref, o)
 				if o.Force && cerrdefs.IsNotFound(err) {
 					// As docker: what is to be gone is gone.

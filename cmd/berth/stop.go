@@ -27,7 +27,7 @@ func stopLike(a *app, name, short string, do func(ctx context.Context, cl *conne
 		if c.Flags().Changed("timeout") || c.Flags().Changed("time") {
 			timeout = &seconds
 		}
-		return a.forEach(refs, func(ref string) error { return do(c.Context(), cl, ref, signal, timeout) })
+		return a.together(refs, func(ref string) error { return do(c.Context(), cl, ref, signal, timeout) })
 	}
 	c.Flags().StringVarP(&signal, "signal", "s", "", "signal to send first")
 	c.Flags().IntVarP(&seconds, "timeout", "t", 0, "seconds to wait before killing; -1 for no limit")
@@ -61,7 +61,7 @@ func newKill(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.forEach(refs, func(ref string) error {
+			return a.together(refs, func(ref string) error {
 				_, err := cl.ContainerKill(c.Context(), ref, client.ContainerKillOptions{Signal: signal})
 				return err
 			})
