@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"berth/engine/build"
 	"berth/engine/events"
 	"berth/engine/network"
 	"berth/engine/registry"
@@ -48,6 +49,7 @@ type Engine struct {
 	Trees      *Trees
 	Networks   *Networks
 	Volumes    *Volumes
+	Builds     *Builds
 	Events     *events.Bus
 
 	cfg           Config
@@ -116,6 +118,11 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	}
 	e.Images.registry = registry.New(remote, e.store)
 	e.Networks = &Networks{manager: e.network, name: e.Containers.nameOf, used: e.Containers.useNetwork, events: e.Events}
+	// What builds of a killed engine left mounted keeps layers busy.
+	if err := build.Sweep(e.BuildTemp()); err != nil {
+		return nil, fmt.Errorf("open engine: %w", err)
+	}
+	e.Builds = &Builds{e: e}
 	if err := e.Volumes.load(); err != nil {
 		return nil, fmt.Errorf("read volumes: %w", err)
 	}
@@ -235,6 +242,9 @@ func (e *Engine) close() error {
 	var err error
 	if e.Containers != nil {
 		e.Containers.dropAttaches()
+	}
+	if e.Builds != nil {
+		err = errors.Join(err, e.Builds.close())
 	}
 	if len(e.locks) == 2 && e.network != nil {
 		err = errors.Join(err, e.network.Close(context.Background()))

@@ -5,6 +5,7 @@ import (
 
 	"berth/engine/filter"
 
+	"github.com/moby/moby/api/types/build"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/api/types/volume"
@@ -53,4 +54,5 @@ type DiskUsage struct {
 	Images     image.DiskUsage
 	Containers container.DiskUsage
 	Volumes    volume.DiskUsage
+	Builds     build.DiskUsage
 }

@@ -88,6 +88,9 @@ func (e *Engine) DiskUsage(ctx context.Context) (DiskUsage, error) {
 	if used.Volumes.Items, err = e.Volumes.List(ctx, filter.Args{}); err != nil {
 		return used, err
 	}
+	if used.Builds, err = e.Builds.Usage(ctx); err != nil {
+		return used, err
+	}
 	users := e.Volumes.users()
 	for i := range used.Volumes.Items {
 		v := &used.Volumes.Items[i]

@@ -16,7 +16,7 @@
 //	snapshots/  layers and writable layers (package snapshot)
 //
 // One process has a root open at a time. The packages below know each other
-// in this order: durable, meta, content, diff, snapshot, gc, image. None of
+// in this order: durable, meta, content, diff, snapshot, gc, lease, image. None of
 // them imports anything of the engine.
 package store
 
@@ -34,6 +34,7 @@ import (
 	"berth/store/content"
 	"berth/store/gc"
 	"berth/store/image"
+	"berth/store/lease"
 	"berth/store/meta"
 	"berth/store/snapshot"
 )
@@ -45,6 +46,7 @@ type Store struct {
 	Snapshots *snapshot.Overlay // implements containerd's snapshots.Snapshotter
 	Images    *image.Store
 	Collector *gc.Collector
+	Leases    *lease.Store // implements containerd's leases.Manager
 }
 
 // Options tune Open.
@@ -87,8 +89,11 @@ func Open(ctx context.Context, root string, opts Options) (_ *Store, err error) 
 	if driver, reason := s.Snapshots.Driver(); driver != snapshot.OverlayDriver {
 		opts.Log.Info("containers get a copy of their image each: overlay is not used", "root", root, "reason", reason)
 	}
+	if s.Leases, err = lease.Open(s.Meta); err != nil {
+		return nil, err
+	}
 	s.Images, err = image.Open(ctx, image.Options{
-		DB: s.Meta, Content: s.Content, Snapshots: s.Snapshots, Collector: s.Collector, Log: opts.Log,
+		DB: s.Meta, Content: s.Content, Snapshots: s.Snapshots, Collector: s.Collector, Leases: s.Leases, Log: opts.Log,
 	})
 	return s, err
 }

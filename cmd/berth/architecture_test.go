@@ -30,6 +30,7 @@ var layers = []struct {
 	{"berth/engine/network", engineParts},
 	{"berth/engine/registry", engineParts},
 	{"berth/engine/release", nil},
+	{"berth/engine/build", engineParts},
 	{"berth/engine/api/berthapi", nil}, // the console uses it against any engine
 	{"berth/engine/api", []string{"berth/engine", "berth/shim", "berth/store", "berth/runtime"}},
 	{"berth/engine", append([]string{"berth/engine/events", "berth/engine/filter", "berth/engine/logs", "berth/engine/spec", "berth/engine/network", "berth/engine/registry", "berth/engine/release", "berth/engine/build"}, below...)},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"os"
 
 	"berth/cmd/berth/connect"
 	"berth/engine"
@@ -37,13 +38,17 @@ func openEngine(ctx context.Context, c connect.Config, log *slog.Logger) (*engin
 		}
 		return nil, err
 	}
+	// Builds mount what they work on among the temporary files.
+	if err := errors.Join(os.MkdirAll(e.BuildTemp(), 0o700), os.Setenv("TMPDIR", e.BuildTemp())); err != nil {
+		return nil, errors.Join(err, e.Close(ctx))
+	}
 	return &engineHandle{engine: e, handler: api.New(e, log)}, nil
 }
 
-// busy says whether a container runs, or is to be started again.
+// busy says whether a container runs, or is to be started again, or an image is built.
 func (h *engineHandle) busy(ctx context.Context) (bool, error) {
 	running, err := h.engine.Containers.List(ctx, engine.ListOptions{})
-	return len(running) > 0, err
+	return len(running) > 0 || h.engine.Builds.Active(), err
 }
 
 // close lets the root go and leaves the containers running.

@@ -39,12 +39,6 @@ func absentRoutes(rt *router) {
 	rt.on("GET /containers/{id}/checkpoints", missing("this engine does not checkpoint containers"))
 	rt.on("POST /containers/{id}/checkpoints", missing("this engine does not checkpoint containers"))
 
-	noBuild := missing("this engine does not build images yet; build elsewhere and bring the image in with 'load'")
-	rt.on("POST /build", noBuild)
-	rt.on("POST /build/cancel", noBuild)
-	rt.on("POST /session", noBuild)
-	rt.on("POST /grpc", noBuild)
-
 	rt.onNamed("GET /images/", "/attestations", missing("this engine does not keep attestations of images"))
 }
 

@@ -18,6 +18,7 @@ type parts struct {
 	volumes    volumeHandlers
 	networks   networkHandlers
 	commit     commitHandlers
+	builds     buildHandlers
 	events     eventHandlers
 	system     systemHandlers
 	berth      berthHandlers
@@ -34,6 +35,7 @@ func New(e *engine.Engine, log *slog.Logger) http.Handler {
 		volumes:    volumeHandlers{e.Volumes},
 		networks:   networkHandlers{e.Networks, e.Containers},
 		commit:     commitHandlers{e.Containers},
+		builds:     buildHandlers{e.Builds},
 		events:     eventHandlers{e.Events},
 		system:     systemHandlers{e},
 		berth:      berthHandlers{e.Images, e.Containers, e.Trees, e.Images, e.Containers},
@@ -51,6 +53,7 @@ func newHandler(p parts, log *slog.Logger) http.Handler {
 	p.volumes.routes(rt)
 	p.networks.routes(rt)
 	p.commit.routes(rt)
+	p.builds.routes(rt)
 	p.events.routes(rt)
 	p.system.routes(rt)
 	p.berth.routes(rt)

@@ -39,7 +39,7 @@ func TestPing(t *testing.T) {
 	for _, method := range []string{"GET", "HEAD"} {
 		resp := f.send(method, "/_ping", "")
 		resp.Body.Close()
-		for name, want := range map[string]string{"Api-Version": "1.56", "Ostype": "linux", "Builder-Version": "1", "Swarm": "inactive", "Docker-Experimental": "false"} {
+		for name, want := range map[string]string{"Api-Version": "1.56", "Ostype": "linux", "Builder-Version": "2", "Swarm": "inactive", "Docker-Experimental": "false"} {
 			if got := resp.Header.Get(name); resp.StatusCode != 200 || got != want {
 				t.Errorf("%s: %s is %q, want %q", method, name, got, want)
 			}
@@ -187,7 +187,6 @@ func TestWhatIsNotHereSaysSo(t *testing.T) {
 	f := serve(t)
 	for path, status := range map[string]int{
 		"GET /swarm": 503, "GET /nodes": 503, "GET /services/x/logs": 503, "POST /secrets/create": 503, "POST /swarm/init": 501,
-		"POST /build":         501,
 		"GET /plugins/x/json": 404, "POST /plugins/a/b/enable": 404,
 	} {
 		method, path, _ := strings.Cut(path, " ")
@@ -196,7 +195,6 @@ func TestWhatIsNotHereSaysSo(t *testing.T) {
 		}
 	}
 	f.expect("GET", "/plugins", "", 200, "[]")
-	f.expect("POST", "/build/prune", "", 200, `{"CachesDeleted":[],"SpaceReclaimed":0}`)
 }
 
 func TestWaitAnswersTheHeaderFirst(t *testing.T) {

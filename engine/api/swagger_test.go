@@ -24,7 +24,7 @@ func TestEveryRouteOfTheSpecificationIsRegistered(t *testing.T) {
 	}
 	defer spec.Close()
 	rt := newRouter()
-	for _, part := range []interface{ routes(*router) }{&containerHandlers{life: &containers{}}, &archiveHandlers{}, &execHandlers{}, &imageHandlers{}, &registryHandlers{}, &volumeHandlers{}, &networkHandlers{}, &commitHandlers{}, &eventHandlers{}, &systemHandlers{}} {
+	for _, part := range []interface{ routes(*router) }{&containerHandlers{life: &containers{}}, &archiveHandlers{}, &execHandlers{}, &imageHandlers{}, &registryHandlers{}, &volumeHandlers{}, &networkHandlers{}, &commitHandlers{}, &buildHandlers{}, &eventHandlers{}, &systemHandlers{}} {
 		part.routes(rt)
 	}
 	absentRoutes(rt)

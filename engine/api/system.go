@@ -7,7 +7,6 @@ import (
 	"runtime"
 
 	"berth/engine"
-	"berth/engine/filter"
 	"berth/engine/release"
 
 	"github.com/moby/moby/api/types/build"
@@ -30,7 +29,6 @@ func (s *systemHandlers) routes(rt *router) {
 	rt.on("GET /version", s.version)
 	rt.on("GET /info", s.info)
 	rt.on("GET /system/df", s.usage)
-	rt.on("POST /build/prune", s.pruneBuilds)
 }
 
 // ping answers GET and HEAD /_ping. Clients learn from its headers what they may ask: Api-Version (negotiation), Ostype,
@@ -41,8 +39,7 @@ func (s *systemHandlers) ping(w http.ResponseWriter, r *http.Request) error {
 	h.Set("Cache-Control", "no-cache, no-store, must-revalidate")
 	h.Set("Pragma", "no-cache")
 	h.Set("Swarm", "inactive")
-	// The classic builder: with 2, the CLI would ask for BuildKit's POST /grpc, which is not here.
-	h.Set("Builder-Version", string(build.BuilderV1))
+	h.Set("Builder-Version", string(build.BuilderBuildKit))
 	if r.Method == http.MethodHead {
 		h.Set("Content-Length", "0")
 		w.WriteHeader(http.StatusOK)
@@ -140,10 +137,10 @@ func (s *systemHandlers) usage(w http.ResponseWriter, r *http.Request) error {
 		answer.VolumeUsage, old.Volumes = &used.Volumes, list(used.Volumes.Items)
 	}
 	if all || wants[string(system.BuildCacheObject)] {
-		answer.BuildCacheUsage, old.BuildCache = &build.DiskUsage{}, []build.CacheRecord{}
+		answer.BuildCacheUsage, old.BuildCache = &used.Builds, list(used.Builds.Items)
 	}
 	if v.before(42) {
-		old.BuilderSize = new(int64)
+		old.BuilderSize = &used.Builds.TotalSize
 	}
 	verbose := flag(query, "verbose")
 	if v.before(52) {
@@ -151,6 +148,7 @@ func (s *systemHandlers) usage(w http.ResponseWriter, r *http.Request) error {
 	}
 	if !verbose {
 		used.Images.Items, used.Containers.Items, used.Volumes.Items = nil, nil, nil
+		used.Builds.Items = nil
 	}
 	if v.before(53) && !verbose {
 		both, err := extend(answer, old)
@@ -160,12 +158,4 @@ func (s *systemHandlers) usage(w http.ResponseWriter, r *http.Request) error {
 		return writeJSON(w, http.StatusOK, both)
 	}
 	return writeJSON(w, http.StatusOK, answer)
-}
-
-// pruneBuilds empties a cache that is empty: nothing is built here yet.
-func (s *systemHandlers) pruneBuilds(w http.ResponseWriter, r *http.Request) error {
-	if _, err := filter.Parse(r.URL.Query().Get("filters")); err != nil {
-		return err
-	}
-	return writeJSON(w, http.StatusOK, build.CachePruneReport{CachesDeleted: []string{}})
 }

@@ -55,6 +55,11 @@ func (r *Remote) hosts(ctx context.Context, domain string, auth Auth) ([]docker.
 	return hosts, nil
 }
 
+// Hosts are the servers of a registry, for who has credentials of its own.
+func (r *Remote) Hosts(domain string) ([]docker.RegistryHost, error) {
+	return r.hosts(context.Background(), domain, Auth{})
+}
+
 // The names of the default registry: in references, and of its server.
 const (
 	dockerHub       = "docker.io"

@@ -38,6 +38,15 @@ import (
 // into. Unlike other active snapshots they are nobody's, unless leased.
 const UnpackPrefix = "unpack-"
 
+// BuildPrefix begins the keys of the snapshots of builds, active ones too: they
+// live by the roots alone, unless leased.
+const BuildPrefix = "build-"
+
+// nobodys tells whether an active snapshot of that key lives by roots and leases alone.
+func nobodys(key string) bool {
+	return strings.HasPrefix(key, UnpackPrefix) || strings.HasPrefix(key, BuildPrefix)
+}
+
 // Roots are what must be kept for its own sake.
 type Roots struct {
 	Blobs     map[digest.Digest]bool
@@ -168,7 +177,7 @@ func (c *Collector) snapshots(ctx context.Context, sn snapshots.Snapshotter, roo
 	}
 	live := make(map[string]bool)
 	for name, info := range all {
-		if !roots[name] && (info.Kind == snapshots.KindCommitted || strings.HasPrefix(name, UnpackPrefix)) {
+		if !roots[name] && (info.Kind == snapshots.KindCommitted || nobodys(name)) {
 			continue
 		}
 		for name != "" && !live[name] {

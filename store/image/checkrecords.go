@@ -21,7 +21,7 @@ func (c *checker) checkRecords(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	roots, err := s.roots()
+	roots, err := s.roots(ctx)
 	if err != nil {
 		return err
 	}

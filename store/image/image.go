@@ -41,6 +41,7 @@ import (
 	blobs "berth/store/content"
 	"berth/store/diff"
 	"berth/store/gc"
+	"berth/store/lease"
 	"berth/store/meta"
 	"berth/store/snapshot"
 )
@@ -57,6 +58,7 @@ type Store struct {
 	content   *blobs.Store
 	snapshots snapshot.Snapshotter
 	gc        *gc.Collector
+	leases    *lease.Store
 	db        *meta.DB
 	log       *slog.Logger
 
@@ -75,18 +77,19 @@ type Store struct {
 	configs   sync.Map  // decoded configs by ID: they never change
 }
 
-// Options are what a Store is made of; all are required.
+// Options are what a Store is made of; all but Leases are required.
 type Options struct {
 	DB        *meta.DB
 	Content   *blobs.Store
 	Snapshots snapshot.Snapshotter
 	Collector *gc.Collector
+	Leases    *lease.Store // keep more than the images do; may be nil
 	Log       *slog.Logger
 }
 
 // Open opens the image store and collects what a crash left behind.
 func Open(ctx context.Context, opts Options) (*Store, error) {
-	s := &Store{content: opts.Content, snapshots: opts.Snapshots, gc: opts.Collector, db: opts.DB, log: opts.Log}
+	s := &Store{content: opts.Content, snapshots: opts.Snapshots, gc: opts.Collector, leases: opts.Leases, db: opts.DB, log: opts.Log}
 	var err error
 	if s.images, err = meta.NewBucket[record](s.db, "images"); err != nil {
 		return nil, err

@@ -232,7 +232,7 @@ func (s *Store) namesOf(tx *meta.Tx, id digest.Digest) ([]string, error) {
 // Collect removes the blobs and layers that no image, container or lease
 // needs.
 func (s *Store) Collect(ctx context.Context) (gc.Removed, error) {
-	removed, err := s.gc.Collect(ctx, s.content, s.snapshots, s.roots)
+	removed, err := s.gc.Collect(ctx, s.content, s.snapshots, func() (gc.Roots, error) { return s.roots(ctx) })
 	for _, name := range removed.Snapshots {
 		_, ferr := s.forgetLayer(ctx, name)
 		err = errors.Join(err, ferr)
@@ -243,9 +243,9 @@ func (s *Store) Collect(ctx context.Context) (gc.Removed, error) {
 	return removed, err
 }
 
-// roots is what the images need. The blobs of layers count although they are
-// unpacked: save and push send them.
-func (s *Store) roots() (gc.Roots, error) {
+// roots is what the images and the leases need. The blobs of layers count although
+// they are unpacked: save and push send them.
+func (s *Store) roots(ctx context.Context) (gc.Roots, error) {
 	r := gc.Roots{Blobs: make(map[digest.Digest]bool), Snapshots: make(map[string]bool)}
 	err := s.images.ForEach(func(_ string, rec record) error {
 		r.Blobs[rec.Config.Digest] = true
@@ -258,5 +258,8 @@ func (s *Store) roots() (gc.Roots, error) {
 		}
 		return nil
 	})
+	if err == nil && s.leases != nil {
+		err = s.leases.Roots(ctx, s.content, r)
+	}
 	return r, err
 }

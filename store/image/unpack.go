@@ -39,6 +39,25 @@ func (s *Store) commitLayer(ctx context.Context, parent, chainID digest.Digest, 
 	return nil
 }
 
+// UnpackLayer makes the layer chainID of a blob that is in the content store, on
+// top of the layer parent, "" for none. It joins whoever makes it already, and
+// does nothing if it is there.
+func (s *Store) UnpackLayer(ctx context.Context, parent, chainID, diffID digest.Digest, blob ocispec.Descriptor) error {
+	turn := make(slots, 1)
+	turn <- struct{}{}
+	f, _ := s.join(ctx, &flight{store: s, chainID: chainID, parent: parent, diffID: diffID, blob: blob, slots: turn})
+	if f == nil {
+		return nil
+	}
+	defer f.leave()
+	select {
+	case <-f.done:
+		return f.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // spool writes a stream into the content store and returns its descriptor,
 // with the media type that a layer compressed like it has. If it looks like a
 // layer and begin is not nil, begin is given the chance to read it meanwhile.
