@@ -198,6 +198,10 @@ func (l *lowerDir) names() (map[string]bool, error) {
 			if _, ok := seen[name]; ok {
 				continue
 			}
+			if l.plain {
+				seen[name] = true
+				continue
+			}
 			var st unix.Stat_t
 			if err := unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 				return nil, err
