@@ -12,6 +12,7 @@ import (
 
 	"berth/store/diff"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/volume"
 	"golang.org/x/sys/unix"
@@ -128,6 +129,10 @@ func finishFill(stage, name, target string) error {
 	if err != nil {
 		return err
 	}
+	var st unix.Stat_t // before entries leave it, for its times
+	if err := unix.Stat(filled, &st); err != nil {
+		return &os.PathError{Op: "stat", Path: filled, Err: err}
+	}
 	for _, e := range entries {
 		err := unix.Renameat2(unix.AT_FDCWD, filepath.Join(filled, e.Name()), unix.AT_FDCWD, target+"/"+e.Name(), unix.RENAME_NOREPLACE)
 		if errors.Is(err, unix.EEXIST) {
@@ -137,7 +142,7 @@ func finishFill(stage, name, target string) error {
 			return &os.LinkError{Op: "rename", Old: e.Name(), New: target, Err: err}
 		}
 	}
-	if err := likeDir(filled, target+"/."); err != nil {
+	if err := likeDir(filled, target+"/.", &st); err != nil {
 		return err
 	}
 	if err := syncTree(target + "/."); err != nil {
@@ -146,12 +151,9 @@ func finishFill(stage, name, target string) error {
 	return os.RemoveAll(filled)
 }
 
-// likeDir gives a directory the owner, the mode, the extended attributes and the times of another.
-func likeDir(from, to string) error {
-	var st unix.Stat_t
-	if err := unix.Stat(from, &st); err != nil {
-		return &os.PathError{Op: "stat", Path: from, Err: err}
-	}
+// likeDir gives a directory the owner, the mode, the times and the extended attributes
+// of another, of which st has told the most.
+func likeDir(from, to string, st *unix.Stat_t) error {
 	names := make([]byte, 64<<10)
 	n, err := unix.Llistxattr(from, names)
 	if err != nil && !errors.Is(err, unix.ENOTSUP) {
@@ -194,10 +196,14 @@ func syncTree(dir string) error {
 	return nil
 }
 
-// finishFills completes at Open what a crash interrupted.
-func (vs *Volumes) finishFills(entries []os.DirEntry) error {
+// finishFills completes at Open what a crash interrupted. One volume's trouble must
+// not keep the engine from the others.
+func (vs *Volumes) finishFills() error {
 	stage := filepath.Join(vs.e.cfg.Root, "volumes")
-	var err error
+	entries, err := os.ReadDir(stage)
+	if err != nil {
+		return err
+	}
 	for _, e := range entries {
 		name, filled := strings.CutPrefix(e.Name(), filledPrefix)
 		if !filled {
@@ -206,14 +212,21 @@ func (vs *Volumes) finishFills(entries []os.DirEntry) error {
 			}
 		}
 		target := filepath.Join(vs.dir(name), "_data")
-		if _, serr := os.Stat(target); errors.Is(serr, os.ErrNotExist) {
-			// The volume was removed meanwhile.
-			err = errors.Join(err, os.RemoveAll(filepath.Join(stage, e.Name())))
-			continue
+		_, err := vs.e.volumeRecords.Get(name)
+		if err == nil {
+			_, err = os.Stat(target)
 		}
-		err = errors.Join(err, finishFill(stage, name, target))
+		if errdefs.IsNotFound(err) || errors.Is(err, os.ErrNotExist) {
+			// It was not made yet, or was removed meanwhile.
+			err = os.RemoveAll(filepath.Join(stage, e.Name()))
+		} else if err == nil {
+			err = finishFill(stage, name, target)
+		}
+		if err != nil {
+			vs.e.log.Error("completing the content of a volume", "volume", name, "err", err)
+		}
 	}
-	return err
+	return nil
 }
 
 // copyTree copies a directory of an image, with its own owner and mode, to the

@@ -136,9 +136,6 @@ func (vs *Volumes) finishRemovals() error {
 			interrupted = true
 		}
 	}
-	if err := vs.finishFills(entries); err != nil {
-		return err
-	}
 	if !interrupted {
 		return nil // a record whose directory somebody else removed is not ours to drop
 	}

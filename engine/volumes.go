@@ -42,10 +42,10 @@ type Volumes struct {
 // dir is a volume's directory; what containers see is _data in it, as in docker.
 func (vs *Volumes) dir(name string) string { return filepath.Join(vs.e.cfg.Root, "volumes", name) }
 
-// load reads the records at Open, and finishes the removals that a crash interrupted.
+// load reads the records at Open, and finishes what a crash interrupted.
 func (vs *Volumes) load() error {
 	vs.byID, vs.held = make(map[string]volume.Volume), make(map[string]int)
-	if err := vs.finishRemovals(); err != nil {
+	if err := errors.Join(vs.finishRemovals(), vs.finishFills()); err != nil {
 		return err
 	}
 	return vs.e.volumeRecords.ForEach(func(name string, v volume.Volume) error {

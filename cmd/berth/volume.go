@@ -26,7 +26,8 @@ var volumeHeaders = output.Headers{
 
 func newVolume(a *app) *cobra.Command {
 	c := &cobra.Command{Use: "volume", Short: "Make, look at and remove volumes", Args: cobra.NoArgs, RunE: showHelp}
-	c.AddCommand(newVolumeCreate(a), newVolumeList(a), newKindInspect(a, "a", "volume"), newVolumeRemove(a), newVolumePrune(a))
+	c.AddCommand(newVolumeCreate(a), newVolumeList(a), newKindInspect(a, "a", "volume"), newVolumeRemove(a), newVolumePrune(a),
+		newVolumeCat(a), newVolumeExport(a), newVolumeImport(a), newVolumeClone(a))
 	return c
 }
 
@@ -75,11 +76,14 @@ func newVolumeList(a *app) *cobra.Command {
 	var format string
 	var filters []string
 	c := &cobra.Command{
-		Use:     "ls [flags]",
+		Use:     "ls [flags] [VOLUME[:PATH]]",
 		Aliases: []string{"list"},
-		Short:   "List volumes",
-		Args:    args(0, 0, "volume ls takes no arguments"),
-		RunE: func(c *cobra.Command, _ []string) error {
+		Short:   "List volumes, or the files in one",
+		Args:    args(0, 1, "volume ls takes one volume"),
+		RunE: func(c *cobra.Command, of []string) error {
+			if len(of) == 1 {
+				return a.listFiles(c, of[0], format, quiet)
+			}
 			f, err := parseFilters(filters)
 			if err != nil {
 				return err

@@ -17,6 +17,7 @@ type parts struct {
 	registries registryHandlers
 	volumes    volumeHandlers
 	networks   networkHandlers
+	volumeTree volumeFileHandlers
 	commit     commitHandlers
 	builds     buildHandlers
 	events     eventHandlers
@@ -33,6 +34,7 @@ func New(e *engine.Engine, log *slog.Logger) http.Handler {
 		images:     imageHandlers{read: e.Images, write: e.Images},
 		registries: registryHandlers{e.Images},
 		volumes:    volumeHandlers{e.Volumes},
+		volumeTree: volumeFileHandlers{e.Volumes},
 		networks:   networkHandlers{e.Networks, e.Containers},
 		commit:     commitHandlers{e.Containers},
 		builds:     buildHandlers{e.Builds},
@@ -46,6 +48,7 @@ func newHandler(p parts, log *slog.Logger) http.Handler {
 	rt := newRouter()
 	p.containers.routes(rt)
 	p.archive.routes(rt)
+	p.volumeTree.routes(rt)
 	p.execs.routes(rt)
 	p.images.pull = p.registries.pull
 	p.images.routes(rt)

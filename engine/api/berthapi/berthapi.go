@@ -18,6 +18,12 @@
 //	GET /berth/diff                              ?from= and ?to= trees; JSON lines of Difference;
 //	                                             ?dir= limits it, ?ignore-times=1 leaves other times out
 //	GET /berth/diff/file                         a unified diff of ?path= between the trees ?from= and ?to=
+//	GET /berth/volumes/{name}/entries            JSON lines of Entry: what is directly in the directory ?path=
+//	GET /berth/volumes/{name}/file               the bytes of ?path=, links followed within the volume
+//	GET /berth/volumes/{name}/archive            what the volume holds as a tar
+//	PUT /berth/volumes/{name}/archive            Volume: the tar in the body is unpacked into it; ?force=1 also over what
+//	                                             it holds and while containers use it
+//	POST /berth/volumes/{name}/clone             Volume: called ?to=, with what {name} holds
 //	GET /berth/system/check                      Check: the store is read again; POST mends what is damaged
 //
 // Entries of large trees are read in pieces: ?dir= begins at a directory, ?depth=1 takes only what is directly in it
