@@ -52,8 +52,9 @@ lint: ## gofmt, go vet, staticcheck
 bench: build ## measure berth beside dockerd, runc, crun and podman
 	@testdata/scripts/bench bin/berth
 
-peers: build ## have dockerd, containerd and podman run containers on berth's runtime
+peers: build ## have dockerd, containerd and podman run containers on berth's runtime, and dockerd beside berth
 	@testdata/scripts/peers bin/berth
+	@testdata/scripts/beside bin/berth
 
 fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@FUZZTIME=$(FUZZTIME) testdata/scripts/fuzz
