@@ -43,7 +43,7 @@ func newContainerPrune(a *app) *cobra.Command {
 				return err
 			}
 			a.list("Deleted Containers:", res.Report.ContainersDeleted)
-			fmt.Fprintln(a.out, "Total reclaimed space: "+output.Size(int64(res.Report.SpaceReclaimed)))
+			fmt.Fprintln(a.out, "Total reclaimed space: "+output.TotalSize(int64(res.Report.SpaceReclaimed)))
 			return nil
 		},
 	}

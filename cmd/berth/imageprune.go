@@ -38,7 +38,7 @@ func newImagePrune(a *app) *cobra.Command {
 				return err
 			}
 			a.list("Deleted Images:", removedLines(res.Report.ImagesDeleted))
-			fmt.Fprintln(a.out, "Total reclaimed space: "+output.Size(int64(res.Report.SpaceReclaimed)))
+			fmt.Fprintln(a.out, "Total reclaimed space: "+output.TotalSize(int64(res.Report.SpaceReclaimed)))
 			return nil
 		},
 	}

@@ -99,7 +99,7 @@ func imageRows(s image.Summary, noTrunc, digests bool) []imageRow {
 		Size: output.Size(s.Size), Containers: known(s.Containers), SharedSize: knownSize(s.SharedSize), UniqueSize: "N/A",
 	}
 	if s.SharedSize >= 0 {
-		base.UniqueSize = output.Size(s.Size - s.SharedSize)
+		base.UniqueSize = output.TotalSize(s.Size - s.SharedSize)
 	}
 	if !noTrunc {
 		base.ID = output.ShortID(s.ID)
@@ -154,5 +154,5 @@ func knownSize(n int64) string {
 	if n < 0 {
 		return "N/A"
 	}
-	return output.Size(n)
+	return output.TotalSize(n)
 }

@@ -102,7 +102,7 @@ func (a *app) prune(ctx context.Context, cl *connect.Client, o pruneOptions) err
 	}
 	a.list("Deleted Images:", removedLines(imgs.Report.ImagesDeleted))
 	total += imgs.Report.SpaceReclaimed
-	fmt.Fprintln(a.out, "Total reclaimed space: "+output.Size(int64(total)))
+	fmt.Fprintln(a.out, "Total reclaimed space: "+output.TotalSize(int64(total)))
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/moby/moby/api/types/build"
 	"github.com/moby/moby/client"
 	"github.com/spf13/cobra"
 
@@ -46,6 +47,7 @@ func newSystemDF(a *app) *cobra.Command {
 				usage("Local Volumes", u.Volumes.TotalCount, u.Volumes.ActiveCount, u.Volumes.TotalSize, u.Volumes.Reclaimable),
 				usage("Build Cache", u.BuildCache.TotalCount, u.BuildCache.ActiveCount, u.BuildCache.TotalSize, u.BuildCache.Reclaimable),
 			}
+			rows[3].Reclaimable = output.TotalSize(u.BuildCache.Reclaimable) // as docker has it, without a part
 			return output.Rows(a.out, output.Spec{
 				Format: format, Headers: usageHeaders,
 				Table: "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
@@ -58,7 +60,7 @@ func newSystemDF(a *app) *cobra.Command {
 }
 
 func usage(kind string, total, active, size, free int64) usageRow {
-	r := usageRow{Type: kind, TotalCount: strconv.FormatInt(total, 10), Active: strconv.FormatInt(active, 10), Size: output.Size(size), Reclaimable: output.Size(free)}
+	r := usageRow{Type: kind, TotalCount: strconv.FormatInt(total, 10), Active: strconv.FormatInt(active, 10), Size: output.TotalSize(size), Reclaimable: output.TotalSize(free)}
 	if size > 0 {
 		r.Reclaimable += fmt.Sprintf(" (%d%%)", free*100/size)
 	}
@@ -72,7 +74,7 @@ type volumeUsage struct{ Name, Links, Size string }
 func (a *app) usageInDetail(u client.DiskUsageResult) error {
 	var images []imageRow
 	for _, s := range u.Images.Items {
-		images = append(images, imageRows(s, false, false)...)
+		images = append(images, imageRows(s, false, false)[0]) // by one name, as docker has it
 	}
 	fmt.Fprintf(a.out, "Images space usage:\n\n")
 	if err := output.Rows(a.out, output.Spec{Headers: imageHeaders,
@@ -103,6 +105,33 @@ func (a *app) usageInDetail(u client.DiskUsageResult) error {
 		Table: "{{.Name}}\t{{.Links}}\t{{.Size}}"}, volumes); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "\nBuild cache usage: %s\n", output.Size(u.BuildCache.TotalSize))
-	return nil
+	fmt.Fprintf(a.out, "\nBuild cache usage: %s\n\n", output.TotalSize(u.BuildCache.TotalSize))
+	caches := make([]cacheUsage, len(u.BuildCache.Items))
+	for i, c := range u.BuildCache.Items {
+		caches[i] = cacheUsageOf(c)
+	}
+	return output.Rows(a.out, output.Spec{Headers: cacheHeaders,
+		Table: "{{.ID}}\t{{.CacheType}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t{{.Shared}}"}, caches)
+}
+
+// cacheUsage is a line of what the build cache takes; the names are docker's.
+type cacheUsage struct{ ID, CacheType, Size, CreatedSince, LastUsedSince, UsageCount, Shared string }
+
+var cacheHeaders = output.Headers{
+	"ID": "CACHE ID", "CacheType": "CACHE TYPE", "Size": "SIZE", "CreatedSince": "CREATED", "LastUsedSince": "LAST USED",
+	"UsageCount": "USAGE", "Shared": "SHARED",
+}
+
+func cacheUsageOf(c build.CacheRecord) cacheUsage {
+	r := cacheUsage{
+		ID: output.ShortID(c.ID), CacheType: c.Type, Size: output.Size(c.Size), CreatedSince: output.Ago(c.CreatedAt),
+		UsageCount: strconv.Itoa(c.UsageCount), Shared: strconv.FormatBool(c.Shared),
+	}
+	if c.InUse {
+		r.ID += "*"
+	}
+	if c.LastUsedAt != nil {
+		r.LastUsedSince = output.Ago(*c.LastUsedAt)
+	}
+	return r
 }

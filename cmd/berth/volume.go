@@ -156,7 +156,7 @@ func newVolumePrune(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(a.out, "Total reclaimed space: "+output.Size(int64(total)))
+			fmt.Fprintln(a.out, "Total reclaimed space: "+output.TotalSize(int64(total)))
 			return nil
 		},
 	}

@@ -44,6 +44,9 @@ func Ago(t time.Time) string {
 // Size is a number of bytes with three digits and a decimal unit.
 func Size(n int64) string { return units.HumanSizeWithPrecision(float64(n), 3) }
 
+// TotalSize is a number of bytes for people, in docker's four digits of sums.
+func TotalSize(n int64) string { return units.HumanSize(float64(n)) }
+
 // Labels joins labels as k=v, sorted, so that the same container always shows
 // the same text.
 func Labels(m map[string]string) string {
