@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -266,6 +268,29 @@ func TestApplyStaysInsideWhereLinksAreFine(t *testing.T) {
 	wantFile(t, d+"/run/x", "3")
 }
 
+// xzOf compresses data.
+func xzOf(t testing.TB, data []byte, args ...string) []byte {
+	t.Helper()
+	cmd := exec.Command("xz", append([]string{"-c"}, args...)...)
+	cmd.Stdin = bytes.NewReader(data)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Skipf("no xz to compress with: %v", err)
+	}
+	return out
+}
+
+// TestXZBomb asks for a dictionary of a gigabyte.
+func TestXZBomb(t *testing.T) {
+	r, _, err := Decompress(bytes.NewReader(xzOf(t, []byte("x"), "--lzma2=preset=0,dict=1GiB")))
+	if err == nil {
+		_, err = io.ReadAll(r)
+	}
+	if err == nil || !strings.Contains(err.Error(), "dictionary size exceeds max") {
+		t.Errorf("%v, want one of the dictionary", err)
+	}
+}
+
 func TestApplyBadStreams(t *testing.T) {
 	needRoot(t)
 	plain := archive(t, file("a", strings.Repeat("data", 10000)), file("b", "x"))
@@ -283,6 +308,14 @@ func TestApplyBadStreams(t *testing.T) {
 		}
 		wantFile(t, d+"/b", "x")
 	}
+	xz := xzOf(t, plain)
+	if d, res, err := apply(t, xz); err != nil || res.DiffID != digest.FromBytes(plain) || res.Compression != XZ {
+		t.Errorf("xz: %+v, %v", res, err)
+	} else {
+		wantFile(t, d+"/b", "x")
+	}
+	wrong := bytes.Clone(xz)
+	wrong[len(wrong)/2] ^= 1
 	flipped := bytes.Clone(gz.Bytes())
 	flipped[len(flipped)-6] ^= 1 // the checksum
 	for name, bad := range map[string][]byte{
@@ -296,7 +329,10 @@ func TestApplyBadStreams(t *testing.T) {
 		"zstd cut":                 zs.Bytes()[:zs.Len()-3],
 		"zstd garbage after":       append(bytes.Clone(zs.Bytes()), "garbage after the end"...),
 		"noise":                    bytes.Repeat([]byte("not a tar "), 200),
-		"xz":                       {0xfd, '7', 'z', 'X', 'Z', 0, 0},
+		"xz only a magic number":   {0xfd, '7', 'z', 'X', 'Z', 0, 0},
+		"xz cut":                   xz[:len(xz)-30],
+		"xz garbage after":         append(bytes.Clone(xz), "garbage after the end"...),
+		"xz wrong content":         wrong,
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, _, err := apply(t, bad)

@@ -10,6 +10,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/therootcompany/xz"
 )
 
 // Compression is how a stream is compressed.
@@ -21,11 +22,30 @@ const (
 	Gzip         Compression = "gzip"
 	Zstd         Compression = "zstd"
 	Bzip2        Compression = "bzip2"
+	XZ           Compression = "xz"
 )
 
 // zstdWindow bounds the memory a frame may ask for (zstd(1) --ultra uses up
 // to 128 MiB).
 const zstdWindow = 128 << 20
+
+// xzDictionary is the same for xz: as much as xz -9 needs.
+const xzDictionary = 64 << 20
+
+// Detect tells how a stream is compressed by its first six bytes.
+func Detect(head []byte) Compression {
+	switch {
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		return Gzip
+	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		return Zstd
+	case bytes.HasPrefix(head, []byte("BZh")):
+		return Bzip2
+	case bytes.HasPrefix(head, []byte{0xfd, '7', 'z', 'X', 'Z', 0}):
+		return XZ
+	}
+	return Uncompressed
+}
 
 // Decompress recognises the compression of a stream by its first bytes and
 // returns the uncompressed stream. Its reader must be closed; that does not
@@ -36,23 +56,27 @@ func Decompress(r io.Reader) (io.ReadCloser, Compression, error) {
 	if err != nil && err != io.EOF {
 		return nil, "", fmt.Errorf("read the start of the stream: %w", err)
 	}
-	switch {
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+	switch Detect(head) {
+	case Gzip:
 		z, err := gzip.NewReader(br)
 		if err != nil {
 			return nil, "", fmt.Errorf("gzip: %w: %w", err, errdefs.ErrInvalidArgument)
 		}
 		return z, Gzip, nil
-	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+	case Zstd:
 		z, err := zstd.NewReader(br, zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderConcurrency(1))
 		if err != nil {
 			return nil, "", fmt.Errorf("zstd: %w: %w", err, errdefs.ErrInvalidArgument)
 		}
 		return z.IOReadCloser(), Zstd, nil
-	case bytes.HasPrefix(head, []byte("BZh")):
+	case Bzip2:
 		return io.NopCloser(bzip2.NewReader(br)), Bzip2, nil
-	case bytes.HasPrefix(head, []byte{0xfd, '7', 'z', 'X', 'Z', 0}):
-		return nil, "", fmt.Errorf("xz streams are not supported, unpack it with xz first: %w", errdefs.ErrInvalidArgument)
+	case XZ:
+		z, err := xz.NewReader(br, xzDictionary)
+		if err != nil {
+			return nil, "", fmt.Errorf("%w: %w", err, errdefs.ErrInvalidArgument)
+		}
+		return io.NopCloser(z), XZ, nil
 	}
 	return io.NopCloser(br), Uncompressed, nil
 }

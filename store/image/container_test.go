@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -152,6 +153,16 @@ func TestImportCompressed(t *testing.T) {
 	}
 	z.Write(data)
 	z.Close()
+	// What no media type tells of is stored as it is inside.
+	for name, stream := range map[string][]byte{"xz": compressed(t, "xz", data), "bzip2": compressed(t, "bzip2", data)} {
+		img, err := st.Images.Import(t.Context(), bytes.NewReader(stream), image.NewImage{Comment: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l := img.Layers[0]; l.Descriptor.MediaType != ocispec.MediaTypeImageLayer || l.Descriptor.Digest != digest.FromBytes(data) {
+			t.Errorf("%s: %+v", name, l)
+		}
+	}
 	var diffIDs []digest.Digest
 	for mediaType, stream := range map[string][]byte{
 		ocispec.MediaTypeImageLayer: data, ocispec.MediaTypeImageLayerGzip: gz.Bytes(), ocispec.MediaTypeImageLayerZstd: zs.Bytes(),
@@ -172,6 +183,21 @@ func TestImportCompressed(t *testing.T) {
 	if _, snaps := contents(t, st); snaps != 1 {
 		t.Errorf("the same layer is unpacked %d times", snaps)
 	}
+}
+
+// compressed compresses data with a program.
+func compressed(t *testing.T, program string, data []byte) []byte {
+	t.Helper()
+	if _, err := exec.LookPath(program); err != nil {
+		t.Skipf("%s is not installed", program)
+	}
+	cmd := exec.Command(program, "-c")
+	cmd.Stdin = bytes.NewReader(data)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 // brokenReader fails in the middle, as a client that goes away does.

@@ -240,8 +240,13 @@ func (n *NewImage) describe(config *dockerspec.DockerOCIImage, diffID digest.Dig
 // spoolLayer writes a layer into the content store, and unpacks it as it
 // comes. There is no staging if the stream does not look like a layer at once.
 func (s *Store) spoolLayer(ctx context.Context, layer io.Reader) (blob ocispec.Descriptor, g *staging, err error) {
+	plain, err := storable(layer)
+	if err != nil {
+		return blob, nil, fmt.Errorf("read the layer: %w", err)
+	}
+	defer plain.Close()
 	var serr error
-	blob, err = s.spool(ctx, layer, "", func(w content.Writer) {
+	blob, err = s.spool(ctx, plain, "", func(w content.Writer) {
 		var r io.ReadCloser
 		if r, serr = s.content.Follow(w); serr == nil {
 			g, serr = s.stage(ctx, r, unpackUnknown, nil)

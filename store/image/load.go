@@ -240,6 +240,14 @@ func (a *archive) blob(ctx context.Context, r io.Reader, expected digest.Digest)
 			return ocispec.Descriptor{MediaType: mediaType, Digest: expected, Size: ra.Size()}, nil
 		}
 	}
+	if expected == "" {
+		plain, err := storable(r)
+		if err != nil {
+			return ocispec.Descriptor{}, err
+		}
+		defer plain.Close()
+		r = plain
+	}
 	var g *staging
 	desc, err := a.store.spool(ctx, r, expected, func(w content.Writer) { g = a.stage(ctx, w) })
 	if errdefs.IsFailedPrecondition(err) {

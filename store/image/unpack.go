@@ -1,7 +1,7 @@
 package image
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"crypto/rand"
 	"io"
@@ -107,13 +107,28 @@ var spoolBuffers = sync.Pool{New: func() any { return new([1 << 20]byte) }}
 // layerType tells the media type of a layer by its first bytes, and whether
 // they look like one at all.
 func layerType(head []byte) (mediaType string, layer bool) {
-	switch {
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+	switch diff.Detect(head) {
+	case diff.Gzip:
 		return ocispec.MediaTypeImageLayerGzip, true
-	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+	case diff.Zstd:
 		return ocispec.MediaTypeImageLayerZstd, true
 	}
 	return ocispec.MediaTypeImageLayer, len(head) >= 262 && string(head[257:262]) == "ustar"
+}
+
+// storable is a stream as it can be stored: no media type tells of layers that are
+// compressed by bzip2 or xz, so they are not kept so.
+func storable(r io.Reader) (io.ReadCloser, error) {
+	br := bufio.NewReader(r)
+	head, err := br.Peek(6)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	if c := diff.Detect(head); c != diff.Bzip2 && c != diff.XZ {
+		return io.NopCloser(br), nil
+	}
+	plain, _, err := diff.Decompress(br)
+	return plain, err
 }
 
 // contextReader stops reading when the context ends.
