@@ -45,7 +45,7 @@ func (bs *Builds) open(ctx context.Context) (*build.Builder, error) {
 	e := bs.e
 	b, err := build.Open(ctx, build.Options{
 		Root: bs.root(), Mounts: e.BuildTemp(), Store: e.store, Log: e.log,
-		Hosts: e.Images.registry.Hosts, Tagged: bs.built, Gateway: bs.gateway,
+		Hosts: e.Images.hosts, Tagged: bs.built, Gateway: bs.gateway,
 		Steps: build.StepOptions{
 			Self: e.self, Shims: filepath.Join(e.cfg.State, "shim"), Runtime: e.Containers.runtimeRoot(),
 			Files: filepath.Join(e.cfg.Root, "containers"), Mounts: e.mountRoot(),

@@ -116,7 +116,7 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open engine: %w", err)
 	}
-	e.Images.registry = registry.New(remote, e.store)
+	e.Images.registry.Store(registry.New(remote, e.store))
 	e.Networks = &Networks{manager: e.network, name: e.Containers.nameOf, used: e.Containers.useNetwork, events: e.Events}
 	// What builds of a killed engine left mounted keeps layers busy.
 	if err := build.Sweep(e.BuildTemp()); err != nil {

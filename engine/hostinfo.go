@@ -3,13 +3,18 @@ package engine
 import (
 	"bufio"
 	"fmt"
+	"maps"
+	"net/url"
 	"os"
+	"path"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"berth/engine/release"
+	"berth/runtime/pid1"
 
 	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/api/types/system"
@@ -49,10 +54,12 @@ func hostInfo() (system.Info, error) {
 		OperatingSystem: name, OSVersion: version, OSType: "linux",
 		NCPU: runtime.NumCPU(), MemTotal: int64(mem.Totalram) * int64(mem.Unit),
 		NGoroutines: runtime.NumGoroutine(), NFd: countDir("/proc/self/fd"),
-		SystemTime:    time.Now().Format(time.RFC3339Nano),
-		ServerVersion: build.Version,
-		DriverStatus:  [][2]string{{"Supports d_type", "true"}},
-		LoggingDriver: "json-file", CgroupDriver: "cgroupfs",
+		SystemTime:      time.Now().Format(time.RFC3339Nano),
+		ServerVersion:   build.Version,
+		DriverStatus:    [][2]string{{"Supports d_type", "true"}},
+		FirewallBackend: &system.FirewallInfo{Driver: "nftables"},
+		CgroupDriver:    "cgroupfs", InitBinary: path.Base(pid1.Path),
+		HTTPProxy: proxy("HTTP_PROXY", "http_proxy"), HTTPSProxy: proxy("HTTPS_PROXY", "https_proxy"), NoProxy: proxy("NO_PROXY", "no_proxy"),
 		IndexServerAddress: "https://index.docker.io/v1/",
 		DefaultRuntime:     "berth",
 		Runtimes:           map[string]system.RuntimeWithStatus{"berth": {Runtime: system.Runtime{Path: "berth-runtime"}}},
@@ -60,7 +67,7 @@ func hostInfo() (system.Info, error) {
 		SecurityOptions: []string{"name=seccomp,profile=builtin"},
 		Swarm:           swarm.Info{LocalNodeState: swarm.LocalNodeStateInactive},
 		Plugins: system.PluginsInfo{
-			Volume: []string{"local"}, Network: []string{"bridge", "host", "null"}, Log: []string{"json-file", "none"},
+			Volume: []string{"local"}, Network: []string{"bridge", "host", "null"}, Log: slices.Sorted(maps.Keys(logDrivers)),
 		},
 		LiveRestoreEnabled: true,
 		IPv4Forwarding:     readsOne("/proc/sys/net/ipv4/ip_forward"),
@@ -69,6 +76,21 @@ func hostInfo() (system.Info, error) {
 	}
 	addCgroup(&info, findCapacity(cgroupRoot))
 	return info, nil
+}
+
+// proxy is what one of the variables says, without a password.
+func proxy(names ...string) string {
+	for _, name := range names {
+		value := os.Getenv(name)
+		if u, err := url.Parse(value); err == nil && u.User != nil {
+			u.User = url.UserPassword("xxxxx", "xxxxx") // docker's way not to tell
+			return u.String()
+		}
+		if value != "" {
+			return value
+		}
+	}
+	return ""
 }
 
 // cgroupRoot is where the kernel's cgroups are mounted.

@@ -8,6 +8,7 @@ import (
 	"berth/engine/filter"
 	"berth/engine/registry"
 
+	"github.com/containerd/containerd/v2/core/remotes/docker"
 	"github.com/containerd/errdefs"
 	"github.com/distribution/reference"
 	apievents "github.com/moby/moby/api/types/events"
@@ -24,7 +25,7 @@ func (is *Images) Pull(ctx context.Context, name, tag string, o registry.PullOpt
 		return err
 	}
 	o.All = o.All || reference.IsNameOnly(ref)
-	pulled, err := is.registry.Pull(ctx, ref, o)
+	pulled, err := is.registry.Load().Pull(ctx, ref, o)
 	for _, p := range pulled {
 		attrs := imageAttributes(p.Image, reference.FamiliarName(p.Ref))
 		is.events.Publish(apievents.ImageEventType, apievents.ActionPull, reference.FamiliarString(p.Ref), attrs)
@@ -42,7 +43,7 @@ func (is *Images) Push(ctx context.Context, name, tag string, o registry.PushOpt
 		return kind(errdefs.ErrInvalidArgument, "cannot push a digest reference")
 	}
 	o.All = o.All || reference.IsNameOnly(ref)
-	pushed, err := is.registry.Push(ctx, ref, o)
+	pushed, err := is.registry.Load().Push(ctx, ref, o)
 	for _, img := range pushed {
 		is.events.Publish(apievents.ImageEventType, apievents.ActionPush, reference.FamiliarString(ref), imageAttributes(img, reference.FamiliarName(ref)))
 	}
@@ -68,9 +69,14 @@ func remoteName(name, tag string) (reference.Named, error) {
 	return tagged, nil
 }
 
+// hosts are the servers of a registry, by the settings of the moment.
+func (is *Images) hosts(domain string) ([]docker.RegistryHost, error) {
+	return is.registry.Load().Hosts(domain)
+}
+
 // Login tries credentials on their registry; see registry.Remote.
 func (is *Images) Login(ctx context.Context, auth registry.Auth) (identityToken string, err error) {
-	return is.registry.Login(ctx, auth)
+	return is.registry.Load().Login(ctx, auth)
 }
 
 // Distribution tells what a registry has under a name.
@@ -83,7 +89,7 @@ func (is *Images) Distribution(ctx context.Context, name string, auth registry.A
 	if !ok {
 		return apiregistry.DistributionInspect{}, kind(errdefs.ErrInvalidArgument, "unknown image reference format: %s", name)
 	}
-	return is.registry.Inspect(ctx, named, auth)
+	return is.registry.Load().Inspect(ctx, named, auth)
 }
 
 // Search finds repositories by a word. Filters: is-official, is-automated (which nothing is any more), stars (at least).
@@ -103,7 +109,7 @@ func (is *Images) Search(ctx context.Context, term string, limit int, f filter.A
 	if err != nil {
 		return nil, err
 	}
-	found, err := is.registry.Search(ctx, term, limit, auth)
+	found, err := is.registry.Load().Search(ctx, term, limit, auth)
 	if err != nil {
 		return nil, err
 	}

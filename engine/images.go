@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"berth/engine/events"
@@ -34,7 +35,7 @@ type Images struct {
 	snapshots snapshot.Snapshotter
 	driver    string // of the snapshots
 	events    *events.Bus
-	registry  *registry.Registry
+	registry  atomic.Pointer[registry.Registry]
 	// containers lists who uses images.
 	containers func() []ImageUser
 }

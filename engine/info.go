@@ -12,6 +12,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/api/types/volume"
+	"golang.org/x/sys/unix"
 )
 
 // imageUsers lists the containers by the images that they were made from.
@@ -30,7 +31,7 @@ func (e *Engine) Info(ctx context.Context) (system.Info, error) {
 	if err != nil {
 		return info, err
 	}
-	info.RegistryConfig = e.Images.registry.ServiceConfig()
+	info.RegistryConfig = e.Images.registry.Load().ServiceConfig()
 	images, err := e.Images.images.List(ctx)
 	if err != nil {
 		return info, fmt.Errorf("counting images: %w", err)
@@ -53,7 +54,19 @@ func (e *Engine) Info(ctx context.Context) (system.Info, error) {
 		info.DriverStatus = [][2]string{{"Overlay", reason.Error()}}
 	}
 	info.ID = engineID(e.cfg.Root, info.Name)
+	settings := e.settings()
+	info.LoggingDriver = settings.logs(container.LogConfig{}).Type
+	info.Labels = append(info.Labels, settings.Labels...)
+	info.NEventsListener = e.Events.Subscribers()
 	return info, nil
+}
+
+// identity is how the engine calls itself.
+func (e *Engine) identity() (id struct{ ID, Name string }, err error) {
+	uts, err := uname()
+	id.Name = unix.ByteSliceToString(uts.Nodename[:])
+	id.ID = engineID(e.cfg.Root, id.Name)
+	return id, err
 }
 
 // engineID is a UUID that stays the same for a root directory on a machine.

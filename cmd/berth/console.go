@@ -75,9 +75,16 @@ func (a *app) embed(ctx context.Context) (d *daemon, closeLog func() error, err 
 	if err != nil {
 		return nil, nil, fmt.Errorf("opening the engine's log: %w", err)
 	}
+	settings, err := a.settings()
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
 	local := a.conf
 	local.Host = ""
-	d, err = openDaemon(ctx, daemonConfig{Config: local, log: slog.New(slog.NewTextHandler(f, nil))})
+	if local.StorageDriver == "" {
+		local.StorageDriver = settings.StorageDriver
+	}
+	d, err = openDaemon(ctx, daemonConfig{Config: local, settings: settings, log: slog.New(slog.NewTextHandler(f, nil))})
 	if err != nil {
 		return nil, nil, errors.Join(err, f.Close())
 	}

@@ -35,6 +35,12 @@ func (a *app) fill() error {
 		}
 		a.useContext(ctx)
 	}
+	if a.conf.Host == "" && (a.conf.Root == "" || a.conf.State == "") {
+		// This machine's engine is where its settings say.
+		if err := a.conf.Place(connect.SettingsFiles(lookupIn(a.environ))...); err != nil {
+			return err
+		}
+	}
 	return a.conf.Fill()
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"berth/cmd/berth/config"
 	"berth/cmd/berth/connect"
 	"berth/cmd/berth/systemd"
 	"berth/engine/api"
@@ -25,6 +26,7 @@ import (
 // daemonConfig says which engine to run and where it listens.
 type daemonConfig struct {
 	connect.Config
+	settings    config.File
 	hosts       []string
 	insecureTCP bool
 	inherited   []int
@@ -56,7 +58,7 @@ func openDaemon(ctx context.Context, c daemonConfig) (*daemon, error) {
 	if err := os.MkdirAll(c.State, 0o711); err != nil {
 		return nil, fmt.Errorf("making the state directory: %w", err)
 	}
-	e, err := openEngine(ctx, c.Config, c.log)
+	e, err := openEngine(ctx, c.Config, c.settings, c.log)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +147,7 @@ func (d *daemon) listen() error {
 		return errors.New("a tcp socket was passed on: whoever reaches the port would be root on this machine: say --tlsverify, or --insecure-tcp if that is meant")
 	}
 	for _, h := range hosts {
-		l, err := openListener(h, d.TLS.Verify, d.insecureTCP, d.log)
+		l, err := openListener(h, d.settings.Group, d.TLS.Verify, d.insecureTCP, d.log)
 		if err != nil {
 			return err
 		}

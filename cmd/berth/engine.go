@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 
+	"berth/cmd/berth/config"
 	"berth/cmd/berth/connect"
 	"berth/engine"
 	"berth/engine/api"
@@ -25,13 +26,15 @@ type engineHandle struct {
 	handler http.Handler
 }
 
-// openEngine opens the engine of c and puts the API before it.
-func openEngine(ctx context.Context, c connect.Config, log *slog.Logger) (*engineHandle, error) {
-	registries, err := registryConfig()
+// openEngine opens the engine of c, with the settings of f, and puts the API before it.
+func openEngine(ctx context.Context, c connect.Config, f config.File, log *slog.Logger) (*engineHandle, error) {
+	settings, err := f.Settings()
 	if err != nil {
 		return nil, err
 	}
-	e, err := engine.Open(ctx, engine.Config{Root: c.Root, State: c.State, Log: log, StorageDriver: c.StorageDriver, Registry: registries})
+	e, err := engine.Open(ctx, engine.Config{
+		Root: c.Root, State: c.State, Log: log, StorageDriver: c.StorageDriver, Registry: f.Registries(agent()), Settings: settings,
+	})
 	if err != nil {
 		if cerrdefs.IsUnavailable(err) {
 			return nil, errors.Join(errBusy, err)
@@ -43,6 +46,23 @@ func openEngine(ctx context.Context, c connect.Config, log *slog.Logger) (*engin
 		return nil, errors.Join(err, e.Close(ctx))
 	}
 	return &engineHandle{engine: e, handler: api.New(e, log)}, nil
+}
+
+// settings are those of the files that count here.
+func (a *app) settings() (config.File, error) {
+	return config.Load(connect.SettingsFiles(lookupIn(a.environ))...)
+}
+
+// agent is how berth calls itself to registries.
+func agent() string { return "berth/" + berthVersion() }
+
+// reload makes the engine work by the settings of f.
+func (h *engineHandle) reload(f config.File) error {
+	settings, err := f.Settings()
+	if err != nil {
+		return err
+	}
+	return h.engine.Reload(settings, f.Registries(agent()))
 }
 
 // busy says whether a container runs, or is to be started again, or an image is built.

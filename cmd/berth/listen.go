@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,20 +16,20 @@ import (
 	"syscall"
 )
 
-// socketGroup may use the engine's sockets besides root. Whoever is in it is
-// root on the machine, as with docker's group.
+// socketGroup may use the engine's sockets besides root, unless the settings name
+// another. Whoever is in it is root on the machine, as with docker's group.
 const socketGroup = "berth"
 
 // openListener opens a socket of the engine: unix://PATH or tcp://ADDRESS:PORT.
 // mutual says that only clients with a certificate are answered on tcp.
-func openListener(host string, mutual, insecureTCP bool, log *slog.Logger) (net.Listener, error) {
+func openListener(host, group string, mutual, insecureTCP bool, log *slog.Logger) (net.Listener, error) {
 	proto, addr, ok := strings.Cut(host, "://")
 	if !ok || addr == "" {
 		return nil, fmt.Errorf("listening on %q: must be unix://PATH, tcp://ADDRESS:PORT or fd://", host)
 	}
 	switch proto {
 	case "unix":
-		return openUnix(addr)
+		return openUnix(addr, group)
 	case "tcp":
 		if !mutual && !insecureTCP {
 			return nil, fmt.Errorf("listening on %s: whoever reaches the port would be root on this machine: let clients prove who they are (--tlsverify --tlscacert --tlscert --tlskey), or say --insecure-tcp if that is meant", host)
@@ -46,9 +47,9 @@ func openListener(host string, mutual, insecureTCP bool, log *slog.Logger) (net.
 	}
 }
 
-// openUnix listens on path, which only root and the group berth may use. A
-// socket file that nobody listens on is replaced.
-func openUnix(path string) (net.Listener, error) {
+// openUnix listens on path, which only root and the group may use ("": berth, if there
+// is one). A socket file that nobody listens on is replaced.
+func openUnix(path, group string) (net.Listener, error) {
 	if !filepath.IsAbs(path) {
 		return nil, fmt.Errorf("listening on unix://%s: the path must be absolute", path)
 	}
@@ -68,14 +69,19 @@ func openUnix(path string) (net.Listener, error) {
 	// The file is removed by daemon.stop, not when a listener closes: another
 	// process may have inherited the socket by then.
 	l.(*net.UnixListener).SetUnlinkOnClose(false)
-	if g, err := user.LookupGroup(socketGroup); err == nil {
+	g, err := user.LookupGroup(cmp.Or(group, socketGroup))
+	if err != nil && group != "" {
+		l.Close()
+		return nil, fmt.Errorf("giving unix://%s to the group %s: %w", path, group, err)
+	}
+	if err == nil {
 		gid, err := strconv.Atoi(g.Gid)
 		if err == nil {
 			err = errors.Join(os.Chown(path, 0, gid), os.Chmod(path, 0o660))
 		}
 		if err != nil {
 			l.Close()
-			return nil, fmt.Errorf("giving unix://%s to the group %s: %w", path, socketGroup, err)
+			return nil, fmt.Errorf("giving unix://%s to the group %s: %w", path, g.Name, err)
 		}
 	}
 	return l, nil

@@ -39,10 +39,11 @@ func newManifestInspect(a *app) *cobra.Command {
 				return err
 			}
 			ref = reference.TagNameOnly(ref)
-			conf, err := registryConfig()
+			settings, err := a.settings()
 			if err != nil {
 				return err
 			}
+			conf := settings.Registries(agent())
 			if insecure {
 				conf.Insecure = append(conf.Insecure, reference.Domain(ref))
 			}

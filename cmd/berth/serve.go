@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -13,7 +14,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"berth/cmd/berth/config"
 	"berth/cmd/berth/connect"
 	"berth/cmd/berth/contexts"
 	"berth/cmd/berth/systemd"
@@ -32,6 +35,9 @@ type serveOptions struct {
 	listenFDs   []int
 	readyFD     int
 	logLevel    string
+	group       string
+	validate    bool
+	example     bool
 }
 
 func newServe(a *app) *cobra.Command {
@@ -47,9 +53,17 @@ the sockets of systemd, and tcp://ADDRESS:PORT, where clients have to prove who 
 
   berth serve -H tcp://0.0.0.0:2376 --tlsverify --tlscacert ca.pem --tlscert cert.pem --tlskey key.pem
 
-SIGHUP reads the certificates again.`,
+Its settings are in /etc/berth/config.toml and, over it, ~/.config/berth/config.toml (or in
+the file that BERTH_CONFIG names); --example prints one with all of them. Flags count more.
+SIGHUP reads them again, and the certificates.`,
 		Args: args(0, 0, "serve takes no arguments"),
-		RunE: func(c *cobra.Command, _ []string) error { return a.serve(c.Context(), o) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if o.example {
+				_, err := io.WriteString(a.out, config.Example)
+				return err
+			}
+			return a.serve(c.Context(), o, c.Flags())
+		},
 	}
 	fs := c.Flags()
 	fs.StringArrayVarP(&o.hosts, "host", "H", nil, "listen here too (unix://PATH, tcp://ADDRESS:PORT, fd://)")
@@ -57,7 +71,10 @@ SIGHUP reads the certificates again.`,
 	fs.DurationVar(&o.idle, "idle-timeout", 0, "leave after this time without containers and clients (0: never)")
 	fs.StringVarP(&a.conf.StorageDriver, "storage-driver", "s", a.conf.StorageDriver,
 		"how images get into containers: overlay2, or vfs where overlay cannot be mounted (BERTH_STORAGE_DRIVER; default what works)")
-	fs.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	fs.StringVar(&o.logLevel, "log-level", "", "debug, info, warn or error (default info)")
+	fs.StringVarP(&o.group, "group", "G", "", "who may use unix sockets besides root (default berth)")
+	fs.BoolVar(&o.validate, "validate", false, "read the settings, say whether they are right, and leave")
+	fs.BoolVar(&o.example, "example", false, "print an example of the settings, and leave")
 	fs.IntSliceVar(&o.listenFDs, "listen-fd", nil, "inherited listening sockets")
 	fs.IntVar(&o.readyFD, "ready-fd", 0, "inherited pipe that gets a byte when the engine listens")
 	for _, hidden := range []string{"listen-fd", "ready-fd"} {
@@ -67,12 +84,21 @@ SIGHUP reads the certificates again.`,
 }
 
 // serve runs an engine until a signal, or until nobody needs it.
-func (a *app) serve(ctx context.Context, o serveOptions) error {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
-		return fmt.Errorf("--log-level %s: must be debug, info, warn or error", o.logLevel)
-	}
+func (a *app) serve(ctx context.Context, o serveOptions, given *pflag.FlagSet) error {
 	a.conf.Host, a.context = "", contexts.Default
+	read := func() (config.File, error) { return a.served(o, given) }
+	settings, err := read()
+	if err != nil {
+		return err
+	}
+	if o.validate {
+		fmt.Fprintln(a.out, "configuration OK") // docker's words
+		return nil
+	}
+	var level slog.LevelVar
+	if now, err := settings.Level(); err == nil { // checked by read
+		level.Set(now)
+	}
 	if err := a.fill(); err != nil {
 		return err
 	}
@@ -84,10 +110,10 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 	signal.Notify(reload, syscall.SIGHUP)
 	signal.Ignore(syscall.SIGPIPE)
 
-	log := slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
+	log := slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: &level}))
 	sockets := systemd.Inherit()
 	d, err := openDaemon(ctx, daemonConfig{
-		Config: a.conf, hosts: o.hosts, insecureTCP: o.insecureTCP, inherited: o.listenFDs, sockets: sockets, log: log,
+		Config: a.conf, settings: settings, hosts: settings.Hosts, insecureTCP: o.insecureTCP, inherited: o.listenFDs, sockets: sockets, log: log,
 	})
 	sockets.Close()
 	if err != nil {
@@ -108,7 +134,7 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 		over = true
 		select {
 		case <-reload:
-			d.reload()
+			d.reload(read, &level)
 			over = false
 		case <-ctx.Done():
 			log.Info("the engine ends; containers go on")
@@ -141,16 +167,73 @@ func (d *daemon) announce(readyFD int) {
 	}
 }
 
-// reload reads again what can change while the engine runs: the certificates of
-// tcp. What cannot be read leaves all as it was.
-func (d *daemon) reload() {
-	err := systemd.Reloading()
-	if d.secured.Load() != nil {
-		err = errors.Join(err, d.secureTCP())
+// served are the settings of this engine: the files', with what flags and variables
+// say in their place.
+func (a *app) served(o serveOptions, given *pflag.FlagSet) (config.File, error) {
+	f, err := a.settings()
+	if err != nil {
+		return f, err
+	}
+	if given.Changed("host") {
+		f.Hosts = o.hosts
+	}
+	if o.logLevel != "" {
+		f.LogLevel = o.logLevel
+		if _, err := f.Level(); err != nil {
+			return f, fmt.Errorf("--%w", err)
+		}
+	}
+	if o.group != "" {
+		f.Group = o.group
+	}
+	if a.conf.StorageDriver == "" {
+		a.conf.StorageDriver = f.StorageDriver
+	}
+	if !a.conf.TLS.Used() {
+		a.conf.TLS.Verify = f.TLS.Verify
+	}
+	for _, file := range []struct {
+		to   *string
+		from string
+	}{{&a.conf.TLS.CA, f.TLS.CA}, {&a.conf.TLS.Cert, f.TLS.Cert}, {&a.conf.TLS.Key, f.TLS.Key}} {
+		if *file.to == "" {
+			*file.to = file.from
+		}
+	}
+	return f, nil
+}
+
+// reload reads again what can change while the engine runs: the settings, and the
+// certificates of tcp. What cannot be read leaves all as it was.
+func (d *daemon) reload(read func() (config.File, error), level *slog.LevelVar) {
+	f, err := read()
+	if err == nil {
+		err = errors.Join(systemd.Reloading(), d.apply(f, level))
 	}
 	if err = errors.Join(err, systemd.Ready()); err != nil {
 		d.log.Error("reading the settings again: they stay as they were", "error", err)
 		return
 	}
 	d.log.Info("the settings were read again")
+}
+
+// apply makes the running engine work by the settings of f.
+func (d *daemon) apply(f config.File, level *slog.LevelVar) error {
+	now, err := f.Level()
+	if err != nil {
+		return err
+	}
+	if d.secured.Load() != nil {
+		if err := d.secureTCP(); err != nil {
+			return err
+		}
+	}
+	if err := d.engine.reload(f); err != nil {
+		return err
+	}
+	level.Set(now)
+	if fixed := f.Fixed(&d.settings); len(fixed) > 0 {
+		d.log.Warn("these settings have changed and count from the next start of the engine on", "settings", fixed)
+	}
+	return nil
 }

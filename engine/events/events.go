@@ -87,6 +87,13 @@ type Subscription struct {
 	err   error
 }
 
+// Subscribers is how many listen now.
+func (b *Bus) Subscribers() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.subs)
+}
+
 // Subscribe begins a subscription; Close ends it.
 func (b *Bus) Subscribe(opts Options) *Subscription {
 	s := &Subscription{bus: b, opts: opts, wake: make(chan struct{}, 1)}
