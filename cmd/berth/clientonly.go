@@ -11,6 +11,9 @@ import (
 // engineVerbs are those that this berth, a client without an engine, does not have.
 var engineVerbs []verb
 
+// systemEngineVerbs are those of system that need one.
+var systemEngineVerbs []func(*app) *cobra.Command
+
 func (a *app) console(*cobra.Command, []string) error {
 	return errors.New("this berth was built as a client only, without the console: name a verb, 'berth --help' lists them")
 }

@@ -2,6 +2,8 @@
 
 package main
 
+import "github.com/spf13/cobra"
+
 // engineVerbs need the engine or its libraries in this process, as the console does. What they are made of has the
 // build tag !client, see package clientside.
 var engineVerbs = []verb{
@@ -10,3 +12,6 @@ var engineVerbs = []verb{
 	{"serve", groupEngine, newServe},
 	{"runtime", groupEngine, newRuntime},
 }
+
+// systemEngineVerbs are those of system that need the engine in this process.
+var systemEngineVerbs = []func(*app) *cobra.Command{newSystemReset}

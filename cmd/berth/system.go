@@ -18,6 +18,9 @@ import (
 func newSystem(a *app) *cobra.Command {
 	c := &cobra.Command{Use: "system", Short: "Look after the engine", Args: cobra.NoArgs, RunE: showHelp}
 	c.AddCommand(newSystemDF(a), newInfo(a), newEvents(a), newSystemPrune(a), newSystemCheck(a), newDialStdio(a))
+	for _, build := range systemEngineVerbs {
+		c.AddCommand(build(a))
+	}
 	return c
 }
 

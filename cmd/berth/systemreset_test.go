@@ -1,0 +1,168 @@
+package main
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// world is what an engine changes on a machine beside its directories.
+func world(t testing.TB) []string {
+	t.Helper()
+	var all []string
+	table, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(table)) {
+		if f := strings.Fields(line); strings.HasPrefix(f[4], "/tmp/bt") {
+			all = append(all, "mount "+f[4])
+		}
+	}
+	links, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range links {
+		if l.Flags&net.FlagLoopback == 0 {
+			all = append(all, "link "+l.Name)
+		}
+	}
+	cgroups, err := filepath.Glob("/sys/fs/cgroup/*/berth-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range cgroups {
+		all = append(all, "cgroup "+dir)
+	}
+	if nft, err := exec.LookPath("nft"); err == nil {
+		tables, err := exec.Command(nft, "list", "tables").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(tables)) {
+			if strings.Contains(line, "berth") {
+				all = append(all, strings.TrimSpace(line))
+			}
+		}
+	}
+	return all
+}
+
+// more lists what of after was not there before. Another test's engine may come and
+// go meanwhile, so that only the names of this one's are looked at.
+func more(before, after []string) (added []string) {
+	for _, a := range after {
+		if !slices.Contains(before, a) {
+			added = append(added, a)
+		}
+	}
+	return added
+}
+
+// occupied is an engine with something of everything.
+func occupied(t *testing.T) *rig {
+	t.Helper()
+	needBusybox(t)
+	r := newRig(t)
+	r.berth("image", "starter")
+	r.berth("network", "create", "--subnet", "10.213.77.0/24", "own")
+	r.berth("volume", "create", "data")
+	r.berth("run", "-d", "--name", "one", "--network", "own", "-p", "127.0.0.1::80", "-v", "data:/d", "busybox", "sleep", "1000")
+	r.berth("run", "-d", "--name", "two", "--restart", "always", "--tmpfs", "/t", "busybox", "sleep", "1000")
+	r.berth("create", "--name", "three", "busybox")
+	return r
+}
+
+func (r *rig) nothingIsLeft(before []string) {
+	r.t.Helper()
+	for _, dir := range []string{r.conf.Root, r.conf.State} {
+		if _, err := os.Lstat(dir); !os.IsNotExist(err) {
+			r.t.Errorf("%s: %v", dir, err)
+		}
+	}
+	r.until("the processes are gone", func() bool { return len(r.processes("")) == 0 })
+	if added := more(before, world(r.t)); len(added) > 0 {
+		r.t.Errorf("left behind: %q", added)
+	}
+}
+
+func TestSystemReset(t *testing.T) {
+	before := world(t)
+	r := occupied(t)
+	if added := more(before, world(t)); len(added) < 4 {
+		t.Errorf("the engine has made only %q", added)
+	}
+	// Nobody says yes.
+	if _, code, msg := r.try("system", "reset"); code != 0 || !strings.Contains(msg, "all volumes with their data") || !strings.Contains(msg, r.conf.Root) {
+		t.Errorf("without an answer: %d, %s", code, msg)
+	}
+	if got := r.berth("ps", "-q"); len(strings.Fields(got)) != 2 {
+		t.Fatalf("a question without an answer has removed something: %q run", got)
+	}
+	r.berth("system", "reset", "--force")
+	r.nothingIsLeft(before)
+	// Nothing to do is no error.
+	r.berth("system", "reset", "-f")
+}
+
+// The engine was killed, and its database is no database any more.
+func TestSystemResetWhereNoEngineStarts(t *testing.T) {
+	before := world(t)
+	r := occupied(t)
+	r.berth("rm", "-f", "one")
+	r.berth("network", "rm", "own")
+	for _, pid := range r.processes("serve") {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.until("the engine is gone", func() bool { return len(r.processes("serve")) == 0 })
+	if err := os.WriteFile(filepath.Join(r.conf.Root, "meta.db"), []byte(strings.Repeat("damage", 4096)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, code, _ := r.try("ps"); code == 0 {
+		t.Error("an engine starts on a damaged database")
+	}
+	r.berth("system", "reset", "--force")
+	r.nothingIsLeft(before)
+}
+
+// What is not berth's is not removed, whatever somebody types.
+func TestSystemResetRefuses(t *testing.T) {
+	r := newRig(t)
+	mine := filepath.Join(r.conf.Root, "precious")
+	if err := os.MkdirAll(mine, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, code, msg := r.try("system", "reset", "--force"); code == 0 || !strings.Contains(msg, "is no directory of an engine") {
+		t.Errorf("a directory of somebody else: %d, %s", code, msg)
+	}
+	if err := os.WriteFile(filepath.Join(r.conf.Root, "lock"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", mine, "tmpfs", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(mine, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, code, msg := r.try("system", "reset", "--force"); code == 0 || !strings.Contains(msg, "something is mounted at "+mine) {
+		t.Errorf("somebody's mount: %d, %s", code, msg)
+	}
+	if _, err := os.Stat(filepath.Join(mine, "file")); err != nil {
+		t.Error(err)
+	}
+	if err := syscall.Unmount(mine, 0); err != nil {
+		t.Fatal(err)
+	}
+	r.berth("system", "reset", "--force")
+	if _, code, msg := r.try("-H", "tcp://127.0.0.1:1", "system", "reset", "--force"); code == 0 || !strings.Contains(msg, "run it there") {
+		t.Errorf("another machine's: %d, %s", code, msg)
+	}
+}
