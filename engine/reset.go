@@ -86,7 +86,9 @@ func isEngineDir(dir string) (bool, error) {
 		return false, err
 	}
 	// The log of an engine that was started in the background may be all there is.
-	if !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return (e.Name() == lockName || e.Name() == "engine.log") && e.Type().IsRegular() }) {
+	if !slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		return (e.Name() == lockName || e.Name() == "engine.log") && e.Type().IsRegular()
+	}) {
 		return false, fmt.Errorf("%s is no directory of an engine: %w", dir, errdefs.ErrFailedPrecondition)
 	}
 	return true, nil
