@@ -3,9 +3,11 @@ package content
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -17,6 +19,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"berth/store/durable"
+	"berth/store/sparse"
 )
 
 // Writer opens the ingest of a reference for appending, resuming what an
@@ -140,12 +143,21 @@ func (w *writer) Write(p []byte) (int, error) {
 	if w.file == nil {
 		return 0, w.closed()
 	}
-	n, err := w.file.Write(p)
-	w.hash.Write(p[:n])
-	w.offset += int64(n)
+	// The tar of a layer has the holes of sparse files as zeros.
+	hole, err := sparse.Write(int(w.file.Fd()), p)
+	if err == nil && hole {
+		err = w.file.Truncate(w.offset + int64(len(p)))
+	}
+	if err != nil {
+		// What is there of p does not count: the next write takes its place.
+		_, serr := w.file.Seek(w.offset, io.SeekStart)
+		return 0, errors.Join(&fs.PathError{Op: "write", Path: w.file.Name(), Err: err}, serr)
+	}
+	w.hash.Write(p)
+	w.offset += int64(len(p))
 	w.state.UpdatedAt = time.Now().UTC()
 	w.more.Broadcast()
-	return n, err
+	return len(p), nil
 }
 
 // Digest is that of what is written so far.

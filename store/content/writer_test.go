@@ -1,6 +1,7 @@
 package content
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -233,5 +234,35 @@ func TestSameBlobAtOnce(t *testing.T) {
 	}
 	if list, err := s.ListStatuses(t.Context()); err != nil || len(list) != 0 {
 		t.Errorf("ingests are left: %+v, %v", list, err)
+	}
+}
+
+// TestZerosTakeNoRoom writes a blob with zeros at its end, and reads behind.
+func TestZerosTakeNoRoom(t *testing.T) {
+	s, closeDB := open(t, t.TempDir())
+	defer closeDB()
+	w := openWriter(t, s, "zeros", ocispec.Descriptor{})
+	r, err := s.Follow(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	data := append([]byte("begin"), make([]byte, 10<<20)...)
+	if n, err := w.Write(data); n != len(data) || err != nil {
+		t.Fatalf("wrote %d bytes, %v", n, err)
+	}
+	got := make([]byte, len(data))
+	if _, err := io.ReadFull(r, got); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("what was written is not what can be read: %v", err)
+	}
+	if err := w.Commit(t.Context(), int64(len(data)), digest.FromBytes(data)); err != nil {
+		t.Fatal(err)
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(s.Path(w.Digest()), &st); err != nil || st.Size != int64(len(data)) || st.Blocks*512 > 64<<10 {
+		t.Errorf("%d bytes take %d, %v", st.Size, st.Blocks*512, err)
+	}
+	if err := s.Verify(t.Context(), w.Digest()); err != nil {
+		t.Error(err)
 	}
 }

@@ -337,10 +337,9 @@ func isSparse(hdr *tar.Header) bool {
 }
 
 // file unpacks a regular file. The tar reader expands the holes of sparse
-// files to zeros, which are turned into holes again.
+// files to zeros, which become holes again.
 func (a *applier) file(parent int, path, name string, hdr *tar.Header, content io.Reader) (err error) {
-	sparse := isSparse(hdr)
-	if sparse {
+	if isSparse(hdr) {
 		if a.holes += hdr.Size; hdr.Size > maxHoles || a.holes > maxHoles {
 			return refuse("more than %d bytes in sparse files", int64(maxHoles))
 		}
@@ -350,7 +349,7 @@ func (a *applier) file(parent int, path, name string, hdr *tar.Header, content i
 	if err := checkOwner(hdr); err != nil {
 		return err
 	}
-	if hdr.Size <= smallFile && !sparse {
+	if hdr.Size <= smallFile {
 		a.set(e)
 		a.size += e.Size
 		return a.small.add(a.byPath[path], a.tree.of(parent), name, hdr, content)
@@ -362,7 +361,7 @@ func (a *applier) file(parent int, path, name string, hdr *tar.Header, content i
 		return err
 	}
 	defer closeFile(fd, &err)
-	if e.Digest, err = writeContent(fd, content, sparse); err != nil {
+	if e.Digest, err = writeContent(fd, content); err != nil {
 		return err
 	}
 	a.set(e)

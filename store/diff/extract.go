@@ -261,8 +261,7 @@ func chmodNode(parent int, base string, mode uint32) error {
 
 // file makes a regular file. It is nobody else's until it has its owner.
 func (x *extraction) file(parent int, base string, hdr *tar.Header, r io.Reader) (err error) {
-	sparse := isSparse(hdr)
-	if sparse {
+	if isSparse(hdr) {
 		if x.holes += hdr.Size; hdr.Size > maxHoles || x.holes > maxHoles {
 			return refuse("more than %d bytes in sparse files", int64(maxHoles))
 		}
@@ -272,7 +271,7 @@ func (x *extraction) file(parent int, base string, hdr *tar.Header, r io.Reader)
 		return err
 	}
 	defer closeFile(fd, &err)
-	if _, err := writeContent(fd, r, sparse); err != nil {
+	if _, err := writeContent(fd, r); err != nil {
 		return err
 	}
 	uid, gid := x.ids(hdr)

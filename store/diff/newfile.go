@@ -2,7 +2,6 @@ package diff
 
 import (
 	"archive/tar"
-	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -11,6 +10,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
+
+	"berth/store/sparse"
 )
 
 // Most of a layer are small files, and most of the time that one takes are its
@@ -41,20 +42,16 @@ func writeFile(parent int, name string, r io.Reader) (_ digest.Digest, err error
 		return "", err
 	}
 	defer closeFile(fd, &err)
-	return writeContent(fd, r, false)
+	return writeContent(fd, r)
 }
 
 // copyBuffers are for writing files; io.Copy would take 32 KiB at a time and
 // allocate that for each file.
 var copyBuffers = sync.Pool{New: func() any { return new([256 << 10]byte) }}
 
-// zeros is the unit in which holes are found, a page and a block of most file
-// systems.
-var zeros [4 << 10]byte
-
 // writeContent fills an empty file with what r holds and returns the digest of
-// it. With sparse set, blocks of zeros become holes.
-func writeContent(fd int, r io.Reader, sparse bool) (digest.Digest, error) {
+// it.
+func writeContent(fd int, r io.Reader) (digest.Digest, error) {
 	buf := copyBuffers.Get().(*[256 << 10]byte)
 	defer copyBuffers.Put(buf)
 	h := sha256.New()
@@ -63,14 +60,8 @@ func writeContent(fd int, r io.Reader, sparse bool) (digest.Digest, error) {
 		n, rerr := fill(r, buf[:])
 		h.Write(buf[:n])
 		size += int64(n)
-		err := error(nil)
-		if sparse {
-			err = writeSparse(fd, buf[:n])
-		} else {
-			err = writeAll(fd, buf[:n])
-		}
-		if err == nil && rerr == io.EOF && sparse {
-			// A hole at the end has moved the position only.
+		hole, err := sparse.Write(fd, buf[:n])
+		if err == nil && hole {
 			err = unix.Ftruncate(fd, size)
 		}
 		switch {
@@ -82,41 +73,6 @@ func writeContent(fd int, r io.Reader, sparse bool) (digest.Digest, error) {
 			return "", streamError(rerr)
 		}
 	}
-}
-
-// writeAll is write(2) for all of b.
-func writeAll(fd int, b []byte) error {
-	for len(b) > 0 {
-		n, err := unix.Write(fd, b)
-		switch {
-		case err == unix.EINTR: // on a network file system
-		case err != nil:
-			return err
-		case n == 0:
-			return io.ErrUnexpectedEOF
-		default:
-			b = b[n:]
-		}
-	}
-	return nil
-}
-
-// writeSparse writes a chunk of a file but seeks over blocks of zeros.
-func writeSparse(fd int, b []byte) error {
-	for len(b) > 0 {
-		n := min(len(zeros), len(b))
-		var err error
-		if bytes.Equal(b[:n], zeros[:n]) {
-			_, err = unix.Seek(fd, int64(n), io.SeekCurrent)
-		} else {
-			err = writeAll(fd, b[:n])
-		}
-		if err != nil {
-			return err
-		}
-		b = b[n:]
-	}
-	return nil
 }
 
 // describe gives an open file or directory the attributes of an entry, but uid

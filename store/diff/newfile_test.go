@@ -57,13 +57,37 @@ func TestFilesAreAsTheirHeadersSay(t *testing.T) {
 	check(live)
 }
 
+// TestLayersKeepHoles writes a tree with sparse files as a layer and unpacks that.
+func TestLayersKeepHoles(t *testing.T) {
+	needRoot(t)
+	src := t.TempDir()
+	sizes := map[string]int64{"small": 48 << 10, "large": 20 << 20}
+	for name, size := range sizes {
+		f, err := os.Create(filepath.Join(src, name))
+		must(t, err)
+		_, err = f.WriteAt([]byte("middle"), size/2)
+		must(t, err)
+		must(t, f.Truncate(size))
+		must(t, f.Close())
+	}
+	var b bytes.Buffer
+	must(t, WriteTar(t.Context(), &b, src, TarOptions{Layer: true}))
+	d := mustApply(t, b.Bytes())
+	must(t, Verify(t.Context(), d, d+".index"))
+	for name, size := range sizes {
+		if st := lstat(t, filepath.Join(d, name)); st.Size != size || st.Blocks*512 > 16<<10 {
+			t.Errorf("%s: %d bytes, which take %d", name, st.Size, st.Blocks*512)
+		}
+	}
+}
+
 // TestSparseFilesKeepTheirHoles writes zeros as holes, also at the end.
 func TestSparseFilesKeepTheirHoles(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "f")
 	fd, err := createFile(unix.AT_FDCWD, name, 0o600)
 	must(t, err)
 	want := "start" + strings.Repeat("\x00", 1<<20) + "middle" + strings.Repeat("\x00", 1<<20)
-	_, err = writeContent(fd, strings.NewReader(want), true)
+	_, err = writeContent(fd, strings.NewReader(want))
 	closeFile(fd, &err)
 	must(t, err)
 	got, err := os.ReadFile(name)
@@ -80,7 +104,7 @@ func TestSparseFilesKeepTheirHoles(t *testing.T) {
 func TestWritesThatFail(t *testing.T) {
 	fd, err := unix.Open("/dev/full", unix.O_WRONLY|unix.O_CLOEXEC, 0)
 	must(t, err)
-	_, err = writeContent(fd, strings.NewReader("x"), false)
+	_, err = writeContent(fd, strings.NewReader("x"))
 	if err == nil || err.Error() != "write file: no space left on device" {
 		t.Errorf("a full disk: %v", err)
 	}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
+
+	"berth/store/sparse"
 )
 
 // smallFile is the size up to which the files of a layer are made by
@@ -220,7 +222,11 @@ func (j *smallJob) make() (err error) {
 		return err
 	}
 	defer closeFile(fd, &err)
-	if err := writeAll(fd, j.content); err != nil {
+	hole, err := sparse.Write(fd, j.content)
+	if err == nil && hole {
+		err = unix.Ftruncate(fd, j.hdr.Size)
+	}
+	if err != nil {
 		return fmt.Errorf("write file: %w", err)
 	}
 	return describe(fd, j.hdr, j.hdr.Uid, j.hdr.Gid)
