@@ -94,18 +94,25 @@ func (cs *Containers) openStopped(ctx context.Context, rec record, p *place, wri
 	case rec.HostConfig.ReadonlyRootfs:
 		return kind(errdefs.ErrPermissionDenied, "container rootfs is marked read-only")
 	}
-	ms, err := cs.e.snapshots.Mounts(ctx, snapshotKey(rec.ID))
+	p.root, err = cs.mountLayers(ctx, rec.ID)
+	return err
+}
+
+// mountLayers mounts the file system of a container that does not run for writing, in nobody's mount table. It must
+// not be started until the file is closed.
+func (cs *Containers) mountLayers(ctx context.Context, id string) (*os.File, error) {
+	ms, err := cs.e.snapshots.Mounts(ctx, snapshotKey(id))
 	if err == nil && len(ms) != 1 {
 		err = fmt.Errorf("%d mounts: %w", len(ms), errdefs.ErrNotImplemented)
 	}
 	if err != nil {
-		return fmt.Errorf("find the layers of container %s: %w", rec.ID, err)
+		return nil, fmt.Errorf("find the layers of container %s: %w", id, err)
 	}
-	p.root, err = mount.Mount{Type: ms[0].Type, Source: ms[0].Source, Options: ms[0].Options}.Tree()
+	root, err := mount.Mount{Type: ms[0].Type, Source: ms[0].Source, Options: ms[0].Options}.Tree()
 	if err != nil {
-		return fmt.Errorf("mount the layers of container %s: %w", rec.ID, err)
+		return nil, fmt.Errorf("mount the layers of container %s: %w", id, err)
 	}
-	return nil
+	return root, nil
 }
 
 // openSource opens what is mounted from the host: a directory, or that of a file,

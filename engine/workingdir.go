@@ -7,7 +7,6 @@ import (
 	"path"
 	"strings"
 
-	"berth/runtime/mount"
 	"berth/store/diff"
 
 	"github.com/containerd/errdefs"
@@ -30,14 +29,7 @@ func (cs *Containers) makeWorkingDir(ctx context.Context, rec *record) (err erro
 	if there, err := diff.IsDir(dirs.Lower, dir); there || err != nil {
 		return err
 	}
-	ms, err := cs.e.snapshots.Mounts(ctx, snapshotKey(rec.ID))
-	if err == nil && len(ms) != 1 {
-		err = fmt.Errorf("%d mounts: %w", len(ms), errdefs.ErrNotImplemented)
-	}
-	if err != nil {
-		return err
-	}
-	root, err := mount.Mount{Type: ms[0].Type, Source: ms[0].Source, Options: ms[0].Options}.Tree()
+	root, err := cs.mountLayers(ctx, rec.ID)
 	if err != nil {
 		return err
 	}
