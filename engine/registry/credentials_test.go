@@ -128,4 +128,3 @@ func TestTokens(t *testing.T) {
 		t.Errorf("registry token: %v, %d grants", err, len(grants))
 	}
 }
-
