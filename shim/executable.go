@@ -14,7 +14,8 @@ import (
 // nobody who gets hold of it through /proc/PID/exe, as a process in a container can
 // when the runtime enters it, may write to it (CVE-2019-5736).
 type Executable struct {
-	file *os.File
+	file    *os.File
+	filters *filters // of the shims that it was started as
 }
 
 // minFD keeps the executable's descriptor out of the way of those that a child
@@ -45,7 +46,7 @@ func NewExecutable(path string) (Executable, error) {
 	if err != nil {
 		return Executable{}, fmt.Errorf("open executable %s: %w", path, err)
 	}
-	return Executable{file: os.NewFile(uintptr(high), real)}, nil
+	return Executable{file: os.NewFile(uintptr(high), real), filters: &filters{}}, nil
 }
 
 // Close releases the executable; running shims keep what they need.

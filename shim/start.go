@@ -15,7 +15,6 @@ import (
 	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
 
-	"berth/runtime/seccomp"
 	"berth/shim/wire"
 )
 
@@ -150,7 +149,7 @@ func spawn(ctx context.Context, self Executable, cfg Config, trees []*os.File) (
 	if cfg.Spec.Linux != nil {
 		// Most of a spec is its system calls: here the code that reads them is warm, and
 		// there is nothing else to do.
-		if cfg.Seccomp, err = seccomp.Compile(cfg.Spec.Linux.Seccomp); err != nil {
+		if cfg.Seccomp, err = self.filters.compile(cfg.Spec.Linux.Seccomp); err != nil {
 			return nil, err
 		}
 	}

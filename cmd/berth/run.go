@@ -155,6 +155,14 @@ func (a *app) foreground(ctx context.Context, cl *connect.Client, f foreground) 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
+	condition := container.WaitConditionNextExit
+	if f.autoRemove {
+		condition = container.WaitConditionRemoved
+	}
+	// Both have to be there before the start, and none needs the other.
+	waiting := make(chan client.ContainerWaitResult, 1)
+	go func() { waiting <- cl.ContainerWait(ctx, f.id, client.ContainerWaitOptions{Condition: condition}) }()
+
 	var conn client.HijackedResponse
 	attached := f.stdin || f.stdout || f.stderr
 	if attached {
@@ -189,11 +197,7 @@ func (a *app) foreground(ctx context.Context, cl *connect.Client, f foreground) 
 		streams <- nil
 	}
 
-	condition := container.WaitConditionNextExit
-	if f.autoRemove {
-		condition = container.WaitConditionRemoved
-	}
-	wait := cl.ContainerWait(ctx, f.id, client.ContainerWaitOptions{Condition: condition})
+	wait := <-waiting
 	if f.sigProxy && !f.config.Tty {
 		stop := session.ForwardSignals(ctx, func(ctx context.Context, sig string) error {
 			_, err := cl.ContainerKill(ctx, f.id, client.ContainerKillOptions{Signal: sig})
