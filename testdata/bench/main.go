@@ -49,8 +49,12 @@ func main() {
 		loopMain(os.Args[2:])
 		return
 	}
+	if len(os.Args) == 4 && os.Args[1] == namesVerb {
+		namesMain(os.Args[2:])
+		return
+	}
 	runs := flag.Int("runs", 20, "times that each thing is done")
-	only := flag.String("only", "", "a part to measure alone: runtimes, engines, fleets, soak, layers or registries")
+	only := flag.String("only", "", "a part to measure alone: runtimes, engines, fleets, soak, layers, registries or networks")
 	lives := flag.Int("lives", 300, "containers that the soak runs, one after another")
 	image := flag.String("image", "", "archive of the image to pull and push (testdata/scripts/bench-image makes it)")
 	flag.Parse()
@@ -84,7 +88,7 @@ func run(ctx context.Context, b *bench, only string) (err error) {
 	for _, part := range []struct {
 		name string
 		do   func(context.Context) error
-	}{{"runtimes", b.runtimes}, {"engines", b.engines}, {"fleets", b.fleets}, {"soak", b.soak}, {"layers", b.layers}, {"registries", b.registries}} {
+	}{{"runtimes", b.runtimes}, {"engines", b.engines}, {"fleets", b.fleets}, {"soak", b.soak}, {"layers", b.layers}, {"registries", b.registries}, {"networks", b.networks}} {
 		if only != "" && only != part.name {
 			continue
 		}
