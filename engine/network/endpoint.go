@@ -13,6 +13,8 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
 )
 
 // AttachSpec says which container joins which network, and how.
@@ -143,8 +145,12 @@ func (m *Manager) handedOver(e *Endpoint) {
 // chooseAddresses gives e its addresses in n.
 func (m *Manager) chooseAddresses(e *Endpoint, n *Network, spec AttachSpec) (err error) {
 	used := map[netip.Addr]string{}
-	for _, other := range m.members(n.ID) {
-		used[other.IP], used[other.IP6] = "container "+other.Name, "container "+other.Name
+	for _, ends := range m.ends { // there may be hundreds: not sorted, as members would
+		for _, other := range ends {
+			if other.NetworkID == n.ID {
+				used[other.IP], used[other.IP6] = other.Name, other.Name
+			}
+		}
 	}
 	for _, one := range []struct {
 		pool        *Pool
@@ -257,6 +263,10 @@ func (m *Manager) connect(e *Endpoint, n *Network, bridge int, in *sandbox) erro
 	veth.PeerMTU, veth.PeerNamespace = uint32(n.MTU), netlink.NsFd(int(in.ns.Fd()))
 	if err := netlink.LinkAdd(veth); err != nil {
 		return fmt.Errorf("create veth %s on bridge %s: %w", attrs.Name, n.Device, err)
+	}
+	// Else it gets an address that nobody uses, and looks for duplicates of it.
+	if err := netlink.LinkSetIP6AddrGenMode(veth, nl.IN6_ADDR_GEN_MODE_NONE); err != nil && !errors.Is(err, unix.EAFNOSUPPORT) && !errors.Is(err, unix.EOPNOTSUPP) {
+		return fmt.Errorf("keep IPv6 off veth %s: %w", attrs.Name, err)
 	}
 	if err := netlink.LinkSetUp(veth); err != nil {
 		return fmt.Errorf("set veth %s up: %w", attrs.Name, err)

@@ -133,14 +133,15 @@ func prefixOf(n *net.IPNet) (netip.Prefix, bool) {
 
 // free returns the lowest address of the pool's range that is neither the
 // network's, the gateway's, the broadcast's, an auxiliary one nor in used, which
-// says who has it; or want, when that one is free.
+// says which container has it; or want, when that one is free.
 func (p *Pool) free(used map[netip.Addr]string, want netip.Addr) (netip.Addr, error) {
 	last := lastAddr(p.Subnet)
 	reserved := func(a netip.Addr) bool {
 		return a == p.Subnet.Addr() || a == p.Gateway || a == last && a.Is4() && p.Subnet.Bits() < 31
 	}
 	if want.IsValid() {
-		holder, taken := used[want]
+		name, taken := used[want]
+		holder := "container " + name
 		for name, a := range p.Aux {
 			if a == want {
 				holder, taken = "auxiliary address "+name, true
