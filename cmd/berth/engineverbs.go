@@ -4,9 +4,14 @@ package main
 
 import "github.com/spf13/cobra"
 
+// engineImageVerbs are those among the verbs of "image".
+var engineImageVerbs = []func(*app) *cobra.Command{newBuild}
+
 // engineVerbs need the engine or its libraries in this process, as the console does. What they are made of has the
 // build tag !client, see package clientside.
 var engineVerbs = []verb{
+	{"build", groupImages, newBuild},
+	{"builder", groupImages, newBuilder},
 	{"manifest", groupImages, newManifest},
 	{"doctor", groupEngine, newDoctor},
 	{"serve", groupEngine, newServe},

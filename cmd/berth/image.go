@@ -22,6 +22,9 @@ func newImage(a *app) *cobra.Command {
 	remove.Use, remove.Aliases = "rm [flags] IMAGE...", []string{"remove"}
 	c.AddCommand(list, remove, newKindInspect(a, "an", "image"), newImageLayers(a), newImageFiles(a), newImageCat(a),
 		newImageExtract(a), newImageDiff(a), newImageAnalyze(a), newImagePrune(a), newImageStarter(a), newPull(a), newPush(a), newTag(a), newLoad(a), newSave(a), newImport(a), newHistory(a))
+	for _, build := range engineImageVerbs {
+		c.AddCommand(build(a))
+	}
 	return c
 }
 

@@ -161,7 +161,7 @@ func (b *Builder) attrs(r *Request) (map[string]string, error) {
 	if len(limits) > 0 {
 		attrs["ulimit"] = strings.Join(limits, ",")
 	}
-	if place := r.Place.encode(); place != "" {
+	if place := r.Place.Encode(); place != "" {
 		attrs["cgroup-parent"] = place
 	}
 	if len(r.CacheFrom) > 0 && r.BuildKit {

@@ -52,7 +52,7 @@ func (b *Builder) receive(ctx context.Context, r Request, body io.Reader, report
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("receive build context: %w: %w", err, errdefs.ErrInvalidArgument)
 	}
-	if r.Remote != "" && !isArchive(head) {
+	if r.Remote != "" && !IsArchive(head) {
 		return s, s.single(in)
 	}
 	root, err := os.Open(dir)
@@ -82,8 +82,8 @@ func (s *received) single(r io.Reader) error {
 // maxDockerfile bounds a Dockerfile, in bytes.
 const maxDockerfile = 2 << 20
 
-// isArchive tells by its first bytes whether data is a tar, maybe compressed.
-func isArchive(head []byte) bool {
+// IsArchive tells by its first bytes whether data is a tar, maybe compressed.
+func IsArchive(head []byte) bool {
 	for _, magic := range []string{"\x1f\x8b", "BZh", "\xfd7zXZ\x00", "\x28\xb5\x2f\xfd"} {
 		if strings.HasPrefix(string(head), magic) {
 			return true

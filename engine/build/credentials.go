@@ -11,20 +11,25 @@ import (
 	"google.golang.org/grpc"
 )
 
-// keyring answers BuildKit's questions for credentials with those that came with a
-// request. Tokens it does not fetch: BuildKit does that itself then.
+// keyring answers BuildKit's questions for credentials. Tokens it does not fetch: BuildKit does that itself then.
 type keyring struct {
 	auth.UnimplementedAuthServer
-	byHost map[string]registry.AuthConfig
+	get func(host string) (registry.AuthConfig, error)
 }
 
-// credentials puts a request's credentials into its session.
+// Credentials puts credentials into a session; get finds those for the host of a
+// registry, empty ones if there are none.
+func Credentials(get func(host string) (registry.AuthConfig, error)) session.Attachable {
+	return &keyring{get: get}
+}
+
+// credentials puts those of a request into its session.
 func credentials(all map[string]registry.AuthConfig) session.Attachable {
-	k := &keyring{byHost: make(map[string]registry.AuthConfig)}
+	byHost := make(map[string]registry.AuthConfig)
 	for address, a := range all {
-		k.byHost[hostOf(address)] = a
+		byHost[hostOf(address)] = a
 	}
-	return k
+	return Credentials(func(host string) (registry.AuthConfig, error) { return byHost[hostOf(host)], nil })
 }
 
 // hostOf is the host of a registry as clients write it into their configuration.
@@ -45,7 +50,10 @@ func (k *keyring) Register(s *grpc.Server) { auth.RegisterAuthServer(s, k) }
 
 // Credentials implements auth.AuthServer.
 func (k *keyring) Credentials(_ context.Context, r *auth.CredentialsRequest) (*auth.CredentialsResponse, error) {
-	a := k.byHost[hostOf(r.Host)]
+	a, err := k.get(r.Host)
+	if err != nil {
+		return nil, err
+	}
 	if a.IdentityToken != "" {
 		return &auth.CredentialsResponse{Secret: a.IdentityToken}, nil
 	}

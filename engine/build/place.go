@@ -24,8 +24,8 @@ type Place struct {
 // placeMark begins the name of a cgroup that is a Place.
 const placeMark = "place:"
 
-// encode writes the place as the name of a cgroup, "" for the default place.
-func (p Place) encode() string {
+// Encode writes the place as BuildKit's attribute "cgroup-parent", "" for the default.
+func (p Place) Encode() string {
 	if p == (Place{CgroupParent: p.CgroupParent}) {
 		return p.CgroupParent
 	}
@@ -36,7 +36,7 @@ func (p Place) encode() string {
 	return placeMark + string(b)
 }
 
-// decodePlace reads what encode wrote, or the name of a cgroup.
+// decodePlace reads what Encode wrote, or the name of a cgroup.
 func decodePlace(name string) (p Place, err error) {
 	text, ok := strings.CutPrefix(name, placeMark)
 	if !ok {
