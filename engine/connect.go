@@ -182,8 +182,8 @@ func (cs *Containers) startResolverIfNeeded(rec record, client *shim.Client, net
 	return cs.writeResolvConf(rec)
 }
 
-// Disconnect takes a container out of a network, at once if it runs. The error is
-// of kind NotFound if it is not in it.
+// Disconnect takes a container out of a network, at once if it runs. As with docker
+// the error has no kind if it is not in it.
 func (cs *Containers) Disconnect(ctx context.Context, ref, container string) error {
 	c, name, err := cs.member(ref, container)
 	if err != nil {
@@ -193,7 +193,10 @@ func (cs *Containers) Disconnect(ctx context.Context, ref, container string) err
 	defer c.op.Unlock()
 	rec := c.snapshot()
 	if rec.Networking == nil || rec.Networking.EndpointsConfig[name] == nil {
-		return fmt.Errorf("container %s is not connected to the network %s: %w", rec.ID, name, errdefs.ErrNotFound)
+		if rec.State.Running {
+			return fmt.Errorf("container %s is not connected to network %s", rec.ID, name)
+		}
+		return fmt.Errorf("container %s is not connected to the network %s", rec.ID, name)
 	}
 	if r, _, err := c.running(); err == nil {
 		netns, err := r.NetNS()

@@ -82,6 +82,9 @@ func (r *run) overSoon(wait time.Duration) bool {
 // get finds a container.
 func (cs *Containers) get(ref string) (*ctr, error) {
 	name := strings.TrimPrefix(ref, "/")
+	if ref == "" {
+		return nil, kind(errdefs.ErrInvalidArgument, "invalid name or ID supplied: %q", ref)
+	}
 	cs.mu.RLock()
 	defer cs.mu.RUnlock()
 	if c := cs.byID[ref]; c != nil {

@@ -45,6 +45,9 @@ func (cs *Containers) Create(ctx context.Context, opts CreateOptions) (_ contain
 			hc.CgroupnsMode = container.CgroupnsModePrivate
 		}
 	}
+	if hc.OomKillDisable == nil && !cs.e.cgroups.unified {
+		hc.OomKillDisable = new(bool)
+	}
 	rec := record{ID: newID(), Created: time.Now().UTC(), ImageID: img.id, Config: cfg, HostConfig: hc, Networking: networking}
 	if rec.Path, rec.Args = spec.Command(cfg); len(cfg.Entrypoint)+len(cfg.Cmd) == 0 {
 		return resp, kind(errdefs.ErrInvalidArgument, "no command specified")

@@ -4,6 +4,8 @@ import (
 	"path"
 	"strings"
 
+	"berth/engine/spec"
+
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 )
@@ -24,6 +26,11 @@ func checkValues(cfg *container.Config, hc *container.HostConfig) error {
 	}
 	if _, ok := hc.Annotations[""]; ok {
 		return kind(errdefs.ErrInvalidArgument, "invalid Annotations: the empty string is not permitted as an annotation key")
+	}
+	for option, names := range map[string][]string{"CapAdd": hc.CapAdd, "CapDrop": hc.CapDrop} {
+		if _, err := spec.Capabilities(false, names, nil); err != nil {
+			return kind(errdefs.ErrInvalidArgument, "invalid %s: %v", option, err)
+		}
 	}
 	if hc.CPUShares < 0 {
 		return kind(errdefs.ErrInvalidArgument, "invalid CPU shares (%d): value must be a positive integer", hc.CPUShares)

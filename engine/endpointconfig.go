@@ -15,7 +15,7 @@ import (
 )
 
 // endpointConfigs are what a container is to have in each of its networks, by
-// name: all that the client named, and the one of its network mode. name turns an
+// name: all that the client named, or the one of its network mode if it named none. name turns an
 // ID into a name where it can.
 func endpointConfigs(mode container.NetworkMode, asked *api.NetworkingConfig, name func(string) string) (*api.NetworkingConfig, error) {
 	out := map[string]*api.EndpointSettings{}
@@ -48,8 +48,6 @@ func endpointConfigs(mode container.NetworkMode, asked *api.NetworkingConfig, na
 			return nil, kind(errdefs.ErrInvalidArgument, "container sharing network namespace with another container or host cannot be connected to any other network")
 		case mode.IsNone():
 			return nil, kind(errdefs.ErrInvalidArgument, "container cannot be connected to multiple networks with one of the networks in private (none) mode")
-		case out[own] == nil:
-			out[own] = &api.EndpointSettings{}
 		}
 	}
 	for _, other := range []string{api.NetworkHost, api.NetworkNone} {

@@ -53,7 +53,7 @@ func (cs *Containers) ExecCreate(_ context.Context, ref string, opts ExecOptions
 		return "", err
 	}
 	if rec.State.Paused {
-		return "", kind(errdefs.ErrConflict, "container %s is paused, unpause the container before exec", c.id)
+		return "", kind(errdefs.ErrConflict, "Container %s is paused, unpause the container before exec", c.id)
 	}
 	x := &execution{id: newID(), c: c, opts: opts, done: make(chan struct{})}
 	cs.mu.Lock()
@@ -120,7 +120,7 @@ func (cs *Containers) ExecStart(ctx context.Context, id string, opts ExecStartOp
 		return err
 	}
 	if rec.State.Paused {
-		return kind(errdefs.ErrConflict, "container %s is paused, unpause the container before exec", x.c.id)
+		return kind(errdefs.ErrConflict, "Container %s is paused, unpause the container before exec", x.c.id)
 	}
 	x.mu.Lock()
 	if x.started {
@@ -198,11 +198,11 @@ func (x *execution) startError(r *run, err error) (int, error) {
 	case ok:
 		return code, worded
 	case errdefs.IsInvalidArgument(err):
-		return 126, fmt.Errorf("exec failed: %w", err)
+		return 126, err // a user or a group that is not there: docker says no more
 	case r.overSoon(time.Second):
 		return 137, kind(errdefs.ErrConflict, "container %s is not running", x.c.id)
 	}
-	return 126, fmt.Errorf("exec failed: %w", err)
+	return 126, fmt.Errorf("OCI runtime exec failed: exec failed: unable to start container process: %w: unknown", err)
 }
 
 // followExec records the end of a started exec.

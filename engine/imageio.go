@@ -140,7 +140,7 @@ func (is *Images) Tag(ctx context.Context, ref, repo, tag string) error {
 func nameOf(repo, tag string) (string, error) {
 	named, err := reference.ParseNormalizedNamed(repo)
 	if err != nil {
-		return "", kind(errdefs.ErrInvalidArgument, "invalid reference format: %q: %v", repo, err)
+		return "", kind(errdefs.ErrInvalidArgument, "%v", err)
 	}
 	if _, ok := named.(reference.Digested); ok {
 		return "", kind(errdefs.ErrInvalidArgument, "refusing to create a tag with a digest reference")

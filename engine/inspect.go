@@ -55,6 +55,10 @@ func (cs *Containers) Inspect(ctx context.Context, ref string, size bool) (conta
 	if resp.State.Error == "" {
 		resp.State.Error = c.logLoss()
 	}
+	if rec.State.StartedAt.IsZero() {
+		// They are made at the first start.
+		resp.ResolvConfPath, resp.HostnamePath, resp.HostsPath, resp.LogPath = "", "", "", ""
+	}
 	if len(ends) > 0 {
 		resp.NetworkSettings.SandboxID = ends[0].ID
 	}
@@ -121,13 +125,13 @@ func (cs *Containers) graphDriver(ctx context.Context, rec record) *storage.Driv
 	return d
 }
 
-// sizeRw is the size of the writable layer in bytes; 0 if it is just going.
+// sizeRw is the size of the files in the writable layer in bytes, as docker counts it; 0 if it is just going.
 func (cs *Containers) sizeRw(ctx context.Context, rec record) int64 {
-	u, err := cs.e.snapshots.Usage(ctx, snapshotKey(rec.ID))
+	dirs, err := cs.e.snapshots.Dirs(ctx, snapshotKey(rec.ID))
 	if err != nil {
 		return 0
 	}
-	return u.Size
+	return int64(treeSize(dirs.Upper))
 }
 
 // sizeImage is the size of the layers below it.

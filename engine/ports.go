@@ -73,11 +73,13 @@ func portBindings(rec record) ([]network.PortBinding, error) {
 	return out, nil
 }
 
-// portMap is what inspect shows: exposed ports, and where they are published.
+// portMap is what inspect shows while the container runs: exposed ports, and where they are published.
 func portMap(rec record, ends []network.Endpoint) api.PortMap {
 	ports := api.PortMap{}
-	for port := range rec.Config.ExposedPorts {
-		ports[port] = nil
+	if len(ends) > 0 { // without a network there is nothing to reach a port by
+		for port := range rec.Config.ExposedPorts {
+			ports[port] = nil
+		}
 	}
 	for _, e := range ends {
 		for _, b := range e.Ports {

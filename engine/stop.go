@@ -252,9 +252,10 @@ func (cs *Containers) freeze(ref string, on bool) error {
 	do, action := r.Client.Pause, events.ActionPause
 	switch {
 	case on && rec.State.Paused:
-		return kind(errdefs.ErrConflict, "container %s is already paused", c.id)
+		return kind(errdefs.ErrConflict, "Container %s is already paused", c.id)
 	case !on && !rec.State.Paused:
-		return kind(errdefs.ErrConflict, "container %s is not paused", c.id)
+		//lint:ignore ST1005 the words are docker's, and so is that it has no kind
+		return fmt.Errorf("Container %s is not paused", c.id)
 	case !on:
 		do, action = r.Client.Resume, events.ActionUnPause
 	}
@@ -278,6 +279,9 @@ func (cs *Containers) Resize(_ context.Context, ref string, height, width uint) 
 	r, rec, err := c.running()
 	if err != nil {
 		return kind(errdefs.ErrConflict, "cannot resize a stopped container: %v", err)
+	}
+	if !rec.Config.Tty {
+		return nil // docker takes it, too
 	}
 	if err := r.Client.Resize(height, width); err != nil {
 		return err
@@ -303,7 +307,8 @@ func (cs *Containers) Rename(_ context.Context, ref, name string) error {
 	}
 	// Both names are the container's until the record is written; a crash leaves the old one.
 	if name, err = cs.reserve(name, c.id); err != nil {
-		return err
+		//lint:ignore ST1005 the words are docker's
+		return fmt.Errorf("Error when allocating new name: %w", err)
 	}
 	rec := c.change(func(r *record) { r.Name = name })
 	if err := cs.save(rec); err != nil {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/moby/moby/api/types/plugin"
 )
@@ -60,7 +61,7 @@ func noPlugins(w http.ResponseWriter, _ *http.Request) error {
 
 // noPlugin answers what names a plugin.
 func noPlugin(_ http.ResponseWriter, r *http.Request) error {
-	return &statusError{http.StatusNotFound, "plugin " + r.PathValue("name") + " not found"}
+	return &statusError{http.StatusNotFound, "plugin " + strconv.Quote(r.PathValue("name")) + " not found"}
 }
 
 // missing answers for what this engine cannot do: what it is, and what to do instead.

@@ -138,8 +138,10 @@ func rootfs(t *testing.T) []byte {
 	for _, dir := range []string{"bin", "etc", "tmp", "proc", "sys", "dev"} {
 		put(tar.Header{Name: dir + "/", Typeflag: tar.TypeDir, Mode: 0o755}, nil)
 	}
+	put(tar.Header{Name: "etc/passwd", Typeflag: tar.TypeReg, Mode: 0o644}, []byte("root:x:0:0:root:/root:/bin/sh\n"))
+	put(tar.Header{Name: "etc/group", Typeflag: tar.TypeReg, Mode: 0o644}, []byte("root:x:0:\n"))
 	put(tar.Header{Name: "bin/busybox", Typeflag: tar.TypeReg, Mode: 0o755}, program)
-	for _, name := range strings.Fields("sh ls true sleep echo cat ps stat stty touch wc head seq pwd id kill printf tty") {
+	for _, name := range strings.Fields("sh ls true sleep echo cat ps stat stty touch wc head seq pwd id kill printf tty env grep nslookup") {
 		put(tar.Header{Name: "bin/" + name, Typeflag: tar.TypeSymlink, Linkname: "busybox", Mode: 0o777}, nil)
 	}
 	if err := w.Close(); err != nil {

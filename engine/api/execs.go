@@ -34,7 +34,7 @@ func (e *execHandlers) create(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if len(req.Cmd) == 0 {
-		return invalid("no exec command specified")
+		return invalid("No exec command specified")
 	}
 	o := engine.ExecOptions{
 		User: req.User, Privileged: req.Privileged, Tty: req.Tty,

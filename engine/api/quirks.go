@@ -64,10 +64,21 @@ type endpoint152 struct {
 	MacAddress             network.HardwareAddr
 }
 
+// onBuild152 is what the Config of a container had even where it was empty, until 1.52.
+type onBuild152 struct{ OnBuild []string }
+
 // inspected is the answer to GET /containers/{id}/json.
 func inspected(c container.InspectResponse, v version) (any, error) {
-	if !v.before(52) || c.NetworkSettings == nil {
+	if !v.before(52) || c.NetworkSettings == nil || c.Config == nil {
 		return c, nil
+	}
+	var always any = struct{}{}
+	if len(c.Config.OnBuild) == 0 {
+		always = onBuild152{}
+	}
+	config, err := extend(c.Config, always)
+	if err != nil {
+		return nil, err
 	}
 	var old endpoint152
 	if e := c.NetworkSettings.Networks[network.NetworkBridge]; e != nil {
@@ -79,11 +90,11 @@ func inspected(c container.InspectResponse, v version) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The outer field hides the inner one of the same name.
+	// The outer fields hide the inner ones of the same names.
 	return struct {
 		container.InspectResponse
-		NetworkSettings json.RawMessage
-	}{c, settings}, nil
+		Config, NetworkSettings json.RawMessage
+	}{c, config, settings}, nil
 }
 
 // listed is the answer to GET /containers/json.

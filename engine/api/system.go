@@ -131,7 +131,7 @@ func (s *systemHandlers) usage(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if all || wants[string(system.ContainerObject)] {
-		answer.ContainerUsage, old.Containers = &used.Containers, list(used.Containers.Items)
+		answer.ContainerUsage, old.Containers = &used.Containers, listed(used.Containers.Items, v)
 	}
 	if all || wants[string(system.VolumeObject)] {
 		answer.VolumeUsage, old.Volumes = &used.Volumes, list(used.Volumes.Items)
