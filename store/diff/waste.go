@@ -10,7 +10,8 @@ import (
 //
 //   - every file, empty directory and deletion of every layer counts under its
 //     path; a deletion counts with the size of the directory that it deletes,
-//     and with nothing if it deletes a file;
+//     and with nothing if it deletes a file. What an opaque directory has hidden
+//     before is not there to be deleted, which dive does not know;
 //   - a path that occurs in several layers wastes the sum of all occurrences;
 //   - the efficiency is the sum, over all paths, of the smallest occurrence
 //     divided by the sum of all occurrences.
