@@ -13,6 +13,7 @@ var engineVerbs = []verb{
 	{"build", groupImages, newBuild},
 	{"builder", groupImages, newBuilder},
 	{"manifest", groupImages, newManifest},
+	{"ctr", groupEngine, newCtr},
 	{"doctor", groupEngine, newDoctor},
 	{"serve", groupEngine, newServe},
 	{"runtime", groupEngine, newRuntime},
