@@ -22,6 +22,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -75,6 +76,9 @@ func Open(ctx context.Context, root string, opts Options) (_ *Store, err error) 
 	}
 	defer func() {
 		if err != nil {
+			if s.Snapshots != nil {
+				s.Snapshots.Close()
+			}
 			s.Meta.Close()
 			err = fmt.Errorf("open store %s: %w", root, err)
 		}
@@ -98,5 +102,6 @@ func Open(ctx context.Context, root string, opts Options) (_ *Store, err error) 
 	return s, err
 }
 
-// Close closes the database. Nothing of the store may be in use any more.
-func (s *Store) Close() error { return s.Meta.Close() }
+// Close closes the database and the directories. Nothing of the store may be in
+// use any more.
+func (s *Store) Close() error { return errors.Join(s.Snapshots.Close(), s.Meta.Close()) }

@@ -54,7 +54,7 @@ func (o *Overlay) Replace(_ context.Context, name, key string) error {
 	if err != nil {
 		return err
 	}
-	if err := syncFiles(o.upper(with)); err != nil {
+	if err := o.disk.sync(o.since(with)); err != nil {
 		return fmt.Errorf("replace snapshot %q: %w", name, err)
 	}
 	o.mu.Lock()
@@ -81,6 +81,7 @@ func (o *Overlay) Replace(_ context.Context, name, key string) error {
 		return fmt.Errorf("replace snapshot %q: %w", name, err)
 	}
 	delete(o.all, key)
+	delete(o.begun, with.Dir)
 	o.all[name] = &r
 	o.leaving[old.Dir] = true
 	return nil

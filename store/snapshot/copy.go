@@ -94,13 +94,14 @@ func (o *Overlay) copyLayers(ctx context.Context, r *record) (done func(), err e
 	if err != nil {
 		return nil, err
 	}
+	failed := o.disk.failed()
 	if err := o.makeDir(r, nil); err != nil {
 		return nil, err
 	}
 	if err := diff.CopyUnion(ctx, layers, o.upper(r)); err != nil {
 		return nil, err
 	}
-	if err := syncFiles(o.dir(r)); err != nil {
+	if err := o.disk.sync(failed); err != nil {
 		return nil, err
 	}
 	r.Copied = time.Now()

@@ -52,7 +52,7 @@ func (o *Overlay) Commit(ctx context.Context, name, key string, opts ...snapshot
 			os.RemoveAll(filepath.Join(o.root, "snapshots", remove))
 		}()
 	}
-	if err := syncFiles(o.upper(r)); err != nil {
+	if err := o.disk.sync(o.since(r)); err != nil {
 		return fmt.Errorf("commit snapshot %q: %w", key, err)
 	}
 	o.hold(name)
@@ -95,23 +95,10 @@ func (o *Overlay) Commit(ctx context.Context, name, key string, opts ...snapshot
 		return fmt.Errorf("commit snapshot %q: %w", key, err)
 	}
 	delete(o.all, key)
+	delete(o.begun, r.Dir)
 	o.all[name] = c
 	if c.Parent != r.Parent {
 		o.kids[c.Parent]++
-	}
-	return nil
-}
-
-// syncFiles makes everything written to the file system of dir durable. One
-// call for a whole layer is much cheaper than an fsync for each of its files.
-func syncFiles(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := unix.Syncfs(int(d.Fd())); err != nil {
-		return fmt.Errorf("sync file system of %s: %w", dir, err)
 	}
 	return nil
 }
@@ -149,6 +136,7 @@ func (o *Overlay) Forget(_ context.Context, key string, also func(*meta.Tx) erro
 		return nil, fmt.Errorf("remove snapshot %q: %w", key, err)
 	}
 	delete(o.all, key)
+	delete(o.begun, r.Dir)
 	if r.Parent != "" {
 		if o.kids[r.Parent]--; o.kids[r.Parent] == 0 {
 			delete(o.kids, r.Parent)

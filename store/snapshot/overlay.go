@@ -83,7 +83,11 @@ type Overlay struct {
 	// leaving are directories without a record whose files are still to be
 	// removed, or may still be mounted.
 	leaving map[string]bool
+	// begun is how often writing to the disk had failed when an active snapshot
+	// of this process was made, by its directory.
+	begun map[string]int
 
+	disk   *disk
 	driver string
 	reason error // why not overlay
 }
@@ -119,7 +123,7 @@ type Options struct {
 // Open opens or creates the snapshots under directory root, with their
 // records in db, and removes what a crash left behind.
 func Open(root string, db *meta.DB, opts Options) (*Overlay, error) {
-	o := &Overlay{root: root, db: db, hold: opts.Hold, all: make(map[string]*record), kids: make(map[string]int), leaving: make(map[string]bool)}
+	o := &Overlay{root: root, db: db, hold: opts.Hold, all: make(map[string]*record), kids: make(map[string]int), leaving: make(map[string]bool), begun: make(map[string]int)}
 	if o.hold == nil {
 		o.hold = func(string) {}
 	}
@@ -130,14 +134,22 @@ func Open(root string, db *meta.DB, opts Options) (*Overlay, error) {
 		return nil, fmt.Errorf("open snapshots: %w", err)
 	}
 	spread(dir)
-	if err := o.choose(opts.Driver); err != nil {
+	var err error
+	if o.disk, err = openDisk(dir); err != nil {
+		return nil, fmt.Errorf("open snapshots: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			o.disk.root.Close()
+		}
+	}()
+	if err = o.choose(opts.Driver); err != nil {
 		return nil, fmt.Errorf("open snapshots in %s: %w", root, err)
 	}
-	var err error
 	if o.records, err = meta.NewBucket[record](db, "snapshots"); err != nil {
 		return nil, err
 	}
-	if err := o.load(); err != nil {
+	if err = o.load(); err != nil {
 		return nil, fmt.Errorf("open snapshots in %s: %w", root, err)
 	}
 	return o, nil
@@ -175,9 +187,6 @@ func (o *Overlay) load() error {
 	}
 	return nil
 }
-
-// Close does nothing: the database is its opener's.
-func (o *Overlay) Close() error { return nil }
 
 // newDir is a name that was not used before: see spread.
 func newDir() string { return rand.Text()[:10] }
@@ -315,6 +324,7 @@ func (o *Overlay) create(ctx context.Context, kind snapshots.Kind, key, parent s
 	if parent != "" {
 		o.hold(parent)
 	}
+	failed := o.disk.failed()
 	now := time.Now().UTC()
 	r := &record{Dir: newDir(), Kind: kind, Parent: parent, Labels: maps.Clone(info.Labels), Created: now, Updated: now}
 	if o.driver == CopyDriver && parent != "" {
@@ -355,6 +365,9 @@ func (o *Overlay) create(ctx context.Context, kind snapshots.Kind, key, parent s
 		return nil, fmt.Errorf("create snapshot %q: %w", key, err)
 	}
 	o.all[key] = r
+	if kind == snapshots.KindActive {
+		o.begun[r.Dir] = failed
+	}
 	if parent != "" {
 		o.kids[parent]++
 	}
