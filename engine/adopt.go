@@ -13,6 +13,7 @@ import (
 
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -39,6 +40,7 @@ func (cs *Containers) adopt(ctx context.Context) error {
 	// Each takes a round trip to its shim; sixteen at a time keep a machine with a thousand
 	// containers from waiting for seconds.
 	list := cs.all()
+	cs.missed = make(map[string]container.WaitResponse)
 	ended := make([]bool, len(list))
 	var g errgroup.Group
 	g.SetLimit(16)
@@ -158,6 +160,9 @@ func (cs *Containers) resume(ctx context.Context, c *ctr, ended bool) {
 		// since the start of such a container is not written down; the first thing a start makes is its host files.
 		_, err := os.Stat(filepath.Join(cs.dir(c.id), hostnameFile))
 		if ended || err == nil || !rec.State.FinishedAt.IsZero() {
+			if ended {
+				cs.missed[c.id] = waitResponse(rec)
+			}
 			if err := cs.remove(ctx, c, removal{volumes: true}); err != nil {
 				cs.e.log.Error("removing a container that ended without an engine", "id", c.id, "err", err)
 			}

@@ -11,6 +11,7 @@ import (
 	"berth/store/diff"
 
 	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/events"
 )
 
@@ -39,6 +40,10 @@ type Containers struct {
 	byID  map[string]*ctr
 	names map[string]string // name → ID
 	execs map[string]*execution
+
+	// missed are how the containers ended, by ID, that ended without an engine and were to
+	// be removed then: somebody who waited may ask again. It does not change after Open.
+	missed map[string]container.WaitResponse
 
 	linked map[string]map[string]struct{} // who has links to a container, by IDs
 }

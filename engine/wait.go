@@ -26,6 +26,11 @@ func (cs *Containers) Wait(ctx context.Context, ref string, cond container.WaitC
 	}
 	c, err := cs.get(ref)
 	if err != nil {
+		if resp, ok := cs.missed[ref]; ok {
+			ch := make(chan container.WaitResponse, 1)
+			ch <- resp
+			return ch, nil
+		}
 		return nil, err
 	}
 	w := &waiter{cond: cond, ch: make(chan container.WaitResponse, 1)}

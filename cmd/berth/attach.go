@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 	"github.com/spf13/cobra"
 
@@ -54,7 +55,7 @@ func (a *app) attach(ctx context.Context, ref string, noStdin, sigProxy bool, ke
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	wait := cl.ContainerWait(ctx, ctr.ID, client.ContainerWaitOptions{})
+	wait := a.wait(ctx, cl, ctr.ID, container.WaitConditionNotRunning)
 	att, err := cl.ContainerAttach(ctx, ctr.ID, client.ContainerAttachOptions{
 		Stream: true, Stdin: stdin, Stdout: true, Stderr: true, DetachKeys: keys,
 	})
@@ -94,5 +95,5 @@ func (a *app) attach(ctx context.Context, ref string, noStdin, sigProxy bool, ke
 	if err != nil {
 		return err
 	}
-	return a.exitStatus(ctx, wait, foreground{id: ctr.ID, config: ctr.Config})
+	return exitStatus(wait)
 }

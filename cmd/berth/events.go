@@ -32,18 +32,28 @@ func newEvents(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ev := cl.Events(c.Context(), o)
+			ctx := c.Context()
+			ev := cl.Events(ctx, o)
 			for {
 				select {
 				case m := <-ev.Messages:
 					if err := a.event(m, format); err != nil {
 						return err
 					}
+					// From there on the next engine is asked, should this one be replaced.
+					next := m.TimeNano + 1
+					o.Since = fmt.Sprintf("%d.%09d", next/1e9, next%1e9)
 				case err := <-ev.Err:
-					if errors.Is(err, io.EOF) || c.Context().Err() != nil {
+					if ctx.Err() != nil || o.Until != "" && errors.Is(err, io.EOF) {
 						return nil
 					}
-					return err
+					if answered(err) {
+						return err
+					}
+					if cl, err = a.nextEngine(ctx, false); err != nil {
+						return nil //nolint:nilerr // it ended, and none came: so did the events
+					}
+					ev = cl.Events(ctx, o)
 				}
 			}
 		},

@@ -113,6 +113,12 @@ func (a *app) execAttached(ctx context.Context, cl *connect.Client, id string, o
 		return err
 	}
 	res, err := cl.ExecInspect(ctx, id, client.ExecInspectOptions{})
+	if err != nil && !answered(err) {
+		// The command's streams do not depend on the engine, which may be another by now.
+		if cl, err = a.nextEngine(ctx, true); err == nil {
+			res, err = cl.ExecInspect(ctx, id, client.ExecInspectOptions{})
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("reading the exit code of the command: %w", err)
 	}

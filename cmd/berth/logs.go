@@ -28,6 +28,9 @@ func newLogs(a *app) *cobra.Command {
 			if st := res.Container.State; st != nil && st.Running && st.Error != "" {
 				fmt.Fprintf(a.err, "warning: %s\n", advise(st.Error))
 			}
+			if o.Follow {
+				return a.followLog(ctx, cl, res.Container.ID, res.Container.Config.Tty, o)
+			}
 			logs, err := cl.ContainerLogs(ctx, res.Container.ID, o)
 			if err != nil {
 				return err

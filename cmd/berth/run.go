@@ -160,8 +160,8 @@ func (a *app) foreground(ctx context.Context, cl *connect.Client, f foreground) 
 		condition = container.WaitConditionRemoved
 	}
 	// Both have to be there before the start, and none needs the other.
-	waiting := make(chan client.ContainerWaitResult, 1)
-	go func() { waiting <- cl.ContainerWait(ctx, f.id, client.ContainerWaitOptions{Condition: condition}) }()
+	waiting := make(chan (<-chan exited), 1)
+	go func() { waiting <- a.wait(ctx, cl, f.id, condition) }()
 
 	var conn client.HijackedResponse
 	attached := f.stdin || f.stdout || f.stderr
@@ -227,46 +227,29 @@ func (a *app) foreground(ctx context.Context, cl *connect.Client, f foreground) 
 		return ctx.Err()
 	}
 	// A stream that broke says nothing about the container: its exit code does.
-	return a.exitStatus(ctx, wait, f)
+	return exitStatus(wait)
 }
 
 // awaitRemoval gives the engine the time to remove a container that could not
 // start, so that --rm means the same for it.
-func awaitRemoval(wait client.ContainerWaitResult) {
+func awaitRemoval(wait <-chan exited) {
 	select {
-	case <-wait.Result:
-	case <-wait.Error:
+	case <-wait:
 	case <-time.After(10 * time.Second):
 	}
 }
 
-// exitStatus is the end of a container as an error: nil for 0. An engine that
-// goes away meanwhile is asked again when it is back.
-func (a *app) exitStatus(ctx context.Context, wait client.ContainerWaitResult, f foreground) error {
-	for {
-		select {
-		case res := <-wait.Result:
-			if res.Error != nil && res.Error.Message != "" {
-				return &statusError{exitNotRun, errors.New(res.Error.Message)}
-			}
-			if res.StatusCode != 0 {
-				return &statusError{code: int(res.StatusCode)}
-			}
-			return nil
-		case err := <-wait.Error:
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			if answered(err) {
-				return &statusError{exitNotRun, fmt.Errorf("waiting for container %s: %w", f.id, err)}
-			}
-		}
-		cl, err := a.client(ctx)
-		if err != nil {
-			return &statusError{exitNotRun, fmt.Errorf("the engine went away while container %s ran: %w", f.id, err)}
-		}
-		wait = cl.ContainerWait(ctx, f.id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
+// exitStatus is the end of a container as an error: nil for 0.
+func exitStatus(wait <-chan exited) error {
+	switch end := <-wait; {
+	case errors.Is(end.err, context.Canceled):
+		return end.err
+	case end.err != nil:
+		return &statusError{exitNotRun, end.err}
+	case end.code != 0:
+		return &statusError{code: int(end.code)}
 	}
+	return nil
 }
 
 // answered says whether err is an engine's answer, not a broken connection.

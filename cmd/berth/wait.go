@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/moby/moby/client"
+	"github.com/moby/moby/api/types/container"
 	"github.com/spf13/cobra"
 )
 
@@ -20,17 +20,12 @@ func newWait(a *app) *cobra.Command {
 			}
 			var errs []error
 			for _, ref := range refs {
-				w := cl.ContainerWait(c.Context(), ref, client.ContainerWaitOptions{})
-				select {
-				case res := <-w.Result:
-					if res.Error != nil {
-						errs = append(errs, errors.New(res.Error.Message))
-						continue
-					}
-					fmt.Fprintln(a.out, res.StatusCode)
-				case err := <-w.Error:
-					errs = append(errs, errors.New(message(err)))
+				end := <-a.wait(c.Context(), cl, ref, container.WaitConditionNotRunning)
+				if end.err != nil {
+					errs = append(errs, errors.New(message(end.err)))
+					continue
 				}
+				fmt.Fprintln(a.out, end.code)
 			}
 			return errors.Join(errs...)
 		},
