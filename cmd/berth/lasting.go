@@ -19,7 +19,7 @@ const (
 	// starts one; a service manager does it at once. nextPatience is for who does not.
 	startPatience = time.Second
 	nextPatience  = 10 * time.Second
-	nextPause    = 20 * time.Millisecond // between two looks for it
+	nextPause     = 20 * time.Millisecond // between two looks for it
 )
 
 // nextEngine returns a client of the engine that follows one that went away. With start
