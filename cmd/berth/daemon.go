@@ -64,6 +64,7 @@ func openDaemon(ctx context.Context, c daemonConfig) (*daemon, error) {
 	}
 	d := &daemon{daemonConfig: c, engine: e, lent: map[net.Listener]bool{}}
 	d.server = api.NewServer(e.handler, c.log)
+	d.server.WhenIdle(restAfter, d.rest)
 	if err := d.listen(); err != nil {
 		for _, l := range d.listeners {
 			l.Close()

@@ -20,7 +20,6 @@ import (
 	"berth/cmd/berth/connect"
 	"berth/cmd/berth/contexts"
 	"berth/cmd/berth/systemd"
-	"berth/runtime/pages"
 )
 
 // stopPatience bounds the graceful end of an engine: requests that are not
@@ -125,9 +124,6 @@ func (a *app) serve(ctx context.Context, o serveOptions, given *pflag.FlagSet) e
 	}
 	d.announce(o.readyFD)
 	log.Info("the engine listens", "hosts", d.addresses(), "root", a.conf.Root, "version", berthVersion())
-	if err := pages.GiveBack(); err != nil {
-		log.Warn("starting", "error", err)
-	}
 
 	idle := d.idle(ctx, o.idle)
 	for over := false; !over; {

@@ -32,6 +32,8 @@ type Server struct {
 	busy      map[net.Conn]struct{}
 	since     time.Time
 	changed   chan struct{} // closed and made anew when fresh shrinks
+	idle      *time.Timer   // runs while busy is empty; nil unless WhenIdle was called
+	idleAfter time.Duration
 }
 
 // NewServer returns a server of handler.
@@ -136,6 +138,13 @@ func (s *Server) IdleSince() time.Time {
 	return s.since
 }
 
+// WhenIdle has f called each time that no client has been there for so long. It is called before Serve.
+func (s *Server) WhenIdle(after time.Duration, f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.idle, s.idleAfter = time.AfterFunc(after, f), after
+}
+
 // track counts the connections that are being served.
 func (s *Server) track(conn net.Conn, state http.ConnState) {
 	s.mu.Lock()
@@ -149,10 +158,16 @@ func (s *Server) track(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateActive:
 		s.busy[conn] = struct{}{}
+		if s.idle != nil {
+			s.idle.Stop()
+		}
 	case http.StateIdle, http.StateHijacked, http.StateClosed:
 		if _, ok := s.busy[conn]; ok {
 			delete(s.busy, conn)
 			s.since = time.Now()
+			if s.idle != nil && len(s.busy) == 0 {
+				s.idle.Reset(s.idleAfter)
+			}
 		}
 	}
 }

@@ -30,6 +30,7 @@ import (
 
 	"berth/runtime/container"
 	"berth/runtime/mount"
+	"berth/runtime/pages"
 	"berth/runtime/seccomp"
 	"berth/shim/jsonlog"
 	"berth/shim/wire"
@@ -98,6 +99,9 @@ func serve() int {
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "berth-shim:", err)
 			return 1
+		}
+		if err := pages.GiveBack(); err != nil {
+			fmt.Fprintln(os.Stderr, "berth-shim:", err)
 		}
 		s.run()
 		return 0

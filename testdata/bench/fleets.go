@@ -75,7 +75,6 @@ func (b *bench) fifty(ctx context.Context, all []*engine) error {
 			single[e] += ms(took)
 		}
 	}
-	time.Sleep(2 * time.Second) // until they are idle
 	for _, e := range all {
 		var err error
 		if weight[e], err = e.weigh(ctx, ids[e]); err != nil {

@@ -11,7 +11,11 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
+
+// settling is how long engines and shims may take to come to rest.
+const settling = 4 * time.Second
 
 // weigh is the memory in megabytes of the engine and of all that it runs for these containers, but not of the
 // containers: the proportional set sizes of the server, what it started, and each container's parent.
@@ -20,6 +24,7 @@ func (e *engine) weigh(ctx context.Context, ids []string) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
+	time.Sleep(settling)
 	parents, err := parents()
 	if err != nil {
 		return 0, err
