@@ -2,6 +2,7 @@ package diff
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -111,5 +112,21 @@ func FuzzIndex(f *testing.F) {
 				return
 			}
 		}
+	})
+}
+
+// FuzzDecompress reads whatever the fuzzer makes of compressed streams.
+func FuzzDecompress(f *testing.F) {
+	data := bytes.Repeat([]byte("some content"), 100)
+	f.Add(xzOf(f, data))
+	f.Add(xzOf(f, data, "--x86", "--lzma2=preset=0"))
+	f.Add([]byte("BZh9\x17\x72\x45\x38\x50\x90\x00\x00\x00\x00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, _, err := Decompress(bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		defer r.Close()
+		_, _ = io.CopyN(io.Discard, r, 1<<20)
 	})
 }
