@@ -39,6 +39,9 @@ func victim(dir string) {
 		var o order
 		err := json.Unmarshal(in.Bytes(), &o)
 		var resp container.CreateResponse
+		if o.Create.Name == churnOrder {
+			churn(e)
+		}
 		if err == nil {
 			resp, err = e.Containers.Create(context.Background(), o.Create)
 		}

@@ -208,6 +208,7 @@ func (vs *Volumes) finishFills() error {
 		name, filled := strings.CutPrefix(e.Name(), filledPrefix)
 		if !filled {
 			if name, filled = strings.CutPrefix(e.Name(), fillingPrefix); !filled {
+				vs.dropEmpty(e.Name())
 				continue
 			}
 		}
@@ -227,6 +228,16 @@ func (vs *Volumes) finishFills() error {
 		}
 	}
 	return nil
+}
+
+// dropEmpty removes the directory of a volume whose record was not written any more.
+// What holds something stays, whatever became of its record.
+func (vs *Volumes) dropEmpty(name string) {
+	if _, err := vs.e.volumeRecords.Get(name); errdefs.IsNotFound(err) {
+		// Each fails when something is in it.
+		os.Remove(filepath.Join(vs.dir(name), "_data"))
+		os.Remove(vs.dir(name))
+	}
 }
 
 // copyTree copies a directory of an image, with its own owner and mode, to the
