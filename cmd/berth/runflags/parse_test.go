@@ -281,3 +281,22 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// What a mount's options need of each other is the client's to check, as docker's does.
+func TestMountsThatNeedMore(t *testing.T) {
+	for s, want := range map[string]string{
+		"type=bind,src=/h,dst=/d,bind-recursive=writable":    "requires 'readonly'",
+		"type=bind,src=/h,dst=/d,bind-recursive=readonly":    "requires 'readonly'",
+		"type=bind,src=/h,dst=/d,bind-recursive=readonly,ro": "requires 'bind-propagation=rprivate'",
+		"type=bind,src=/h,dst=/d,volume-nocopy":              "unknown key",
+		"type=tmpfs,dst=/d,src=/h":                           "has no src",
+	} {
+		if _, err := parseMount(s); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", s, err)
+		}
+	}
+	m, err := parseMount("type=bind,src=/h,dst=/d,ro,bind-recursive=readonly,bind-propagation=rprivate,bind-create-src")
+	if err != nil || !m.BindOptions.ReadOnlyForceRecursive || !m.BindOptions.CreateMountpoint {
+		t.Errorf("%+v, %v", m, err)
+	}
+}

@@ -117,6 +117,16 @@ func parseMount(s string) (mount.Mount, error) {
 	case m.Type == mount.TypeTmpfs && m.Source != "":
 		return fail("a tmpfs has no src")
 	}
+	if o := m.BindOptions; o != nil {
+		switch {
+		case o.ReadOnlyNonRecursive && !m.ReadOnly:
+			return fail("option 'bind-recursive=writable' requires 'readonly' to be specified in conjunction")
+		case o.ReadOnlyForceRecursive && !m.ReadOnly:
+			return fail("option 'bind-recursive=readonly' requires 'readonly' to be specified in conjunction")
+		case o.ReadOnlyForceRecursive && o.Propagation != mount.PropagationRPrivate:
+			return fail("option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction")
+		}
+	}
 	return m, nil
 }
 
@@ -166,6 +176,8 @@ func setTypedMount(m *mount.Mount, key, value string, truth func() (bool, error)
 		switch key {
 		case "bind-propagation":
 			m.BindOptions.Propagation = mount.Propagation(strings.ToLower(value))
+		case "bind-create-src":
+			m.BindOptions.CreateMountpoint, err = truth()
 		case "bind-nonrecursive":
 			m.BindOptions.NonRecursive, err = truth()
 		case "bind-recursive":
