@@ -307,7 +307,6 @@ func (cs *Containers) Rename(_ context.Context, ref, name string) error {
 	}
 	// Both names are the container's until the record is written; a crash leaves the old one.
 	if name, err = cs.reserve(name, c.id); err != nil {
-		//lint:ignore ST1005 the words are docker's
 		return fmt.Errorf("Error when allocating new name: %w", err)
 	}
 	rec := c.change(func(r *record) { r.Name = name })
