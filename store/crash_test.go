@@ -105,7 +105,9 @@ func dropNameless(ctx context.Context, st *Store) error {
 	for _, img := range all {
 		if len(img.RepoTags) == 0 {
 			_, rerr := st.Images.Remove(ctx, img.ID.String(), image.RemoveOptions{})
-			err = errors.Join(err, rerr)
+			if !errdefs.IsConflict(rerr) { // others were made of it
+				err = errors.Join(err, rerr)
+			}
 		}
 	}
 	return err
