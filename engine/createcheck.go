@@ -24,6 +24,14 @@ func checkValues(cfg *container.Config, hc *container.HostConfig) error {
 		}
 		cfg.WorkingDir = path.Clean(cfg.WorkingDir)
 	}
+	for dest := range hc.Tmpfs {
+		switch {
+		case !path.IsAbs(dest):
+			return kind(errdefs.ErrInvalidArgument, "invalid mount path: '%s' mount path must be absolute", dest)
+		case path.Clean(dest) == "/":
+			return kind(errdefs.ErrInvalidArgument, "invalid specification: destination can't be '/'")
+		}
+	}
 	if _, ok := hc.Annotations[""]; ok {
 		return kind(errdefs.ErrInvalidArgument, "invalid Annotations: the empty string is not permitted as an annotation key")
 	}

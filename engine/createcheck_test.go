@@ -3,7 +3,10 @@ package engine
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/containerd/errdefs"
 )
 
 // What a container gets without asking is in its configuration, where clients look for it.
@@ -50,6 +53,19 @@ func TestWritableCgroups(t *testing.T) {
 		o.HostConfig.SecurityOpt = []string{option}
 		if got, code := r.output(o); code != 0 || got != want+"\n" {
 			t.Errorf("%s: %q, %d", option, got, code)
+		}
+	}
+}
+
+// A user that is not there is refused before there is an exec.
+func TestExecOfNobody(t *testing.T) {
+	r := newRig(t)
+	id := r.run(shell("exec sleep 1000"))
+	for user, want := range map[string]string{
+		"nobody": "unable to find user nobody: no matching entries in passwd file", "0:nobody": "unable to find group nobody: no matching entries in group file",
+	} {
+		if _, err := r.Containers.ExecCreate(r.ctx, id, ExecOptions{Cmd: []string{"true"}, User: user}); !errdefs.IsInvalidArgument(err) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", user, err)
 		}
 	}
 }

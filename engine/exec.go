@@ -48,12 +48,18 @@ func (cs *Containers) ExecCreate(_ context.Context, ref string, opts ExecOptions
 	if _, err := shim.ParseDetachKeys(opts.DetachKeys); err != nil {
 		return "", kind(errdefs.ErrInvalidArgument, "Invalid detach keys (%s) provided", opts.DetachKeys)
 	}
-	_, rec, err := c.running()
+	r, rec, err := c.running()
 	if err != nil {
 		return "", err
 	}
 	if rec.State.Paused {
 		return "", kind(errdefs.ErrConflict, "Container %s is paused, unpause the container before exec", c.id)
+	}
+	// Said now, while there is a status to say it with.
+	if opts.User != "" {
+		if err := checkUser(r.Client, opts.User); err != nil {
+			return "", err
+		}
 	}
 	x := &execution{id: newID(), c: c, opts: opts, done: make(chan struct{})}
 	cs.mu.Lock()
@@ -62,6 +68,17 @@ func (cs *Containers) ExecCreate(_ context.Context, ref string, opts ExecOptions
 	cs.mu.Unlock()
 	cs.emitExec(rec, events.ActionExecCreate, x)
 	return x.id, nil
+}
+
+// checkUser refuses a user or a group that the running container does not have.
+func checkUser(client *shim.Client, user string) error {
+	root, err := client.RootFD()
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	_, _, err = spec.LookupUser(spec.Mounted{Dir: root}, user, nil)
+	return err
 }
 
 // dropOldExecs forgets what ended long ago. Containers.mu is held.

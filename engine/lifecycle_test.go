@@ -131,6 +131,8 @@ func TestCreateRefuses(t *testing.T) {
 		{"platform", edit(func(o *CreateOptions) { o.Platform = &ocispec.Platform{OS: "windows", Architecture: runtime.GOARCH} }), errdefs.IsNotFound, "does not provide the specified platform (windows/"},
 		{"environment", edit(func(o *CreateOptions) { o.Config.Env = []string{"=foo"} }), errdefs.IsInvalidArgument, "invalid environment variable: =foo"},
 		{"working directory", edit(func(o *CreateOptions) { o.Config.WorkingDir = "tmp" }), errdefs.IsInvalidArgument, "the working directory 'tmp' is invalid, it needs to be an absolute path"},
+		{"tmpfs", edit(func(o *CreateOptions) { o.HostConfig.Tmpfs = map[string]string{"foo": ""} }), errdefs.IsInvalidArgument, "mount path must be absolute"},
+		{"tmpfs over all", edit(func(o *CreateOptions) { o.HostConfig.Tmpfs = map[string]string{"//": ""} }), errdefs.IsInvalidArgument, "destination can't be '/'"},
 		{"annotation", edit(func(o *CreateOptions) { o.HostConfig.Annotations = map[string]string{"": "a"} }), errdefs.IsInvalidArgument, "the empty string is not permitted as an annotation key"},
 		{"shares", edit(func(o *CreateOptions) { o.HostConfig.CPUShares = -1 }), errdefs.IsInvalidArgument, "invalid CPU shares (-1)"},
 		{"security option", edit(func(o *CreateOptions) { o.HostConfig.SecurityOpt = []string{"writable-cgroups=1"} }), errdefs.IsInvalidArgument, `invalid --security-opt 2: "writable-cgroups=1"`},
