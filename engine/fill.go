@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"berth/store/diff"
+	"berth/store/durable"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/mount"
@@ -96,7 +97,11 @@ func (vs *Volumes) fill(ctx context.Context, v volume.Volume, copy func(into str
 		}
 		return err
 	}
-	if err := copy(filling); err != nil {
+	err = copy(filling)
+	if errors.Is(err, errNothing) {
+		return os.RemoveAll(filling)
+	}
+	if err != nil {
 		return errors.Join(err, os.RemoveAll(filling))
 	}
 	return sealFill(stage, name, target)
@@ -145,7 +150,7 @@ func finishFill(stage, name, target string) error {
 	if err := likeDir(filled, target+"/.", &st); err != nil {
 		return err
 	}
-	if err := syncTree(target + "/."); err != nil {
+	if err := durable.SyncDir(target + "/."); err != nil {
 		return err
 	}
 	return os.RemoveAll(filled)
@@ -240,8 +245,11 @@ func (vs *Volumes) dropEmpty(name string) {
 	}
 }
 
+// errNothing tells that there is nothing to fill a volume with.
+var errNothing = errors.New("nothing to copy")
+
 // copyTree copies a directory of an image, with its own owner and mode, to the
-// directory dst. What is missing or no directory is not copied.
+// directory dst. What is missing or no directory is errNothing.
 func copyTree(ctx context.Context, root *os.File, name, dst string) (err error) {
 	how := unix.OpenHow{
 		Flags:   unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC,
@@ -249,7 +257,7 @@ func copyTree(ctx context.Context, root *os.File, name, dst string) (err error) 
 	}
 	fd, err := unix.Openat2(int(root.Fd()), strings.TrimPrefix(name, "/"), &how)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
-		return nil
+		return errNothing
 	}
 	if err != nil {
 		return &os.PathError{Op: "openat2", Path: name, Err: err}

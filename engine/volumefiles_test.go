@@ -187,6 +187,41 @@ func TestImportsThatFail(t *testing.T) {
 	}
 }
 
+// A volume where the image has nothing stays as it was made, for every user.
+func TestVolumeWhereTheImageHasNothing(t *testing.T) {
+	r := newRig(t)
+	o := shell("true")
+	o.HostConfig.Binds = []string{"none:/none", "etc:/etc"}
+	r.create(o)
+	for _, name := range []string{"none", "etc"} {
+		info, err := os.Stat(filepath.Join(r.cfg.Root, "volumes", name, "_data"))
+		if err != nil || info.Mode().Perm() != 0o755 {
+			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+		}
+	}
+	for _, c := range r.Containers.all() {
+		if err := r.Containers.Remove(r.ctx, c.id, RemoveOptions{}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A file counts once, whatever it is called, and a link for what it says.
+func TestSizeOfATree(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	err := errors.Join(os.Mkdir(at("d"), 0o755), os.WriteFile(at("d/f"), make([]byte, 1000), 0o644), os.Link(at("d/f"), at("again")), os.Symlink("four", at("link")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := treeSize(dir); n != 1004 {
+		t.Errorf("%d bytes", n)
+	}
+	if n := treeSize(at("none")); n != 0 {
+		t.Errorf("nothing has %d bytes", n)
+	}
+}
+
 func TestFilesOfVolumes(t *testing.T) {
 	r := newRig(t)
 	r.stuffed("vol")

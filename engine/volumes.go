@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"berth/engine/filter"
@@ -215,15 +216,27 @@ func (vs *Volumes) snapshot() []volume.Volume {
 	return slices.Collect(maps.Values(vs.byID))
 }
 
-// treeSize sums the sizes of the regular files below dir, in bytes; what
-// vanishes meanwhile does not count.
+// treeSize sums the sizes of the files below dir, in bytes, each once though it have
+// several names; what vanishes meanwhile does not count.
 func treeSize(dir string) (total uint64) {
+	type inode struct{ dev, ino uint64 }
+	seen := make(map[inode]bool)
 	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() {
-			if info, err := d.Info(); err == nil {
-				total += uint64(info.Size())
-			}
+		if err != nil || d.IsDir() {
+			return nil
 		}
+		info, err := d.Info()
+		if err != nil {
+			return nil
+		}
+		if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Nlink > 1 {
+			id := inode{uint64(st.Dev), st.Ino}
+			if seen[id] {
+				return nil
+			}
+			seen[id] = true
+		}
+		total += uint64(info.Size())
 		return nil
 	})
 	return total
