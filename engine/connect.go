@@ -69,8 +69,12 @@ func (cs *Containers) attach(ctx context.Context, rec record, name string, netns
 }
 
 func (cs *Containers) emitNetwork(action events.Action, id string, ep network.Endpoint) {
+	driver := "bridge"
+	if n, _, err := cs.e.network.Inspect(ep.NetworkID); err == nil {
+		driver = driverOf(n)
+	}
 	cs.e.Events.Publish(events.NetworkEventType, action, ep.NetworkID, map[string]string{
-		"container": id, "name": ep.NetworkName, "type": "bridge",
+		"container": id, "name": ep.NetworkName, "type": driver,
 	})
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,14 +40,14 @@ func (n *Networks) Create(ctx context.Context, req network.CreateRequest) (strin
 // createSpec is what a client asks for, without what this engine does not have.
 func createSpec(req network.CreateRequest) (engnet.CreateSpec, error) {
 	s := engnet.CreateSpec{
-		Name: req.Name, Internal: req.Internal, Attachable: req.Attachable, Labels: req.Labels, Options: req.Options,
+		Name: req.Name, Driver: req.Driver, Internal: req.Internal, Attachable: req.Attachable, Labels: req.Labels, Options: req.Options,
 		IPv4: req.EnableIPv4 == nil || *req.EnableIPv4, IPv6: req.EnableIPv6 != nil && *req.EnableIPv6,
 	}
 	switch {
 	case req.Name == "":
 		return s, kind(errdefs.ErrInvalidArgument, "invalid name: name is empty")
-	case req.Driver != "" && req.Driver != "bridge" && req.Driver != "default":
-		return s, fmt.Errorf("could not find plugin %s in v1 plugin registry: this engine makes networks of driver bridge: %w", req.Driver, errdefs.ErrNotFound)
+	case req.Driver != "" && req.Driver != "bridge" && req.Driver != "default" && req.Driver != engnet.Macvlan:
+		return s, fmt.Errorf("could not find plugin %s in v1 plugin registry: this engine has the drivers bridge and macvlan: %w", req.Driver, errdefs.ErrNotFound)
 	case req.Scope != "" && req.Scope != "local" || req.Ingress:
 		return s, kind(errdefs.ErrInvalidArgument, "this engine has local networks only: it is in no swarm")
 	case req.ConfigOnly || req.ConfigFrom != nil && req.ConfigFrom.Network != "":
@@ -129,9 +130,12 @@ func (n *Networks) Prune(ctx context.Context, filters filter.Args) ([]string, er
 
 func (n *Networks) emit(action events.Action, one engnet.Network) {
 	if n.events != nil {
-		n.events.Publish(events.NetworkEventType, action, one.ID, map[string]string{"name": one.Name, "type": "bridge"})
+		n.events.Publish(events.NetworkEventType, action, one.ID, map[string]string{"name": one.Name, "type": driverOf(one)})
 	}
 }
+
+// driverOf is the driver of a network.
+func driverOf(n engnet.Network) string { return cmp.Or(n.Driver, "bridge") }
 
 // predefined tells the networks that every engine has.
 func predefined(name string) bool {

@@ -24,7 +24,12 @@ func (cs *Containers) resumeNetworks(ctx context.Context, c *ctr) error {
 	if err != nil || mode.IsContainer() || mode.IsHost() || mode.IsNone() || rec.Config.NetworkDisabled {
 		return nil //nolint:nilerr // it has ended meanwhile
 	}
-	return errors.Join(cs.e.network.Resume(c.id, r.Client), cs.settleEndpoints(ctx, c, r), cs.settlePorts(c, c.snapshot()), cs.resumeResolver(r, cs.effective(c.snapshot())))
+	netns, err := r.NetNS()
+	if err != nil {
+		return err
+	}
+	defer netns.Close()
+	return errors.Join(cs.e.network.Resume(c.id, r.Client, netns), cs.settleEndpoints(ctx, c, r), cs.settlePorts(c, c.snapshot()), cs.resumeResolver(r, cs.effective(c.snapshot())))
 }
 
 // settleEndpoints does what the table above says.

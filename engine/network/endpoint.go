@@ -53,6 +53,8 @@ type Endpoint struct {
 	GwPriority  int
 	Ports       []PortBinding // with the host ports that were chosen; of a container's endpoints one has them
 
+	Leaving bool `json:",omitempty"` // a disconnect has begun, and is completed by whoever finds it interrupted
+
 	leaving bool // its ports are being taken back
 }
 
@@ -82,6 +84,9 @@ func (m *Manager) Attach(ctx context.Context, spec AttachSpec, netns *os.File) (
 		}
 	}()
 	if err := m.connect(e, n, bridge, in); err != nil {
+		return Endpoint{}, err
+	}
+	if err := m.keepInside(spec.ContainerID, netns); err != nil {
 		return Endpoint{}, err
 	}
 	if err := hold(spec.Holder, e); err != nil {
@@ -120,7 +125,7 @@ func (m *Manager) reserve(spec AttachSpec) (*Endpoint, *Network, int, error) {
 		return nil, nil, 0, err
 	}
 	taken := slices.ContainsFunc(own, func(e *Endpoint) bool { return len(e.Ports) > 0 })
-	if !taken && !n.Internal {
+	if !taken && !n.Internal && !n.macvlan() {
 		if e.Ports, err = m.choosePorts(n, e, spec.Ports); err != nil {
 			return nil, nil, 0, err
 		}
@@ -232,6 +237,13 @@ func (m *Manager) ensureReady(n *Network) (_ int, err error) {
 
 // bringUp makes n's bridge and the rules of all networks.
 func (m *Manager) bringUp(n *Network) error {
+	if n.macvlan() {
+		i, err := ensureParent(n)
+		if err == nil {
+			m.ready[n.ID] = i
+		}
+		return err
+	}
 	i, err := ensureBridge(n)
 	if err != nil {
 		return err
@@ -255,6 +267,12 @@ func (m *Manager) connect(e *Endpoint, n *Network, bridge int, in *sandbox) erro
 	mac, err := net.ParseMAC(e.MAC)
 	if err != nil {
 		return fmt.Errorf("parse hardware address %q: %w", e.MAC, err)
+	}
+	if n.macvlan() {
+		if err := addMacvlan(e, n, bridge, in, mac); err != nil {
+			return err
+		}
+		return configured(e, in)
 	}
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name, attrs.MTU, attrs.MasterIndex = m.vethName(e), n.MTU, bridge
@@ -283,6 +301,11 @@ func (m *Manager) connect(e *Endpoint, n *Network, bridge int, in *sandbox) erro
 			return fmt.Errorf("isolate veth %s: %w", attrs.Name, err)
 		}
 	}
+	return configured(e, in)
+}
+
+// configured sets up e's device, which is in its sandbox.
+func configured(e *Endpoint, in *sandbox) error {
 	if err := in.configure(e); err != nil {
 		return fmt.Errorf("configure %s of container %s: %w", e.Interface, e.ContainerID, err)
 	}

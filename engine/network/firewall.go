@@ -86,7 +86,7 @@ func (fw *firewall) setup(nets map[string]*Network, ends map[string][]*Endpoint)
 	return fw.transaction("install", func(c *nftables.Conn) error {
 		for _, f := range families {
 			var with []*Network
-			for _, n := range nets {
+			for _, n := range bridges(nets) {
 				if f.pool(n).Valid() {
 					with = append(with, n)
 				}

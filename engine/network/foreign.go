@@ -44,7 +44,7 @@ func (fw *firewall) passForeign(nets map[string]*Network) error {
 			}
 			var want []string
 			if *ch.Policy == nftables.ChainPolicyDrop {
-				for _, n := range nets {
+				for _, n := range bridges(nets) {
 					if ch.Table.Family == nftables.TableFamilyIPv6 && !n.V6.Valid() || ch.Table.Family == nftables.TableFamilyIPv4 && !n.V4.Valid() {
 						continue
 					}

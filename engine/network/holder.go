@@ -71,11 +71,17 @@ func release(h Holder, e *Endpoint, ports []PortBinding) error {
 
 // Resume goes on with the published ports of a container that an earlier engine has
 // left behind: what h does not hold of them, because that engine died before it had
-// handed them over, is reserved now, and what it holds beyond them is given back.
-func (m *Manager) Resume(containerID string, h Holder) error {
+// handed them over, is reserved now, and what it holds beyond them is given back. A
+// disconnect that was interrupted is completed.
+func (m *Manager) Resume(containerID string, h Holder, netns *os.File) error {
+	m.mu.Lock()
+	m.holders[containerID] = h
+	m.mu.Unlock()
+	if err := errors.Join(m.keepInside(containerID, netns), m.completeLeaving(containerID, netns)); err != nil {
+		return err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.holders[containerID] = h
 	held, err := h.Forwards()
 	if err != nil {
 		return fmt.Errorf("ask for the ports of container %s: %w", containerID, err)
@@ -110,6 +116,26 @@ func (m *Manager) Resume(containerID string, h Holder) error {
 		}
 	}
 	return errors.Join(append(errs, h.Forward(extra))...)
+}
+
+// completeLeaving takes away the endpoints of a container whose disconnect was interrupted.
+func (m *Manager) completeLeaving(containerID string, netns *os.File) error {
+	m.mu.Lock()
+	ends := slices.DeleteFunc(slices.Clone(m.ends[containerID]), func(e *Endpoint) bool { return !e.Leaving })
+	m.mu.Unlock()
+	if len(ends) == 0 {
+		return nil
+	}
+	in, err := openSandbox(netns)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	var errs []error
+	for _, e := range ends {
+		errs = append(errs, m.leave(e, in))
+	}
+	return errors.Join(errs...)
 }
 
 // explain says in docker's words why a port could not be had, and adds who has it.

@@ -49,6 +49,7 @@ type Manager struct {
 	names     map[string]names       // who is called how, by network ID
 	resolvers map[string]*resolver   // by container ID
 	holders   map[string]Holder      // by container ID, of those that have endpoints
+	inside    map[string]*os.File    // namespaces of containers in macvlan networks, by container ID
 	nextPort  int                    // where the choice of a host port goes on
 	ready     map[string]int         // device index of bridges that are up, by network ID
 	fw        *firewall
@@ -62,7 +63,7 @@ func Open(cfg Config) (*Manager, error) {
 	m := &Manager{
 		state: cfg.State, hash: hex.EncodeToString(sum[:3]), log: cfg.Log,
 		networks: cfg.Networks, endpoints: cfg.Endpoints,
-		nets: map[string]*Network{}, ends: map[string][]*Endpoint{}, names: map[string]names{}, resolvers: map[string]*resolver{}, holders: map[string]Holder{}, ready: map[string]int{},
+		nets: map[string]*Network{}, ends: map[string][]*Endpoint{}, names: map[string]names{}, resolvers: map[string]*resolver{}, holders: map[string]Holder{}, inside: map[string]*os.File{}, ready: map[string]int{},
 	}
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)

@@ -127,7 +127,7 @@ func newFixture(t testing.TB) *fixture {
 		links, err := dump(netlink.LinkList)
 		for _, l := range links {
 			name := l.Attrs().Name
-			mine := func(n Network) bool { return n.Device == name }
+			mine := func(n Network) bool { return n.Device == name && !n.Borrowed }
 			if strings.HasPrefix(name, f.vethPrefix()) || slices.ContainsFunc(f.List(), mine) {
 				t.Errorf("device %s is left behind", name)
 			}

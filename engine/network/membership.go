@@ -113,7 +113,7 @@ func (m *Manager) Detach(_ context.Context, containerID string) error {
 	m.mu.Lock()
 	ends := slices.Clone(m.ends[containerID])
 	m.mu.Unlock()
-	var errs []error
+	errs := []error{m.endInside(containerID)}
 	for _, e := range ends {
 		errs = append(errs, m.silence(e), m.forget(e))
 	}

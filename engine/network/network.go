@@ -30,11 +30,12 @@ type Pool struct {
 // Valid tells whether the network has addresses of the family at all.
 func (p Pool) Valid() bool { return p.Subnet.IsValid() }
 
-// Network is one bridge with its subnets.
+// Network is one bridge, or for macvlan one device that endpoints are on, with its subnets.
 type Network struct {
 	ID      string // 64 hexadecimal digits
 	Name    string // unique, "bridge" for the default one
-	Device  string // name of the bridge device
+	Driver  string // Macvlan; empty: a bridge
+	Device  string // name of the bridge, or of the parent
 	V4, V6  Pool
 	MTU     int // bytes
 	Created time.Time
@@ -55,6 +56,7 @@ func (n *Network) Default() bool { return n.Name == Bridge }
 // CreateSpec says what a new network is to be like.
 type CreateSpec struct {
 	Name                 string
+	Driver               string // "bridge", "" for that, or Macvlan
 	IPv4, IPv6           bool
 	V4, V6               Pool // what is left out is chosen
 	Internal, Attachable bool
@@ -75,8 +77,14 @@ func (m *Manager) Create(_ context.Context, spec CreateSpec) (_ Network, err err
 		ID: newID(), Name: spec.Name, MTU: 1500, Created: time.Now().UTC(), V4: spec.V4, V6: spec.V6,
 		Internal: spec.Internal, Attachable: spec.Attachable, Labels: spec.Labels, Options: spec.Options,
 	}
-	n.Device = "br-" + n.ID[:12]
-	if err := n.applyOptions(); err != nil {
+	if spec.Driver == Macvlan {
+		n.Driver = Macvlan
+		err = n.applyMacvlanOptions()
+	} else {
+		n.Device = "br-" + n.ID[:12]
+		err = n.applyOptions()
+	}
+	if err != nil {
 		return Network{}, err
 	}
 	if !spec.IPv4 && !spec.IPv6 {
@@ -88,11 +96,18 @@ func (m *Manager) Create(_ context.Context, spec CreateSpec) (_ Network, err err
 		return Network{}, fmt.Errorf("network with name %s already exists: %w", n.Name, errdefs.ErrAlreadyExists)
 	}
 	for _, other := range m.nets {
+		if other.Device == n.Device && n.macvlan() {
+			return Network{}, fmt.Errorf("network %s is already using parent interface %s: %w", other.Name, n.Device, errdefs.ErrPermissionDenied)
+		}
 		if other.Device == n.Device {
 			return Network{}, fmt.Errorf("create network %s: network %s has the bridge %s already: %w", n.Name, other.Name, n.Device, errdefs.ErrPermissionDenied)
 		}
 	}
-	if n.Borrowed, err = bridgeExists(n.Device); err != nil {
+	exists := func() (bool, error) { return bridgeExists(n.Device) }
+	if n.macvlan() {
+		exists = func() (bool, error) { return parentExists(n) }
+	}
+	if n.Borrowed, err = exists(); err != nil {
 		return Network{}, fmt.Errorf("create network %s: %w", n.Name, err)
 	}
 	unlock, err := lockSubnets()

@@ -56,7 +56,8 @@ func TestPortsAreReserved(t *testing.T) {
 // what the shim holds without a record goes.
 func TestResumeReservesPorts(t *testing.T) {
 	f := newFixture(t)
-	e := attach(t, f, "a", newSandbox(t), PortBinding{Proto: "tcp", ContainerPort: 80})
+	ns := newSandbox(t)
+	e := attach(t, f, "a", ns, PortBinding{Proto: "tcp", ContainerPort: 80})
 	s := f.shims["a"]
 	lost := s.held[e.Ports[0].forward(&e).Name]
 	lost.Addr = nil
@@ -69,7 +70,7 @@ func TestResumeReservesPorts(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.reopen(t)
-	if err := f.Resume("a", s); err != nil {
+	if err := f.Resume("a", s, ns); err != nil {
 		t.Fatal(err)
 	}
 	if len(s.held) != 2 || s.held[lost.Name].Port != 80 {

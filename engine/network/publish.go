@@ -1,7 +1,6 @@
 package network
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,7 +13,7 @@ import (
 func (m *Manager) SetPorts(containerID string, want []PortBinding) error {
 	m.mu.Lock()
 	ends := m.ends[containerID]
-	e := cmp.Or(gateway(ends, false), gateway(ends, true))
+	e := m.publisher(ends)
 	if i := slices.IndexFunc(ends, func(e *Endpoint) bool { return len(e.Ports) > 0 }); i >= 0 {
 		e = ends[i]
 	}

@@ -29,7 +29,7 @@ func (m *Manager) settle(containerID string, leaving *Endpoint, in *sandbox) err
 	m.mu.Lock()
 	ends := slices.DeleteFunc(slices.Clone(m.ends[containerID]), func(e *Endpoint) bool { return e == leaving })
 	four, six := gateway(ends, false), gateway(ends, true)
-	from, to, err := m.movePorts(containerID, cmp.Or(four, six))
+	from, to, err := m.movePorts(containerID, m.publisher(ends))
 	routes := [2]struct {
 		via netip.Addr
 		dev string
@@ -73,6 +73,16 @@ func (m *Manager) settle(containerID string, leaving *Endpoint, in *sandbox) err
 		}
 	}
 	return nil
+}
+
+// publisher is the endpoint that has the published ports of a container: the one with
+// the default route, if its network has a bridge. m.mu is held.
+func (m *Manager) publisher(ends []*Endpoint) *Endpoint {
+	e := cmp.Or(gateway(ends, false), gateway(ends, true))
+	if e != nil && m.nets[e.NetworkName] != nil && m.nets[e.NetworkName].macvlan() {
+		return nil
+	}
+	return e
 }
 
 // movePorts records target as the endpoint that has the container's published
@@ -120,7 +130,15 @@ func (m *Manager) onePortHolder(ends []*Endpoint) error {
 }
 
 // leave takes an endpoint away whose container goes on: what it published moves
-// first, so that a crash anywhere leaves the ports with one that is there.
+// first, so that a crash anywhere leaves the ports with one that is there. That it has
+// begun is on record: Resume completes it.
 func (m *Manager) leave(e *Endpoint, in *sandbox) error {
-	return errors.Join(m.settle(e.ContainerID, e, in), removeLink(m.vethName(e)), m.forget(e))
+	m.mu.Lock()
+	e.Leaving = true
+	err := m.endpoints.Put(e.key(), e)
+	m.mu.Unlock()
+	if err != nil { // it leaves all the same
+		err = fmt.Errorf("record the endpoint of container %s: %w", e.ContainerID, err)
+	}
+	return errors.Join(err, m.settle(e.ContainerID, e, in), m.removeDevice(e, in), m.forget(e))
 }

@@ -182,3 +182,37 @@ func TestNobodyListensToRouterAdvertisements(t *testing.T) {
 		}
 	}
 }
+
+// An engine that dies within a disconnect, at its first step or when the device is gone
+// already, is followed by one that completes it.
+func TestInterruptedDisconnect(t *testing.T) {
+	for _, gone := range []bool{false, true} {
+		f := newFixture(t)
+		ns := newSandbox(t)
+		attach(t, f, "a", ns, webPort)
+		create(t, f, CreateSpec{Name: "other", IPv4: true})
+		join(t, f, AttachSpec{ContainerID: "a", Network: "other"}, ns)
+		e := f.ends["a"][0]
+		e.Leaving = true
+		if err := f.endpoints.Put(e.key(), e); err != nil {
+			t.Fatal(err)
+		}
+		if gone {
+			if err := removeLink(f.vethName(e)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f.stopWatch()
+		f.reopen(t)
+		if err := errors.Join(f.Reconcile(t.Context(), []string{"a"}), f.Resume("a", f.shims["a"], ns)); err != nil {
+			t.Fatal(err)
+		}
+		ends := f.Endpoints("a")
+		if len(ends) != 1 || ends[0].NetworkName != "other" || len(ends[0].Ports) != 2 || !slices.Equal(published(t, f), []netip.Addr{ends[0].IP}) {
+			t.Errorf("gone %v: it is left in %+v", gone, ends)
+		}
+		if err := f.Detach(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
