@@ -12,9 +12,9 @@ func newImport(a *app) *cobra.Command {
 	var o client.ImageImportOptions
 	var platform string
 	c := &cobra.Command{
-		Use:   "import [flags] FILE|- [NAME[:TAG]]",
+		Use:   "import [flags] FILE|URL|- [NAME[:TAG]]",
 		Short: "Make an image from the tar archive of a root filesystem",
-		Args:  args(1, 2, "import needs an archive (- for stdin)"),
+		Args:  args(1, 2, "import needs an archive: a file, an URL, or - for stdin"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if os, arch, ok := strings.Cut(platform, "/"); ok {
 				o.Platform = ocispec.Platform{OS: os, Architecture: arch}

@@ -199,6 +199,13 @@ func (i *images) Import(_ context.Context, r io.Reader, o engine.ImportOptions) 
 	return "sha256:" + string(b), err
 }
 
+func (i *images) Fetch(_ context.Context, src string) (engine.Download, error) {
+	if src == "nowhere" {
+		return engine.Download{}, fmt.Errorf("failed to GET http://nowhere: %w", errdefs.ErrNotFound)
+	}
+	return engine.Download{Body: io.NopCloser(strings.NewReader("abc")), Size: 3, URL: "http://" + src}, nil
+}
+
 func (i *images) Tag(_ context.Context, ref, repo, tag string) error {
 	i.asked = append(i.asked, [3]string{ref, repo, tag})
 	return nil

@@ -26,6 +26,7 @@ type imageReader interface {
 type imageWriter interface {
 	Load(ctx context.Context, r io.Reader) ([]engine.LoadedImage, error)
 	Import(ctx context.Context, r io.Reader, o engine.ImportOptions) (id string, err error)
+	Fetch(ctx context.Context, src string) (engine.Download, error)
 	Tag(ctx context.Context, ref, repo, tag string) error
 	Remove(ctx context.Context, ref string, o engine.ImageRemoveOptions) ([]image.DeleteResponse, error)
 	Prune(context.Context, filter.Args) (image.PruneReport, error)
@@ -177,16 +178,17 @@ func (i *imageHandlers) create(w http.ResponseWriter, r *http.Request) error {
 	if query.Get("fromImage") != "" {
 		return i.pull(w, r)
 	}
-	if src := query.Get("fromSrc"); src != "-" {
-		return invalid("cannot import %q: only the body of the request can be imported (fromSrc=-); download the file first", src)
-	}
 	platform, err := platformOf(query.Get("platform"))
 	if err != nil {
 		return err
 	}
-	id, err := i.write.Import(r.Context(), r.Body, engine.ImportOptions{
+	o := engine.ImportOptions{
 		Repo: query.Get("repo"), Tag: query.Get("tag"), Message: query.Get("message"), Changes: query["changes"], Platform: platform,
-	})
+	}
+	if src := query.Get("fromSrc"); src != "-" {
+		return i.importFrom(w, r, src, o)
+	}
+	id, err := i.write.Import(r.Context(), r.Body, o)
 	if err != nil {
 		return err
 	}

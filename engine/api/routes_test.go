@@ -163,6 +163,14 @@ func TestLoadAndImport(t *testing.T) {
 	f.expect("POST", "/images/load", "tar", 200, "{\"stream\":\"Loaded image: a:1\\n\"}\n{\"stream\":\"Loaded image ID: sha256:2\\n\"}")
 	f.expect("POST", "/images/load", "junk", 400, "message: reading the archive: not a tar")
 	f.expect("POST", "/images/create?fromSrc=-&repo=r&tag=t&message=m&changes=CMD+a&changes=ENV+b", "abc", 200, `{"status":"sha256:abc"}`)
+	f.expect("POST", "/images/create?fromSrc=host/a.tar&repo=r", "", 200, strings.Join([]string{
+		`{"status":"Downloading from http://host/a.tar"}`,
+		`{"status":"Importing","progressDetail":{"current":3,"total":3},"progress":"[==================================================\u003e]       3B/3B"}`,
+		`{"status":"sha256:abc"}`}, "\r\n"))
+	f.expect("POST", "/images/create?fromSrc=nowhere", "", 404, "message: failed to GET http://nowhere")
+	if got := f.images.asked[1].(engine.ImportOptions).Message; got != "Imported from host/a.tar" {
+		t.Errorf("message %q", got)
+	}
 	want := engine.ImportOptions{Repo: "r", Tag: "t", Message: "m", Changes: []string{"CMD a", "ENV b"}}
 	if got := f.images.asked[0]; !reflect.DeepEqual(got, want) {
 		t.Errorf("asked %+v", got)
