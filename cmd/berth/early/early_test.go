@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"berth/cmd/berth/early/ahead"
 )
 
 // late are packages that Go initialises after what the engine and the console
@@ -69,6 +71,12 @@ func TestRolesInitialiseOnlyWhatTheyImport(t *testing.T) {
 			if !slices.Contains(c.wanted, strings.ReplaceAll(pkg, "%2e", ".")) { // the linker's way to write a dot
 				t.Errorf("%s initialises %s", c.args, pkg)
 			}
+		}
+	}
+	// With what was left out, each of them comes as far as its flags.
+	for _, verb := range ahead.Verbs {
+		if out, err := exec.Command(berth, verb, "--help").CombinedOutput(); err != nil || !bytes.Contains(out, []byte("Usage:")) {
+			t.Errorf("%s --help: %v: %s", verb, err, out)
 		}
 	}
 	if list := initialised(t, berth, "berth", "--help"); !slices.Contains(list, "berth/engine/api") {
