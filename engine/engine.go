@@ -210,7 +210,7 @@ func (e *Engine) openNetwork() error {
 	if err != nil {
 		return err
 	}
-	e.network, err = network.Open(network.Config{State: e.cfg.State, Networks: nets, Endpoints: ends, Log: e.log})
+	e.network, err = network.Open(network.Config{State: e.cfg.State, Networks: nets, Endpoints: ends, Log: e.log, Called: e.called})
 	return err
 }
 

@@ -33,6 +33,9 @@ type Config struct {
 	Networks  Records // one record per Network, by ID; durable
 	Endpoints Records // one record per Endpoint, by container and network; a reboot may take them
 	Log       *slog.Logger
+	// Called tells whether some container, running or not, is called so by those in one of
+	// its networks: nobody outside is asked about it. The name is in lower case. Nil: none is.
+	Called func(name string) bool
 }
 
 // Manager owns the networks of one engine.
@@ -42,6 +45,7 @@ type Manager struct {
 	networks  Records
 	endpoints Records
 	log       *slog.Logger
+	called    func(name string) bool // see Config
 
 	mu        sync.Mutex
 	nets      map[string]*Network    // by name
@@ -62,7 +66,7 @@ func Open(cfg Config) (*Manager, error) {
 	sum := sha256.Sum256([]byte(cfg.State))
 	m := &Manager{
 		state: cfg.State, hash: hex.EncodeToString(sum[:3]), log: cfg.Log,
-		networks: cfg.Networks, endpoints: cfg.Endpoints,
+		networks: cfg.Networks, endpoints: cfg.Endpoints, called: cfg.Called,
 		nets: map[string]*Network{}, ends: map[string][]*Endpoint{}, names: map[string]names{}, resolvers: map[string]*resolver{}, holders: map[string]Holder{}, inside: map[string]*os.File{}, ready: map[string]int{},
 	}
 	if m.log == nil {

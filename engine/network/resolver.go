@@ -197,8 +197,28 @@ type view struct {
 }
 
 // Addresses looks name up in the user-defined networks of the container, as it is
-// and, if it ends in a network's name, without that; links come first.
+// and, if it ends in a network's name, without that; links come first. A name of a
+// container that does not run, or is elsewhere, has no address and is known all the same:
+// others must not be asked about it.
 func (v *view) Addresses(name string) ([]netip.Addr, bool) {
+	out, known := v.neighbours(name)
+	if !known && v.m.called != nil {
+		known = v.m.called(name)
+		if i := strings.LastIndexByte(name, '.'); i > 0 && !known {
+			known = v.isNetwork(name[i+1:]) && v.m.called(name[:i])
+		}
+	}
+	return out, known
+}
+
+// isNetwork tells whether the container is in a network of this name.
+func (v *view) isNetwork(name string) bool {
+	v.m.mu.Lock()
+	defer v.m.mu.Unlock()
+	return slices.ContainsFunc(v.m.ends[v.container], func(e *Endpoint) bool { return strings.EqualFold(e.NetworkName, name) })
+}
+
+func (v *view) neighbours(name string) ([]netip.Addr, bool) {
 	v.m.mu.Lock()
 	defer v.m.mu.Unlock()
 	var out []netip.Addr

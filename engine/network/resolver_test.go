@@ -85,3 +85,19 @@ func TestNamesOfNeighbours(t *testing.T) {
 		t.Errorf("web. is %v when asked between two engines, want %s", got, two.IP)
 	}
 }
+
+// A name of a container that is not there is asked of nobody outside, whatever the case,
+// and with the network's name behind it.
+func TestNamesOfTheAbsentStayInside(t *testing.T) {
+	f := newFixture(t)
+	f.called = func(name string) bool { return name == "db" }
+	create(t, f, CreateSpec{Name: "front"})
+	a := newSandbox(t)
+	join(t, f, AttachSpec{ContainerID: "a", Network: "front", DNSNames: []string{"a"}}, a)
+	v := &view{m: f.Manager, container: "a"}
+	for name, want := range map[string]bool{"db": true, "db.front": true, "db.back": false, "db.example.com": false, "front": false, "other": false, "a": true} {
+		if addrs, known := v.Addresses(name); known != want || known && len(addrs) > 0 != (name == "a") {
+			t.Errorf("%s is known: %v, with %v", name, known, addrs)
+		}
+	}
+}
