@@ -153,16 +153,6 @@ func TestImportCompressed(t *testing.T) {
 	}
 	z.Write(data)
 	z.Close()
-	// What no media type tells of is stored as it is inside.
-	for name, stream := range map[string][]byte{"xz": compressed(t, "xz", data), "bzip2": compressed(t, "bzip2", data)} {
-		img, err := st.Images.Import(t.Context(), bytes.NewReader(stream), image.NewImage{Comment: name})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if l := img.Layers[0]; l.Descriptor.MediaType != ocispec.MediaTypeImageLayer || l.Descriptor.Digest != digest.FromBytes(data) {
-			t.Errorf("%s: %+v", name, l)
-		}
-	}
 	var diffIDs []digest.Digest
 	for mediaType, stream := range map[string][]byte{
 		ocispec.MediaTypeImageLayer: data, ocispec.MediaTypeImageLayerGzip: gz.Bytes(), ocispec.MediaTypeImageLayerZstd: zs.Bytes(),
@@ -185,17 +175,31 @@ func TestImportCompressed(t *testing.T) {
 	}
 }
 
+// TestImportCompressedOtherwise stores what no media type tells of uncompressed.
+func TestImportCompressedOtherwise(t *testing.T) {
+	for _, program := range []string{"xz", "bzip2"} {
+		t.Run(program, func(t *testing.T) {
+			st := open(t, t.TempDir())
+			data := tarOf(t, "f", "content")
+			img, err := st.Images.Import(t.Context(), bytes.NewReader(compressed(t, program, data)), image.NewImage{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if l := img.Layers[0]; l.Descriptor.MediaType != ocispec.MediaTypeImageLayer || l.Descriptor.Digest != digest.FromBytes(data) {
+				t.Errorf("%+v", l)
+			}
+		})
+	}
+}
+
 // compressed compresses data with a program.
 func compressed(t *testing.T, program string, data []byte) []byte {
 	t.Helper()
-	if _, err := exec.LookPath(program); err != nil {
-		t.Skipf("%s is not installed", program)
-	}
 	cmd := exec.Command(program, "-c")
 	cmd.Stdin = bytes.NewReader(data)
 	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
+	if err != nil { // busybox's can only read
+		t.Skipf("there is no %s to compress with: %v", program, err)
 	}
 	return out
 }
