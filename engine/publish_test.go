@@ -98,6 +98,29 @@ func TestPublishedPorts(t *testing.T) {
 	r.says("[::1]:"+port, "other")
 }
 
+// To ::1 it answers, too, if the container has IPv6: no rule can lead there.
+func TestPublishedPortsOverIPv6(t *testing.T) {
+	r := newRig(t)
+	six := true
+	r.makeNetwork(network.CreateRequest{Name: "six", EnableIPv6: &six})
+	o := web("hello", network.PortBinding{}, network.PortBinding{HostIP: netip.IPv6Loopback()})
+	o.HostConfig.NetworkMode = "six"
+	o.HostConfig.DNS = []netip.Addr{netip.MustParseAddr("127.0.0.1")}
+	id := r.run(o)
+	info := r.inspect(id).NetworkSettings
+	for _, b := range info.Ports[port80] {
+		switch {
+		case b.HostIP == netip.IPv6Loopback():
+			r.says("[::1]:"+b.HostPort, "hello")
+		case b.HostIP.Is6():
+			r.says("[::1]:"+b.HostPort, "hello")
+			r.says("["+info.Networks["six"].IPv6Gateway.String()+"]:"+b.HostPort, "hello")
+		default:
+			r.says("127.0.0.1:"+b.HostPort, "hello")
+		}
+	}
+}
+
 func TestPortsOfARunningContainerChange(t *testing.T) {
 	r := newRig(t)
 	id := r.run(web("hello"))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
+	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 )
 
@@ -131,6 +132,9 @@ func (f *family) describe(c *nftables.Conn, t *nftables.Table, nets []*Network) 
 	guard := c.AddChain(chain(t, "guard", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityRaw))
 	forward := c.AddChain(chain(t, "forward", nftables.ChainTypeFilter, nftables.ChainHookForward, *nftables.ChainPriorityFilter))
 	rule := func(ch *nftables.Chain, r rule) { c.AddRule(&nftables.Rule{Table: t, Chain: ch, Exprs: r}) }
+	if f.size == 16 { // IPv6 has no route_localnet: the sockets that reserve the ports take what is for ::1
+		rule(out, append(match(f.dst, f.loopback), &expr.Verdict{Kind: expr.VerdictAccept}))
+	}
 	for _, ch := range []*nftables.Chain{pre, out} {
 		rule(ch, f.dnatAt(at))
 		rule(ch, f.dnatAnywhere(anywhere))
@@ -139,7 +143,9 @@ func (f *family) describe(c *nftables.Conn, t *nftables.Table, nets []*Network) 
 		if !n.Internal && !n.NoMasquerade {
 			rule(post, f.masqueradeLeaving(n))
 		}
-		rule(post, f.masqueradeInto(n, f.loopback))
+		if f.size == 4 {
+			rule(post, f.masqueradeInto(n, f.loopback))
+		}
 		rule(post, f.masqueradeHairpin(n))
 		rule(post, f.keepSource(n))
 		rule(guard, f.dropLoopback(n))
