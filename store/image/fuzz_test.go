@@ -53,7 +53,7 @@ func FuzzDocuments(f *testing.F) {
 // FuzzParseName holds that a canonical name is its own canonical name, and
 // that it means the same when it is shortened.
 func FuzzParseName(f *testing.F) {
-	for _, seed := range []string{"busybox", "a/b:c", "localhost:5000/x", "x@sha256:" + strings.Repeat("a", 64), "UPPER", "a:b:c", "docker.io/library/x:latest"} {
+	for _, seed := range []string{"busybox", "a/b:c", "localhost:5000/x", "x@sha256:" + strings.Repeat("a", 64), "UPPER", "a:b:c", "docker.io/library/x:latest", "docker.io/a.b/x:l"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, name string) {

@@ -28,13 +28,18 @@ func ParseName(name string) (string, error) {
 	return reference.TagNameOnly(named).String(), nil
 }
 
-// familiar is the short form of a canonical name.
+// familiar is the short form of a canonical name. Where that would mean another
+// image ("docker.io/a.b/c": "a.b/c" is one of the registry a.b) there is none.
 func familiar(canonical string) string {
 	named, err := reference.ParseNormalizedNamed(canonical)
 	if err != nil {
 		return canonical
 	}
-	return reference.FamiliarString(named)
+	short := reference.FamiliarString(named)
+	if again, err := reference.ParseNormalizedNamed(short); err != nil || again.String() != named.String() {
+		return canonical
+	}
+	return short
 }
 
 // familiarDigest is the short form of a name with a digest, without its tag:
