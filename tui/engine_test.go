@@ -18,6 +18,8 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/events"
 	"github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/api/types/volume"
 )
 
 //go:embed testdata/*.json testdata/web.log
@@ -33,6 +35,8 @@ type engine struct {
 	mu         sync.Mutex
 	containers []container.Summary
 	images     []image.Summary
+	volumes    []volume.Volume
+	networks   []network.Summary
 	subs       map[chan events.Message]bool
 	looks      map[string]uint64 // stats answered, by container
 	maxLooks   uint64            // 0: no end
@@ -53,6 +57,8 @@ func newEngine(t *testing.T) *engine {
 	e := &engine{t: t, socket: filepath.Join(dir, "e.sock"), subs: map[chan events.Message]bool{}, looks: map[string]uint64{}, follow: map[string]chan string{}}
 	load(t, "containers.json", &e.containers)
 	load(t, "images.json", &e.images)
+	load(t, "volumes.json", &e.volumes)
+	load(t, "networks.json", &e.networks)
 	e.listen()
 	t.Cleanup(func() { e.server.Close() })
 	return e
@@ -74,7 +80,7 @@ func load(t *testing.T, name string, into any) []byte {
 func (e *engine) empty() *engine {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.containers, e.images = nil, nil
+	e.containers, e.images, e.volumes, e.networks = nil, nil, nil, nil
 	return e
 }
 
@@ -116,6 +122,7 @@ func (e *engine) routes() http.Handler {
 		defer e.mu.Unlock()
 		reply(w, e.images)
 	})
+	e.moreRoutes(mux)
 	mux.HandleFunc("GET /containers/{id}/json", e.serveInspect)
 	mux.HandleFunc("GET /images/{rest...}", func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/history") {
@@ -240,6 +247,9 @@ func (e *engine) serveInspect(w http.ResponseWriter, r *http.Request) {
 	info["Id"], info["Name"] = c.ID, c.Names[0]
 	state := info["State"].(map[string]any)
 	state["Status"], state["Paused"], state["Running"] = c.State, c.State == container.StatePaused, c.State == container.StateRunning
+	if strings.HasPrefix(c.Names[0], "/shop-api") {
+		info["NetworkSettings"] = map[string]any{"Networks": map[string]any{"shop_default": map[string]any{"NetworkID": strings.Repeat("5f", 32), "Aliases": []string{"api", "orders"}}}}
+	}
 	reply(w, info)
 }
 

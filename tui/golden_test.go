@@ -22,6 +22,13 @@ func TestGoldenScreens(t *testing.T) {
 		{"list-60x20", 60, 20, nil, []string{"exit 137"}},
 		{"detail-60x20", 60, 20, []string{"j", "j", "j", "enter"}, []string{"web  Logs", "60 lines"}},
 		{"inspect-120x36", 120, 36, []string{"j", "j", "j", "]", "]", "]", "enter", "/", "I", "m", "a", "g", "e", "enter"}, []string{"web ▸ inspect", "hit 1/", "web stats", "/Image ─"}},
+		{"volumes-80x24", 80, 24, []string{"4", "j"}, []string{"USED BY", "/var/lib/postgresql/data", "42M"}},
+		{"volumes-120x36", 120, 36, []string{"4", "j"}, []string{"USED BY", "backup=nightly", "42M"}},
+		{"networks-120x36", 120, 36, []string{"5", "j"}, []string{"MEMBERS", "172.18.0.2", "orders"}},
+		{"networks-60x20", 60, 20, []string{"5", "j", "enter"}, []string{"MEMBERS", "172.18.0.2", "orders"}},
+		{"ports-120x36", 120, 36, []string{"6"}, []string{"PUBLISHED PORT", "reachable", "● *:8080", "✗ *:9000"}},
+		{"ports-200x50", 200, 50, []string{"6", "G"}, []string{"PUBLISHED PORT", "nothing answers", "● *:8080", "✗ *:9000"}},
+		{"projects-80x24", 80, 24, []string{"1"}, []string{"SERVICES", "/home/ada/shop"}},
 		{"images-80x24", 80, 24, []string{"3", "]"}, []string{"RepoTags"}},
 		{"help-120x36", 120, 36, []string{"?"}, []string{"all keys", "EVERYWHERE"}},
 		{"palette-80x24", 80, 24, []string{":", "s", "t", "o"}, []string{"─ palette ─", ": sto", "stop             stop"}},
@@ -47,7 +54,7 @@ func TestGoldenScreens(t *testing.T) {
 
 func TestGoldenEmpty(t *testing.T) {
 	r := start(t, newEngine(t).empty(), 80, 24)
-	r.WaitFor("no containers yet", "no images yet")
+	r.WaitFor("no containers yet", "Images 0", "Volumes 0")
 	golden(t, "empty-80x24", r)
 }
 

@@ -47,7 +47,8 @@ func (m *model) shellHasKeys() bool {
 // browser has the focus and is not being typed into.
 var overBrowser = map[keymap.Action]bool{
 	keymap.Quit: true, keymap.Interrupt: true, keymap.Help: true, keymap.Palette: true, keymap.CommandLog: true,
-	keymap.ToContainer: true, keymap.ToImages: true, keymap.PrevTab: true, keymap.NextTab: true,
+	keymap.ToProjects: true, keymap.ToContainer: true, keymap.ToImages: true, keymap.ToVolumes: true, keymap.ToNetworks: true,
+	keymap.ToPorts: true, keymap.System: true, keymap.Shells: true, keymap.Attach: true, keymap.PrevTab: true, keymap.NextTab: true,
 	keymap.Zoom: true, keymap.Unzoom: true, keymap.Run: true,
 }
 
@@ -61,16 +62,13 @@ func (m *model) browserHasKeys(msg tea.Msg) bool {
 	if m.browser.Capturing() || !ok {
 		return !ok || k.String() != "ctrl+c"
 	}
-	a, _ := m.keys.Find(k.String(), keymap.Everywhere)
+	a, _ := m.keys.Find(k.String(), m.pane().shape().scope, keymap.Everywhere)
 	return !overBrowser[a]
 }
 
 // scopes are those of what has the focus, the innermost first.
 func (m *model) scopes() []keymap.Scope {
-	own := keymap.Containers
-	if m.panel == images {
-		own = keymap.Images
-	}
+	own := m.pane().shape().scope
 	if !m.detail {
 		return []keymap.Scope{own, keymap.Lists, keymap.Everywhere}
 	}
@@ -78,7 +76,7 @@ func (m *model) scopes() []keymap.Scope {
 	case tabLogs:
 		return []keymap.Scope{keymap.Logs, keymap.Detail, own, keymap.Everywhere}
 	case tabDiff, tabLayers:
-		return []keymap.Scope{keymap.Layers, keymap.Everywhere}
+		return []keymap.Scope{keymap.Layers, own, keymap.Everywhere}
 	}
 	return []keymap.Scope{keymap.Detail, own, keymap.Everywhere}
 }
@@ -119,28 +117,25 @@ func (m *model) applyFilter(s string) {
 			m.logs.Search(re)
 		case tabInspect:
 			m.inspector.Search(re)
+		default:
+			if m.tab().isText() {
+				m.text.Search(re)
+			}
 		}
 		return
 	}
-	if m.panel == containers {
-		m.conts.SetFilter(list.NewFilter(s))
-	} else {
-		m.imgs.SetFilter(list.NewFilter(s))
-	}
+	m.pane().SetFilter(list.NewFilter(s))
 }
 
 // filterText is the filter or search in effect where the focus is.
 func (m *model) filterText() string {
-	switch {
-	case m.detail:
-		if p := m.pager(); p != nil && p.Query() != nil {
-			return p.Query().String()[len("(?i)"):]
-		}
-		return ""
-	case m.panel == containers:
-		return m.conts.Filter().String()
+	if !m.detail {
+		return m.pane().Filter().String()
 	}
-	return m.imgs.Filter().String()
+	if p := m.pager(); p != nil && p.Query() != nil {
+		return p.Query().String()[len("(?i)"):]
+	}
+	return ""
 }
 
 // beginFilter starts typing, with what is in effect already.

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 func console(socket string) int {
 	c, err := client.New(client.WithHost("unix://" + socket))
 	if err == nil {
-		err = run(context.Background(), Options{Client: c, Host: "local"}, func(m *model) tea.Model { return faulty{m} })
+		err = run(context.Background(), Options{Client: c, Host: "local", Dial: recordedDial}, func(m *model) tea.Model { return faulty{m} })
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -108,7 +108,11 @@ func offline(t *testing.T, width, height int) *model {
 	load(t, "containers.json", &cs.List)
 	var is feed.Images
 	load(t, "images.json", &is.List)
-	send(m, cs, is)
+	var vs feed.Volumes
+	load(t, "volumes.json", &vs.List)
+	var ns feed.Networks
+	load(t, "networks.json", &ns.List)
+	send(m, cs, is, vs, ns)
 	return m
 }
 
@@ -119,7 +123,7 @@ func bare(t testing.TB, width, height int) *model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := Options{Client: c}.validate()
+	o, err := Options{Client: c, Dial: recordedDial}.validate()
 	if err != nil {
 		t.Fatal(err)
 	}

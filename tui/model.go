@@ -12,7 +12,6 @@ import (
 	"berth/tui/keymap"
 	"berth/tui/layers"
 	"berth/tui/layout"
-	"berth/tui/list"
 	"berth/tui/logs"
 	"berth/tui/pager"
 	"berth/tui/state"
@@ -24,8 +23,12 @@ import (
 type panel int
 
 const (
-	containers panel = iota
+	projects panel = iota
+	containers
 	images
+	volumes
+	networks
+	ports
 	panelCount
 )
 
@@ -47,11 +50,17 @@ type model struct {
 	panel    panel // the list that has, or had last, the focus
 	detail   bool  // the detail has the focus
 	zoom     bool
-	conts    *list.List[state.Container]
-	imgs     *list.List[state.Image]
+	panes    [panelCount]pane // the six below, by their number
+	projs    *paneOf[state.Project]
+	conts    *paneOf[state.Container]
+	imgs     *paneOf[state.Image]
+	vols     *paneOf[state.Volume]
+	nets     *paneOf[state.Network]
+	ports    *paneOf[state.Port]
 	showAll  bool
-	order    [panelCount]int
-	tabs     [panelCount]int
+	sized    bool // the sizes of volumes were asked for
+	probes   map[string]feed.Probed
+	names    map[[2]string][]string // by network and container: what it is found by there
 	usage    map[string]*usage
 	ticks    int
 	tickOn   bool
@@ -66,6 +75,7 @@ type model struct {
 	inspectID  string
 	inspectErr error
 	inspector  *pager.Pager
+	text       *pager.Pager // of the tabs that are text
 	shell      *term.Model
 	browser    *layers.Model
 
@@ -86,14 +96,15 @@ func newModel(o Options, f *feed.Feed) *model {
 	th := theme.ANSI16()
 	m := &model{
 		opt: o, feed: f, keys: o.Keys, theme: th, started: time.Now(),
-		state:   state.New(),
-		conts:   list.New(func(c state.Container) string { return c.ID }, state.Container.Match),
-		imgs:    list.New(state.Image.Key, state.Image.Match),
+		state: state.New(),
+		panel: containers,
+		projs: newProjects(), conts: newContainers(), imgs: newImages(), vols: newVolumes(), nets: newNetworks(), ports: newPorts(),
 		showAll: true,
-		usage:   map[string]*usage{},
-		logs:    logs.NewView(th), logsGate: &feed.Gate{},
+		usage:   map[string]*usage{}, probes: map[string]feed.Probed{}, names: map[[2]string][]string{},
+		logs: logs.NewView(th), logsGate: &feed.Gate{},
 	}
-	m.inspector = pager.New(pager.Static(nil), false)
+	m.panes = [panelCount]pane{m.projs, m.conts, m.imgs, m.vols, m.nets, m.ports}
+	m.inspector, m.text = pager.New(pager.Static(nil), false), pager.New(pager.Static(nil), false)
 	m.shell = term.New(term.Config{Engine: o.Client, Go: f.Go})
 	m.browser = layers.New(layers.Config{Berth: berthapi.NewClient(o.Client), Docker: o.Client})
 	return m
@@ -110,9 +121,10 @@ func (m *model) Init() tea.Cmd { return nil }
 
 // screen is the layout of the moment.
 func (m *model) screen() layout.Screen {
-	in := layout.Input{
-		Width: m.width, Height: m.height, Panels: int(panelCount), Focused: int(m.panel),
-		Detail: m.detail, Zoom: m.zoom, Strip: !m.fullPane(),
+	in := layout.Input{Width: m.width, Height: m.height, Detail: m.detail, Zoom: m.zoom, Strip: !m.fullPane()}
+	in.Focused = int(m.panel)
+	for p := range panelCount {
+		in.Hidden = append(in.Hidden, !m.visible(p))
 	}
 	if m.showLog {
 		in.LogLines = commandLogLines
@@ -160,14 +172,14 @@ func (m *model) note(command string) {
 
 // refresh makes the lists anew from the state.
 func (m *model) refresh() {
-	m.conts.Set(m.state.Containers(m.showAll, containerOrders[m.order[containers]], m.use))
-	m.imgs.Set(m.state.Images(imageOrders[m.order[images]]))
+	for _, p := range m.panes {
+		p.refill(m)
+	}
+	m.forget()
+	if !m.visible(m.panel) {
+		m.panel = containers
+	}
 	if m.selectID != "" && m.conts.Select(m.selectID) {
 		m.selectID = ""
 	}
 }
-
-var (
-	containerOrders = []state.Order{state.ByState, state.ByName, state.ByAge, state.ByCPU, state.ByMem}
-	imageOrders     = []state.Order{state.ByName, state.BySize, state.ByAge}
-)

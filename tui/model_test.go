@@ -48,7 +48,7 @@ func TestANarrowScreenTogglesBetweenListAndDetail(t *testing.T) {
 	hides(t, m, "Containers 12")
 	press(m, "esc", "tab")
 	shows(t, m, "Images 8")
-	press(m, "tab")
+	press(m, "enter")
 	shows(t, m, "Layers│Inspect")
 	press(m, "2") // tab is the browser's there
 	shows(t, m, "Containers 12")
@@ -80,13 +80,17 @@ func TestPanelsByLetters(t *testing.T) {
 	if m.panel != images || m.detail {
 		t.Error("l does not go to the images")
 	}
+	press(m, "l", "l", "l")
+	if m.panel != ports || m.detail {
+		t.Error("l does not go on to the ports")
+	}
 	press(m, "l")
 	if !m.detail {
 		t.Error("l does not go to the detail")
 	}
-	press(m, "2", "h", "0")
-	if m.panel != containers || !m.detail {
-		t.Error("0 does not go to the detail")
+	press(m, "2", "h", "h", "0")
+	if m.panel != projects || !m.detail {
+		t.Error("h does not go to the projects, or 0 not to the detail")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"berth/tui/form"
+	"berth/tui/state"
 	"berth/tui/theme"
 )
 
@@ -19,7 +20,7 @@ func newRunForm(m *model) *runForm {
 		image = c.Image
 	}
 	var known []string
-	for _, i := range m.state.Images(imageOrders[0]) {
+	for _, i := range m.state.Images(state.ByName) {
 		if i.Tag != "" {
 			known = append(known, i.Tag)
 		}

@@ -9,7 +9,6 @@ import (
 
 	"berth/tui/keymap"
 	"berth/tui/pager"
-	"berth/tui/state"
 	"berth/tui/text"
 )
 
@@ -41,19 +40,17 @@ func (m *model) perform(a keymap.Action) tea.Cmd {
 		m.nextPane(1)
 	case keymap.PrevPane:
 		m.nextPane(-1)
-	case keymap.ToContainer:
-		m.focus(containers)
-	case keymap.ToImages:
-		m.focus(images)
+	case keymap.ToProjects, keymap.ToContainer, keymap.ToImages, keymap.ToVolumes, keymap.ToNetworks, keymap.ToPorts:
+		m.goTo(panelOf[a])
 	case keymap.ToDetail, keymap.Open:
 		return m.open()
 	case keymap.PrevTab, keymap.NextTab:
-		n := len(tabsOf[m.panel])
+		f := m.pane().shape()
 		by := 1
 		if a == keymap.PrevTab {
-			by = n - 1
+			by = len(f.tabs) - 1
 		}
-		m.tabs[m.panel] = (m.tabs[m.panel] + by) % n
+		f.tabAt = (f.tabAt + by) % len(f.tabs)
 		m.filter = nil
 	case keymap.Zoom:
 		m.zoom, m.detail = true, true
@@ -146,7 +143,7 @@ func (m *model) stepBack() {
 		m.applyFilter("")
 	case m.detail:
 		m.detail, m.zoom = false, false
-	case m.panel == containers && m.conts.Clear(), m.panel == images && m.imgs.Clear():
+	case m.pane().Clear():
 	case m.filterText() != "":
 		m.applyFilter("")
 	case m.showLog:
@@ -177,40 +174,39 @@ func (m *model) focus(p panel) {
 
 // nextPane goes round the panels and the detail.
 func (m *model) nextPane(by int) {
-	at := int(m.panel)
+	at, n := m.panel, panelCount+1
 	if m.detail {
-		at = int(panelCount)
+		at = panelCount
 	}
-	n := int(panelCount) + 1
-	at = (at + by + n) % n
+	for at = (at + panel(by) + n) % n; at < panelCount && !m.visible(at); {
+		at = (at + panel(by) + n) % n
+	}
 	m.zoom, m.filter = false, nil
-	if at == int(panelCount) {
+	if at == panelCount {
 		m.detail = true
 		return
 	}
-	m.focus(panel(at))
+	m.focus(at)
 }
 
-// lister is what both lists can do.
-type lister interface {
-	Move(int)
-	Page(int)
-	Mark()
-	Range()
-	Len() int
+// panelOf says where the keys that go to a panel go.
+var panelOf = map[keymap.Action]panel{
+	keymap.ToProjects: projects, keymap.ToContainer: containers, keymap.ToImages: images,
+	keymap.ToVolumes: volumes, keymap.ToNetworks: networks, keymap.ToPorts: ports,
 }
 
-// list is the list of the focused panel.
-func (m *model) list() lister {
-	if m.panel == containers {
-		return m.conts
+// goTo goes to a panel, if it is on the screen.
+func (m *model) goTo(p panel) {
+	if !m.visible(p) {
+		m.fail(errors.New("there is no compose project: docker compose up makes one"))
+		return
 	}
-	return m.imgs
+	m.focus(p)
 }
 
 // move acts on the list with the focus.
 func (m *model) move(a keymap.Action) tea.Cmd {
-	l := m.list()
+	l := m.pane()
 	switch a {
 	case keymap.Up:
 		l.Move(-1)
@@ -229,13 +225,9 @@ func (m *model) move(a keymap.Action) tea.Cmd {
 	case keymap.Range:
 		l.Range()
 	case keymap.Left:
-		m.panel = max(m.panel-1, containers)
+		m.beside(-1)
 	case keymap.Right:
-		if m.panel+1 < panelCount {
-			m.panel++
-		} else {
-			m.detail = true
-		}
+		m.beside(1)
 	case keymap.ShowAll:
 		m.showAll = !m.showAll
 		m.refresh()
@@ -247,12 +239,23 @@ func (m *model) move(a keymap.Action) tea.Cmd {
 	return nil
 }
 
+// beside goes to the panel above or below, and from the last one to the detail.
+func (m *model) beside(by panel) {
+	for p := m.panel + by; p >= 0 && p < panelCount; p += by {
+		if m.visible(p) {
+			m.panel = p
+			return
+		}
+	}
+	m.detail = by > 0
+}
+
 // nextOrder sorts the focused list in the next of its orders.
 func (m *model) nextOrder() {
-	orders := [panelCount][]state.Order{containerOrders, imageOrders}[m.panel]
-	m.order[m.panel] = (m.order[m.panel] + 1) % len(orders)
+	f := m.pane().shape()
+	f.orderAt = (f.orderAt + 1) % len(f.orders)
 	m.refresh()
-	m.say("sorted by " + string(orders[m.order[m.panel]]))
+	m.say("sorted by " + string(f.order()))
 }
 
 // pager is the scrolling view that the detail shows, nil when it is a pane
@@ -263,6 +266,9 @@ func (m *model) pager() *pager.Pager {
 		return m.logs.Pager()
 	case tabInspect:
 		return m.inspector
+	}
+	if m.tab().isText() {
+		return m.text
 	}
 	return nil
 }
@@ -335,22 +341,16 @@ func (m *model) copyName() tea.Cmd {
 	if p := m.pager(); m.detail && p != nil {
 		return m.copy("what is visible", p.Text())
 	}
-	if c, ok := m.current(); ok {
-		return m.copy(c.Name, c.Name)
-	}
-	if i, ok := m.currentImage(); ok {
-		return m.copy(i.Ref(), i.Ref())
+	if row, ok := m.pane().current(); ok {
+		return m.copy(row.ref, row.ref)
 	}
 	return nil
 }
 
 // copyID copies the whole ID of the selected row.
 func (m *model) copyID() tea.Cmd {
-	if c, ok := m.current(); ok {
-		return m.copy(c.ID, c.ID)
-	}
-	if i, ok := m.currentImage(); ok {
-		return m.copy(i.ID, i.ID)
+	if row, ok := m.pane().current(); ok {
+		return m.copy(row.id, row.id)
 	}
 	return nil
 }
@@ -363,10 +363,7 @@ func (m *model) copy(what, s string) tea.Cmd {
 
 // applicable are the actions that the palette offers where the focus is.
 func (m *model) applicable() []keymap.Binding {
-	own := keymap.Containers
-	if m.panel == images {
-		own = keymap.Images
-	}
+	own := m.pane().shape().scope
 	scopes := m.scopes()
 	if !slices.Contains(scopes, own) {
 		scopes = append([]keymap.Scope{own}, scopes...)

@@ -92,7 +92,7 @@ func TestFilterSortAndShowAll(t *testing.T) {
 func TestRunningAnImageByForm(t *testing.T) {
 	e := newEngine(t)
 	r := start(t, e, 120, 36)
-	r.WaitFor("nginx:1.27")
+	r.WaitFor("Images 8")
 	r.Press("3", "j", "R")
 	r.WaitFor("run an image", "berth run -d -it nginx:1.27")
 	r.Type("web\n")
@@ -107,7 +107,7 @@ func TestRunningAnImageByForm(t *testing.T) {
 func TestTagging(t *testing.T) {
 	e := newEngine(t)
 	r := start(t, e, 120, 36)
-	r.WaitFor("redis:7")
+	r.WaitFor("Images 8")
 	r.Press("3", "/")
 	r.Type("redis\n")
 	r.WaitFor("Images 1/8")
@@ -264,7 +264,7 @@ func TestFirstFrame(t *testing.T) {
 	e := newEngine(t)
 	began := time.Now()
 	r := start(t, e, 120, 36)
-	r.WaitFor("● web", "nginx:1.27", "palette")
+	r.WaitFor("● web", "Images 8", "palette")
 	took := time.Since(began)
 	t.Logf("first full frame after %s", took)
 	if took > 500*time.Millisecond { // the goal is 150 ms; the machine may be busy with other tests

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -34,6 +35,8 @@ type Options struct {
 	Client *client.Client
 	// Host names the engine in the header: "local", or the address given with -H.
 	Host string
+	// Dial is how ports are probed; nil means that of package net.
+	Dial feed.Dial
 	// Keys is the key map; nil means the default.
 	Keys keymap.Map
 	// Input, Output and Environ default to the process's own.
@@ -55,6 +58,9 @@ func (o Options) validate() (Options, error) {
 	}
 	if o.Host == "" {
 		o.Host = "local"
+	}
+	if o.Dial == nil {
+		o.Dial = (&net.Dialer{}).DialContext
 	}
 	if o.Keys == nil {
 		o.Keys = keymap.Default()

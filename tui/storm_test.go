@@ -81,7 +81,7 @@ func TestManyContainers(t *testing.T) {
 	e.mu.Unlock()
 	began := time.Now()
 	r := start(t, e, 120, 36)
-	r.WaitFor("● many-000", "Containers 500", "nginx:1.27")
+	r.WaitFor("● many-000", "Containers 500", "Images 8")
 	t.Logf("first full frame after %s", time.Since(began))
 	r.WaitFor("CPU")
 	polled := map[string]bool{}

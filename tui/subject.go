@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"berth/tui/inspect"
 	"berth/tui/layers"
 	"berth/tui/logs"
+	"berth/tui/pager"
 )
 
 // tab is one view of the detail.
@@ -22,29 +24,32 @@ const (
 	tabDiff    tab = "Diff"
 	tabLayers  tab = "Layers"
 	tabInspect tab = "Inspect"
+	tabFiles   tab = "Files"
+
+	tabAbout    tab = "About" // these are text, made from what is known
+	tabMembers  tab = "Members"
+	tabServices tab = "Services"
 )
 
-var tabsOf = [panelCount][]tab{
-	containers: {tabLogs, tabShell, tabDiff, tabInspect},
-	images:     {tabLayers, tabInspect},
-}
+// isText tells whether a tab is text that the panel writes.
+func (t tab) isText() bool { return t == tabAbout || t == tabMembers || t == tabServices }
 
 // tab is the one shown.
-func (m *model) tab() tab { return tabsOf[m.panel][m.tabs[m.panel]] }
+func (m *model) tab() tab { return m.pane().shape().tab() }
 
 // setTab shows a tab of the focused panel.
 func (m *model) setTab(t tab) {
-	for i, have := range tabsOf[m.panel] {
-		if have == t {
-			m.tabs[m.panel] = i
-		}
+	f := m.pane().shape()
+	if i := slices.Index(f.tabs, t); i >= 0 {
+		f.tabAt = i
 	}
 }
 
 // subject is what the detail shows: a tab of a container or of an image.
 type subject struct {
-	id  string // of the container, or key of the image row
-	tab tab
+	panel panel
+	id    string // of the row
+	tab   tab
 }
 
 // settleMsg arrives when the selection has rested for a moment.
@@ -56,21 +61,22 @@ const restFor = 80 * time.Millisecond
 
 // sync brings the detail in line with the selection; it runs after every message.
 func (m *model) sync() tea.Cmd {
-	want := subject{tab: m.tab()}
+	want := subject{panel: m.panel, tab: m.tab()}
+	if row, ok := m.pane().current(); ok {
+		want.id = row.key
+	}
 	if c, ok := m.current(); ok {
-		want.id = c.ID
 		m.shell.SetContainer(c.ID, c.Name, c.Running())
-	} else if i, ok := m.currentImage(); ok {
-		want.id = i.Key()
 	}
 	if want == m.subject {
 		return nil
 	}
-	sameTab := want.tab == m.subject.tab
+	sameTab := want.tab == m.subject.tab && want.panel == m.subject.panel
 	first := m.subject.id == ""
 	m.subject = want
 	m.subjectSeq++
 	m.stopLogs()
+	m.text.SetSource(pager.Static(nil))
 	if want.id == "" {
 		return m.browser.SetVisible(false)
 	}
@@ -90,21 +96,27 @@ func (m *model) load() tea.Cmd {
 		switch t {
 		case tabLogs:
 			cmds = append(cmds, m.openLogs(c.ID, false))
-		case tabInspect:
-			cmds = append(cmds, m.feed.InspectContainer(c.ID))
 		case tabDiff:
 			cmds = append(cmds, m.browser.Show(layers.Subject{
 				Image: c.ImageID, ImageName: c.Image, Container: c.ID, Name: c.Name, Running: c.Running(),
 			}))
 		}
 	}
-	if i, ok := m.currentImage(); ok {
-		switch t {
-		case tabInspect:
-			cmds = append(cmds, m.feed.InspectImage(i.ID))
-		case tabLayers:
-			cmds = append(cmds, m.browser.Show(layers.Subject{Image: i.Ref(), ImageName: i.Title()}))
+	if i, ok := m.currentImage(); ok && t == tabLayers {
+		cmds = append(cmds, m.browser.Show(layers.Subject{Image: i.Ref(), ImageName: i.Title()}))
+	}
+	if t == tabInspect {
+		cmds = append(cmds, m.pane().look(m))
+	}
+	if n, ok := m.nets.Current(); ok && t == tabMembers {
+		var ids []string
+		for _, k := range m.state.MembersOf(n) {
+			ids = append(ids, k.Container.ID)
 		}
+		cmds = append(cmds, m.feed.FetchAliases(n.ID, ids))
+	}
+	if p, ok := m.ports.Current(); ok && m.panel == ports {
+		delete(m.probes, p.Key()) // it is tried again
 	}
 	return tea.Batch(cmds...)
 }
@@ -149,11 +161,6 @@ func (m *model) showInspect(id string, json []byte) {
 
 // inspected is the ID that the Inspect tab should show.
 func (m *model) inspected() string {
-	if c, ok := m.current(); ok {
-		return c.ID
-	}
-	if i, ok := m.currentImage(); ok {
-		return i.ID
-	}
-	return ""
+	row, _ := m.pane().current()
+	return row.id
 }

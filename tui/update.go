@@ -25,7 +25,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := m.handle(msg)
 	m.resizePanes()
 	m.logsGate.Hold(m.logs.Held())
-	return m, tea.Batch(cmd, m.sync(), m.tick())
+	return m, tea.Batch(cmd, m.sync(), m.probe(), m.measureVolumes(), m.tick())
 }
 
 // handle sends a message to where it belongs. What it does not know belongs to
@@ -113,7 +113,7 @@ func (m *model) fromEngine(msg tea.Msg) (tea.Cmd, bool) {
 	case feed.Images:
 		switch {
 		case msg.Err != nil:
-			m.state.Failed("")
+			m.state.FailedList(state.AllImages)
 			m.fail(clean(msg.Err))
 		case !msg.Answer:
 			m.state.SetImages(state.FromImages(msg.List))
@@ -122,10 +122,18 @@ func (m *model) fromEngine(msg tea.Msg) (tea.Cmd, bool) {
 			return m.feed.FetchImages(), true
 		}
 		m.refresh()
+	case feed.Volumes:
+		return m.gotVolumes(msg), true
+	case feed.Networks:
+		return m.gotNetworks(msg), true
 	case feed.Event:
 		m.remember(msg)
 		fetch, id := m.state.Event(msg.Message)
 		switch fetch {
+		case state.AllVolumes:
+			return m.feed.FetchVolumes(), true
+		case state.AllNetworks:
+			return m.feed.FetchNetworks(), true
 		case state.Row:
 			return m.feed.FetchRow(id, 0), true
 		case state.AllImages:
@@ -155,6 +163,22 @@ func (m *model) fromEngine(msg tea.Msg) (tea.Cmd, bool) {
 				m.inspectErr = clean(msg.Err)
 			}
 		}
+	case feed.Sizes:
+		if msg.Err != nil {
+			m.fail(clean(msg.Err))
+			break
+		}
+		m.state.SetSizes(msg.Sizes)
+		m.refresh()
+	case feed.Probed:
+		m.probes[msg.Key] = msg
+	case feed.Aliases:
+		if msg.Err != nil {
+			m.fail(clean(msg.Err))
+		}
+		for id, names := range msg.Names {
+			m.names[[2]string{msg.Network, id}] = names
+		}
 	case feed.Done:
 		return m.done(msg), true
 	case feed.Ran:
@@ -176,6 +200,7 @@ func (m *model) lost(err error) {
 		m.gone = errNobody
 	}
 	m.state.Reset()
+	m.sized = false
 	m.stopLogs()
 }
 
@@ -238,6 +263,7 @@ func (m *model) resizePanes() {
 	m.browser.SetSize(w, h)
 	m.logs.Pager().SetSize(w, h)
 	m.inspector.SetSize(w, h)
+	m.text.SetSize(w, h)
 }
 
 // ended says how a shell ended, unless it was by itself and well.

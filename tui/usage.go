@@ -4,6 +4,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"berth/tui/feed"
+	"berth/tui/state"
 )
 
 // usage is what is known of a container's use of the machine.
@@ -61,7 +62,7 @@ func (m *model) measure(s feed.Stats) {
 			delete(m.usage, id)
 		}
 	}
-	if by := containerOrders[m.order[containers]]; by == "cpu" || by == "memory" {
+	if by := m.conts.order(); by == state.ByCPU || by == state.ByMem {
 		m.refresh()
 	}
 }

@@ -79,11 +79,9 @@ func (m *model) lines() []string {
 func (m *model) header(width int) string {
 	th := m.theme
 	sep := th.Dim.Render(" ▸ ")
-	crumbs := []string{th.Title.Render("berth"), text.Clean(m.opt.Host), [...]string{"containers", "images"}[m.panel]}
-	if c, ok := m.current(); ok {
-		crumbs = append(crumbs, c.Name)
-	} else if i, ok := m.currentImage(); ok {
-		crumbs = append(crumbs, i.Title())
+	crumbs := []string{th.Title.Render("berth"), text.Clean(m.opt.Host), strings.ToLower(m.pane().shape().name)}
+	if row, ok := m.pane().current(); ok {
+		crumbs = append(crumbs, row.title)
 	}
 	if m.detail || m.zoom {
 		crumbs = append(crumbs, strings.ToLower(string(m.tab())))
@@ -152,7 +150,7 @@ func (m *model) keyLine(width int) string {
 		room -= len(bd.Keys[0]) + len(bd.Short) + 3
 	}
 	for _, bd := range m.keys.In(m.scopes()...) {
-		if idle := m.nothingSelected() && (bd.Scope == keymap.Containers || bd.Scope == keymap.Images); idle || bd.Short == "" || bd.Action == keymap.Help || bd.Action == keymap.Palette {
+		if idle := m.nothingSelected() && bd.Scope == m.pane().shape().scope; idle || bd.Short == "" || bd.Action == keymap.Help || bd.Action == keymap.Palette {
 			continue
 		}
 		if text.Width(b.String())+text.Width(keymap.Pretty(bd.Keys[0]))+len(bd.Short)+3 > room {
@@ -193,7 +191,11 @@ func (m *model) messageLine(width int) string {
 	case m.hint != "":
 		return text.Fit(" "+m.hint, width)
 	}
-	if n := m.conts.Marks() + m.imgs.Marks(); n > 0 {
+	n := 0
+	for _, p := range m.panes {
+		n += p.Marks()
+	}
+	if n > 0 {
 		return text.Fit(" "+th.Mark.Render(fmt.Sprintf("%d marked", n))+th.Dim.Render(" · verbs act on all of them · esc clears"), width)
 	}
 	return text.Spaces(width)

@@ -5,7 +5,7 @@ import (
 	"image"
 	"strings"
 
-	"berth/tui/state"
+	"berth/tui/pager"
 	"berth/tui/text"
 	"berth/tui/theme"
 )
@@ -24,6 +24,9 @@ func (m *model) drawDetail(r image.Rectangle) []string {
 		if c, ok := m.current(); !ok || m.logs.Container != c.ID {
 			f.Footer = ""
 		}
+	case m.tab().isText():
+		m.text.Replace(pager.Static(m.pane().lines(m, w)))
+		lines = m.text.View(m.theme, w, h)
 	case m.tab() == tabInspect:
 		lines, f.Footer = m.drawInspect(w, h)
 	case m.tab() == tabShell:
@@ -44,22 +47,19 @@ func (m *model) drawDetail(r image.Rectangle) []string {
 
 // nothingSelected tells whether nothing is selected.
 func (m *model) nothingSelected() bool {
-	_, c := m.current()
-	_, i := m.currentImage()
-	return !c && !i
+	_, ok := m.pane().current()
+	return !ok
 }
 
 // detailTitle is the name and the tabs.
 func (m *model) detailTitle() string {
 	th := m.theme
 	name := ""
-	if c, ok := m.current(); ok {
-		name = c.Name
-	} else if i, ok := m.currentImage(); ok {
-		name = i.Title()
+	if row, ok := m.pane().current(); ok {
+		name = row.title
 	}
 	var tabs []string
-	for _, t := range tabsOf[m.panel] {
+	for _, t := range m.pane().shape().tabs {
 		label := string(t)
 		if t == tabShell {
 			if c, ok := m.current(); ok {
@@ -89,10 +89,7 @@ func (m *model) emptyDetail(width int) []string {
 		}
 		return nil
 	}
-	if m.panel == images {
-		return m.teach(width, "images are layers of files", "D", "browses its layers", "R", "runs it", "t", "gives it another name", "d", "removes it")
-	}
-	return m.teach(width, "a container: a process with its own files", "R", "runs an image", "3", "goes to the images", "?", "shows all keys", ":", "finds an action by name")
+	return m.pane().shape().about(m, width)
 }
 
 // drawLogs draws the log of the selected container; while another one's is still
@@ -130,56 +127,6 @@ func (m *model) drawInspect(w, h int) (lines []string, footer string) {
 	return lines, footer
 }
 
-// drawStrip is the facts of the selected row, in one line or in a box.
-func (m *model) drawStrip(width, height int) []string {
-	if i, ok := m.currentImage(); ok {
-		return m.imageStrip(i, width, height)
-	}
-	c, ok := m.current()
-	if !ok {
-		return m.boxed("", nil, width, height)
-	}
-	u := m.usage[c.ID]
-	switch {
-	case !c.Running():
-		how := string(c.State)
-		if c.State == "exited" {
-			how = fmt.Sprintf("exited with %d", c.Exit)
-		}
-		return m.boxed(c.Name, []string{how + m.theme.Dim.Render("  S starts it, d removes it"), m.facts(c)}, width, height)
-	case u == nil:
-		return m.boxed(c.Name+" stats", []string{"", m.facts(c)}, width, height)
-	}
-	th := m.theme
-	limit := ""
-	if u.last.Limit > 0 && u.last.Limit < 1<<60 {
-		limit = " / " + size(u.last.Limit)
-	}
-	cpu := text.FitLeft(fmt.Sprintf("%.0f%%", u.cpu), 4)
-	if height < 3 {
-		line := ""
-		for _, part := range []string{
-			" CPU " + th.Good.Render(spark(u.cpus, 8, 10)) + " " + cpu, "  MEM " + size(u.last.Memory) + limit,
-			"  NET ↓" + size(u.last.RX) + " ↑" + size(u.last.TX), fmt.Sprintf("  pids %d", u.last.Pids),
-		} {
-			if text.Width(line)+text.Width(part) <= width {
-				line += part
-			}
-		}
-		return text.Block([]string{line}, width, height)
-	}
-	graph := max(min((width-2)/3, width-57, historyLen), 8)
-	col := graph + 5 + 23
-	one := "CPU " + th.Good.Render(spark(u.cpus, graph, 10)) + " " + cpu
-	if u.last.CPUs > 0 {
-		one += fmt.Sprintf(" of %d CPUs", u.last.CPUs)
-	}
-	two := "MEM " + th.Info.Render(spark(u.mems, graph, 1<<20)) + " " + text.FitLeft(size(u.last.Memory), 5) + limit
-	one = text.Fit(one, col) + "NET ↓ " + size(u.last.RX) + " ↑ " + size(u.last.TX)
-	two = text.Fit(two, col) + "I/O r " + size(u.last.Read) + " w " + size(u.last.Written) + fmt.Sprintf("  pids %d", u.last.Pids)
-	return m.boxed(c.Name+" stats", []string{one, two}, width, height)
-}
-
 // boxed frames lines when there is room for it.
 func (m *model) boxed(title string, lines []string, width, height int) []string {
 	for i := range lines {
@@ -189,23 +136,4 @@ func (m *model) boxed(title string, lines []string, width, height int) []string 
 		return text.Block(lines, width, height)
 	}
 	return frame(title, false).Draw(m.theme, lines, width, height)
-}
-
-// facts is one line about a container: image, command, ports.
-func (m *model) facts(c state.Container) string {
-	parts := []string{m.theme.Info.Render(c.Image), c.Command}
-	if c.Ports != "" {
-		parts = append(parts, c.Ports)
-	}
-	return strings.Join(parts, m.theme.Dim.Render(" · "))
-}
-
-// imageStrip is drawStrip for an image.
-func (m *model) imageStrip(i state.Image, width, height int) []string {
-	used := "used by no container"
-	if n := m.state.UsedBy(i.ID); n > 0 {
-		used = "used by " + things(n, "one container", "containers")
-	}
-	line := size(uint64(max(i.Size, 0))) + m.theme.Dim.Render(" · ") + used + m.theme.Dim.Render(" · "+state.Short(i.ID))
-	return m.boxed(i.Title(), []string{line, "made " + stamp(i.Created)}, width, height)
 }

@@ -21,6 +21,8 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/events"
 	"github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/api/types/volume"
 	"github.com/moby/moby/client"
 	"golang.org/x/sync/errgroup"
 )
@@ -33,6 +35,18 @@ type (
 	// Images is the list of images; Answer tells a fetch from the snapshot.
 	Images struct {
 		List   []image.Summary
+		Answer bool
+		Err    error
+	}
+	// Volumes and Networks are as Images.
+	Volumes struct {
+		List   []volume.Volume
+		Answer bool
+		Err    error
+	}
+	// Networks is the list of networks.
+	Networks struct {
+		List   []network.Summary
 		Answer bool
 		Err    error
 	}
@@ -145,6 +159,22 @@ func (f *Feed) session() error {
 		f.send(Images{List: res.Items})
 		return nil
 	})
+	g.Go(func() error {
+		res, err := f.c.VolumeList(gctx, client.VolumeListOptions{})
+		if err != nil {
+			return fmt.Errorf("listing volumes: %w", err)
+		}
+		f.send(Volumes{List: res.Items})
+		return nil
+	})
+	g.Go(func() error {
+		res, err := f.c.NetworkList(gctx, client.NetworkListOptions{})
+		if err != nil {
+			return fmt.Errorf("listing networks: %w", err)
+		}
+		f.send(Networks{List: res.Items})
+		return nil
+	})
 	if err := g.Wait(); err != nil {
 		return err
 	}
@@ -199,5 +229,27 @@ func (f *Feed) FetchImages() tea.Cmd {
 			err = fmt.Errorf("listing images: %w", err)
 		}
 		return Images{List: res.Items, Answer: true, Err: err}
+	}
+}
+
+// FetchVolumes is the command that fetches the list of volumes.
+func (f *Feed) FetchVolumes() tea.Cmd {
+	return func() tea.Msg {
+		res, err := f.c.VolumeList(f.ctx, client.VolumeListOptions{})
+		if err != nil {
+			err = fmt.Errorf("listing volumes: %w", err)
+		}
+		return Volumes{List: res.Items, Answer: true, Err: err}
+	}
+}
+
+// FetchNetworks is the command that fetches the list of networks.
+func (f *Feed) FetchNetworks() tea.Cmd {
+	return func() tea.Msg {
+		res, err := f.c.NetworkList(f.ctx, client.NetworkListOptions{})
+		if err != nil {
+			err = fmt.Errorf("listing networks: %w", err)
+		}
+		return Networks{List: res.Items, Answer: true, Err: err}
 	}
 }

@@ -63,6 +63,11 @@ func newFeed(t *testing.T, routes map[string]http.HandlerFunc) (*Feed, *inbox) {
 	for pattern, h := range routes {
 		mux.HandleFunc(pattern, h)
 	}
+	for path, none := range map[string]string{"/volumes": `{"Volumes":[]}`, "/networks": `[]`} { // most tests are not about them
+		if routes["GET "+path] == nil {
+			mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, none) })
+		}
+	}
 	if routes["/"] == nil {
 		mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, `{"message":"no such route"}`, http.StatusNotFound)

@@ -34,6 +34,22 @@ func (f *Feed) InspectImage(id string) tea.Cmd {
 	})
 }
 
+// InspectVolume is the command that fetches a volume's JSON.
+func (f *Feed) InspectVolume(name string) tea.Cmd {
+	return f.inspect(name, func() (json.RawMessage, error) {
+		res, err := f.c.VolumeInspect(f.ctx, name, client.VolumeInspectOptions{})
+		return res.Raw, err
+	})
+}
+
+// InspectNetwork is the command that fetches a network's JSON.
+func (f *Feed) InspectNetwork(id string) tea.Cmd {
+	return f.inspect(id, func() (json.RawMessage, error) {
+		res, err := f.c.NetworkInspect(f.ctx, id, client.NetworkInspectOptions{})
+		return res.Raw, err
+	})
+}
+
 // inspect runs get and indents what it brought.
 func (f *Feed) inspect(id string, get func() (json.RawMessage, error)) tea.Cmd {
 	return func() tea.Msg {
@@ -55,15 +71,21 @@ type Done struct {
 	Past string // "stopped"
 	ID   string
 	Name string
+	Told string // what else the engine said: "freed 12M"
 	Err  error
 }
 
 // Do is the command that runs a verb. do gets the feed's context and client.
 func (f *Feed) Do(d Done, do func(ctx context.Context, c *client.Client) error) tea.Cmd {
+	return f.Ask(d, func(ctx context.Context, c *client.Client) (string, error) { return "", do(ctx, c) })
+}
+
+// Ask is Do for a verb that has something to tell when it is done.
+func (f *Feed) Ask(d Done, do func(ctx context.Context, c *client.Client) (told string, err error)) tea.Cmd {
 	return func() tea.Msg {
 		f.lane <- struct{}{}
 		defer func() { <-f.lane }()
-		d.Err = do(f.ctx, f.c)
+		d.Told, d.Err = do(f.ctx, f.c)
 		return d
 	}
 }

@@ -10,8 +10,13 @@ const (
 	CommandLog  Action = "command-log"
 	NextPane    Action = "next-pane"
 	PrevPane    Action = "previous-pane"
+	ToProjects  Action = "projects"
 	ToContainer Action = "containers"
 	ToImages    Action = "images"
+	ToVolumes   Action = "volumes"
+	ToNetworks  Action = "networks"
+	ToPorts     Action = "ports"
+	System      Action = "system"
 	ToDetail    Action = "detail"
 	PrevTab     Action = "previous-tab"
 	NextTab     Action = "next-tab"
@@ -75,8 +80,12 @@ func Default() Map {
 		{CommandLog, Everywhere, []string{"@"}, "show the berth commands that equal what was done", "", false},
 		{NextPane, Everywhere, []string{"tab"}, "next pane", "", true},
 		{PrevPane, Everywhere, []string{"shift+tab"}, "previous pane", "", true},
+		{ToProjects, Everywhere, []string{"1"}, "go to compose projects", "", false},
 		{ToContainer, Everywhere, []string{"2"}, "go to containers", "", false},
 		{ToImages, Everywhere, []string{"3"}, "go to images", "", false},
+		{ToVolumes, Everywhere, []string{"4"}, "go to volumes", "", false},
+		{ToNetworks, Everywhere, []string{"5"}, "go to networks", "", false},
+		{ToPorts, Everywhere, []string{"6"}, "go to published ports", "", false},
 		{ToDetail, Everywhere, []string{"0"}, "go to the detail", "", false},
 		{PrevTab, Everywhere, []string{"["}, "previous tab of the detail", "", true},
 		{NextTab, Everywhere, []string{"]"}, "next tab of the detail", "", true},

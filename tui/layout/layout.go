@@ -20,12 +20,12 @@ const (
 // Input is what the rectangles depend on.
 type Input struct {
 	Width, Height int
-	Panels        int  // how many panels the left third holds
-	Focused       int  // which of them has grown
-	Detail        bool // the detail has the focus; decides what a narrow screen shows
-	Zoom          bool // the detail takes the whole body
-	Strip         bool // a strip of stats is wanted
-	LogLines      int  // lines wanted by the command log, 0 when hidden
+	Hidden        []bool // for each panel of the left third, whether it is left out
+	Focused       int    // which of them has grown
+	Detail        bool   // the detail has the focus; decides what a narrow screen shows
+	Zoom          bool   // the detail takes the whole body
+	Strip         bool   // a strip of stats is wanted
+	LogLines      int    // lines wanted by the command log, 0 when hidden
 }
 
 // Screen is the result. Empty rectangles are not drawn.
@@ -45,7 +45,7 @@ type Screen struct {
 // Of lays out a screen.
 func Of(in Input) Screen {
 	w, h := in.Width, in.Height
-	s := Screen{Panels: make([]image.Rectangle, in.Panels)}
+	s := Screen{Panels: make([]image.Rectangle, len(in.Hidden))}
 	if w < MinWidth || h < MinHeight {
 		s.TooSmall = true
 		return s
@@ -65,13 +65,13 @@ func Of(in Input) Screen {
 	switch {
 	case in.Zoom || s.Narrow && in.Detail:
 	case s.Narrow:
-		if in.Focused >= 0 && in.Focused < in.Panels {
+		if in.Focused >= 0 && in.Focused < len(in.Hidden) {
 			s.Panels[in.Focused] = body
 		}
 		return s
 	default:
 		left := image.Rect(0, body.Min.Y, leftWidth(w), body.Max.Y)
-		stack(left, s.Panels, in.Focused)
+		stack(left, s.Panels, in.Hidden, in.Focused)
 		right.Min.X = left.Max.X
 	}
 	if w >= WideWidth && !in.Zoom {
@@ -103,25 +103,44 @@ func stripHeight(h int) int {
 	return 4
 }
 
-// stack divides area among the panels: the focused one gets about two thirds,
-// the others share the rest, and none less than three lines while there is room.
-func stack(area image.Rectangle, panels []image.Rectangle, focused int) {
-	n := len(panels)
-	if n == 0 {
+// lowFocused is the least that the focused panel must get for the others to
+// have a frame; below it each of them is one line, its title.
+const lowFocused = 12
+
+// stack divides area among the panels that are not hidden: the focused one gets
+// about half, the others share the rest. Where there is little room they have
+// three lines, or one.
+func stack(area image.Rectangle, panels []image.Rectangle, hidden []bool, focused int) {
+	shown := 0
+	for _, h := range hidden {
+		if !h {
+			shown++
+		}
+	}
+	if shown == 0 {
 		return
 	}
-	if focused < 0 || focused >= n {
+	if focused < 0 || focused >= len(panels) || hidden[focused] {
 		focused = 0
+		for hidden[focused] {
+			focused++
+		}
 	}
 	rest := 0
-	if n > 1 {
-		rest = max(min(area.Dy()*2/5/(n-1), area.Dy()/n), min(3, area.Dy()/n))
+	if others := shown - 1; others > 0 {
+		rest = max(area.Dy()/2/others, 3)
+		if area.Dy()-rest*others < lowFocused {
+			rest = min(1, area.Dy()/shown)
+		}
 	}
 	y := area.Min.Y
 	for i := range panels {
+		if hidden[i] {
+			continue
+		}
 		height := rest
 		if i == focused {
-			height = area.Dy() - rest*(n-1)
+			height = area.Dy() - rest*(shown-1)
 		}
 		panels[i] = image.Rect(area.Min.X, y, area.Max.X, y+height)
 		y += height

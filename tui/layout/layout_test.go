@@ -9,8 +9,8 @@ import (
 func TestRectanglesTileTheScreen(t *testing.T) {
 	for w := 0; w <= 240; w += 7 {
 		for h := 0; h <= 80; h += 3 {
-			for mode := range 32 {
-				in := Input{Width: w, Height: h, Panels: 2, Focused: mode & 1, Detail: mode&2 != 0, Zoom: mode&4 != 0, Strip: mode&8 != 0}
+			for mode := range 64 {
+				in := Input{Width: w, Height: h, Hidden: []bool{mode&32 != 0, false, false, false}, Focused: mode & 1, Detail: mode&2 != 0, Zoom: mode&4 != 0, Strip: mode&8 != 0}
 				if mode&16 != 0 {
 					in.LogLines = 5
 				}
@@ -44,26 +44,26 @@ func TestRectanglesTileTheScreen(t *testing.T) {
 }
 
 func TestShapes(t *testing.T) {
-	normal := Of(Input{Width: 120, Height: 36, Panels: 2, Strip: true})
+	normal := Of(Input{Width: 120, Height: 36, Hidden: make([]bool, 2), Strip: true})
 	if normal.Narrow || normal.Panels[0].Dx() != 40 || normal.Detail.Dx() != 80 || normal.Strip.Dy() != 4 {
 		t.Errorf("120×36: %+v", normal)
 	}
 	if normal.Panels[0].Dy() <= normal.Panels[1].Dy() {
 		t.Errorf("the focused panel has not grown: %+v", normal.Panels)
 	}
-	small := Of(Input{Width: 80, Height: 24, Panels: 2, Strip: true})
+	small := Of(Input{Width: 80, Height: 24, Hidden: make([]bool, 2), Strip: true})
 	if small.Narrow || small.Strip.Dy() != 1 {
 		t.Errorf("80×24: %+v", small)
 	}
-	list := Of(Input{Width: 60, Height: 20, Panels: 2, Focused: 1})
+	list := Of(Input{Width: 60, Height: 20, Hidden: make([]bool, 2), Focused: 1})
 	if !list.Narrow || list.Panels[1].Dx() != 60 || !list.Detail.Empty() || !list.Panels[0].Empty() {
 		t.Errorf("60×20, list: %+v", list)
 	}
-	detail := Of(Input{Width: 60, Height: 20, Panels: 2, Detail: true})
+	detail := Of(Input{Width: 60, Height: 20, Hidden: make([]bool, 2), Detail: true})
 	if detail.Detail.Dx() != 60 || !detail.Panels[0].Empty() {
 		t.Errorf("60×20, detail: %+v", detail)
 	}
-	wide := Of(Input{Width: 200, Height: 50, Panels: 2, Strip: true})
+	wide := Of(Input{Width: 200, Height: 50, Hidden: make([]bool, 2), Strip: true})
 	if wide.Side.Dx() != sideWidth || wide.Side.Min.X != wide.Detail.Max.X {
 		t.Errorf("200×50: %+v", wide)
 	}
@@ -78,19 +78,19 @@ func TestTheFocusedPanelGrows(t *testing.T) {
 	for panels := 1; panels <= 7; panels++ {
 		for h := NarrowHeight; h <= 100; h += 5 {
 			for focused := range panels {
-				s := Of(Input{Width: 120, Height: h, Panels: panels, Focused: focused})
+				s := Of(Input{Width: 120, Height: h, Hidden: make([]bool, panels), Focused: focused})
 				for i, r := range s.Panels {
 					if r.Dy() > s.Panels[focused].Dy() {
 						t.Fatalf("%d panels in %d rows: %d is taller than the focused %d", panels, h, i, focused)
 					}
-					if r.Dy() < 3 {
+					if r.Dy() < 3 && (r.Dy() < 1 || s.Panels[focused].Dy() > 2*lowFocused) {
 						t.Fatalf("%d panels in %d rows: %d has %d rows", panels, h, i, r.Dy())
 					}
 				}
 			}
 		}
 	}
-	if s := Of(Input{Width: 120, Height: 36, Panels: 2, Focused: 9}); s.Panels[0].Empty() {
+	if s := Of(Input{Width: 120, Height: 36, Hidden: make([]bool, 2), Focused: 9}); s.Panels[0].Empty() {
 		t.Error("a focus that does not exist hides the first panel")
 	}
 	if s := Of(Input{Width: 120, Height: 36}); s.Detail.Empty() {
@@ -98,9 +98,20 @@ func TestTheFocusedPanelGrows(t *testing.T) {
 	}
 }
 
+// A panel that is hidden leaves its lines to the others.
+func TestHiddenPanels(t *testing.T) {
+	s := Of(Input{Width: 120, Height: 36, Hidden: []bool{true, false, true, false}, Focused: 0})
+	if !s.Panels[0].Empty() || !s.Panels[2].Empty() || s.Panels[1].Dy()+s.Panels[3].Dy() != 33 {
+		t.Errorf("%+v", s.Panels)
+	}
+	if s := Of(Input{Width: 120, Height: 36, Hidden: []bool{true, true}}); s.Detail.Empty() {
+		t.Error("without a panel there is no detail")
+	}
+}
+
 func TestZoomGivesTheDetailAll(t *testing.T) {
 	for _, w := range []int{60, 120, 240} {
-		s := Of(Input{Width: w, Height: 40, Panels: 2, Zoom: true, Strip: true})
+		s := Of(Input{Width: w, Height: 40, Hidden: make([]bool, 2), Zoom: true, Strip: true})
 		if s.Detail.Dx() != w || !s.Side.Empty() || !s.Panels[0].Empty() {
 			t.Errorf("%d columns: %+v", w, s)
 		}
@@ -108,10 +119,10 @@ func TestZoomGivesTheDetailAll(t *testing.T) {
 }
 
 func TestTheCommandLogWaitsForRoom(t *testing.T) {
-	if s := Of(Input{Width: 80, Height: 12, Panels: 2, LogLines: 5}); !s.Commands.Empty() {
+	if s := Of(Input{Width: 80, Height: 12, Hidden: make([]bool, 2), LogLines: 5}); !s.Commands.Empty() {
 		t.Errorf("in 12 rows: %v", s.Commands)
 	}
-	if s := Of(Input{Width: 80, Height: 60, Panels: 2, LogLines: 5}); s.Commands.Dy() != 7 {
+	if s := Of(Input{Width: 80, Height: 60, Hidden: make([]bool, 2), LogLines: 5}); s.Commands.Dy() != 7 {
 		t.Errorf("in 60 rows: %v", s.Commands)
 	}
 }

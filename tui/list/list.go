@@ -101,6 +101,11 @@ func (l *List[T]) Len() int { return len(l.shown) }
 // Total is how many rows there are.
 func (l *List[T]) Total() int { return len(l.all) }
 
+// Has tells whether there is a row with an ID, shown or not.
+func (l *List[T]) Has(id string) bool {
+	return slices.ContainsFunc(l.all, func(r T) bool { return l.id(r) == id })
+}
+
 // Current is the row under the cursor.
 func (l *List[T]) Current() (row T, ok bool) {
 	if l.cursor < len(l.shown) {

@@ -8,6 +8,8 @@ package state
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -29,14 +31,37 @@ type Container struct {
 	Health  container.HealthStatus
 	Exit    int    // exit code, when State is exited
 	Ports   string // "8080→80 53→53/udp"
-	Mounts  int
-	Project string // compose project
+	Project string // compose project, and below it its service and directory
+	Service string
+
+	ProjectDir string
+	Mounts     []Mount
+	Networks   []Endpoint
+	Published  []Port
+
 	Created int64  // Unix seconds
 	Busy    string // the verb that is under way, "" mostly
 }
 
-// ComposeProject is the label that compose gives its containers.
-const ComposeProject = "com.docker.compose.project"
+// Mount is what a container sees at a path. Volume is "" for a directory of the host.
+type Mount struct {
+	Volume, Source, Path string
+	ReadOnly             bool
+}
+
+// Endpoint is a container's place in a network.
+type Endpoint struct {
+	Network, NetworkID string
+	IPv4, IPv6, MAC    string
+	Aliases            []string
+}
+
+// The labels that compose gives its containers.
+const (
+	ComposeProject = "com.docker.compose.project"
+	ComposeService = "com.docker.compose.service"
+	ComposeDir     = "com.docker.compose.project.working_dir"
+)
 
 // FromSummary cleans one entry of the engine's list.
 func FromSummary(s container.Summary) Container {
@@ -48,9 +73,11 @@ func FromSummary(s container.Summary) Container {
 		State:   container.ContainerState(text.Clean(string(s.State))),
 		Status:  text.Clean(s.Status),
 		Ports:   ports(s.Ports),
-		Mounts:  len(s.Mounts),
 		Project: text.Clean(s.Labels[ComposeProject]),
+		Service: text.Clean(s.Labels[ComposeService]),
 		Created: s.Created,
+
+		ProjectDir: text.Clean(s.Labels[ComposeDir]),
 	}
 	c.Name = c.ID
 	for _, n := range s.Names { // links add names with a second slash
@@ -62,6 +89,15 @@ func FromSummary(s container.Summary) Container {
 	if len(c.Name) == 64 {
 		c.Name = Short(c.Name)
 	}
+	for _, m := range s.Mounts {
+		mount := Mount{Source: text.Clean(m.Source), Path: text.Clean(m.Destination), ReadOnly: !m.RW}
+		if m.Type == "volume" {
+			mount.Volume = text.Clean(m.Name)
+		}
+		c.Mounts = append(c.Mounts, mount)
+	}
+	c.Networks = endpoints(s.NetworkSettings)
+	c.Published = published(c.ID, c.Name, s.Ports)
 	c.Exit = exitCode(c.Status)
 	switch {
 	case s.Health != nil:
@@ -74,6 +110,37 @@ func FromSummary(s container.Summary) Container {
 		c.Health = container.Starting
 	}
 	return c
+}
+
+// endpoints cleans a container's places in networks, by name.
+func endpoints(n *container.NetworkSettingsSummary) []Endpoint {
+	if n == nil {
+		return nil
+	}
+	var out []Endpoint
+	for _, name := range slices.Sorted(maps.Keys(n.Networks)) {
+		s := n.Networks[name]
+		if s == nil {
+			continue
+		}
+		e := Endpoint{Network: text.Clean(name), NetworkID: text.Clean(s.NetworkID)}
+		if s.IPAddress.IsValid() {
+			e.IPv4 = s.IPAddress.String()
+		}
+		if s.GlobalIPv6Address.IsValid() {
+			e.IPv6 = s.GlobalIPv6Address.String()
+		}
+		if len(s.MacAddress) > 0 {
+			e.MAC = s.MacAddress.String()
+		}
+		for _, a := range append(slices.Clone(s.DNSNames), s.Aliases...) {
+			if a = text.Clean(a); !slices.Contains(e.Aliases, a) {
+				e.Aliases = append(e.Aliases, a)
+			}
+		}
+		out = append(out, e)
+	}
+	return out
 }
 
 // Running tells whether the container has a live process.

@@ -14,7 +14,9 @@ import (
 type State struct {
 	containers map[string]Container
 	images     []Image
-	loaded     struct{ containers, images bool }
+	volumes    []Volume
+	networks   []Network
+	loaded     struct{ containers, images, volumes, networks bool }
 
 	// Rows being fetched. A row that changes meanwhile is fetched once more, so
 	// that answers arriving out of order never show an older state.
@@ -53,8 +55,12 @@ func New() *State {
 	return &State{containers: map[string]Container{}, fetching: map[string]bool{}, promised: map[string]promise{}}
 }
 
-// imageRows is the key under which fetches of the image list are counted.
-const imageRows = "images"
+// The keys under which fetches of whole lists are counted.
+const (
+	imageRows   = "images"
+	volumeRows  = "volumes"
+	networkRows = "networks"
+)
 
 // SetContainers is the snapshot of containers; it forgets what was known.
 func (s *State) SetContainers(list []container.Summary) {
@@ -71,6 +77,9 @@ func (s *State) SetImages(list []Image) {
 	s.images = list
 	s.loaded.images = true
 }
+
+// LoadedMore tells whether the snapshot's volumes and networks have come.
+func (s *State) LoadedMore() (volumes, networks bool) { return s.loaded.volumes, s.loaded.networks }
 
 // Loaded tells whether the first snapshot has come.
 func (s *State) Loaded() (containers, images bool) { return s.loaded.containers, s.loaded.images }
@@ -89,6 +98,8 @@ const (
 	Nothing Fetch = iota
 	Row           // fetch the container named
 	AllImages
+	AllVolumes
+	AllNetworks
 )
 
 // Event says what an event makes necessary: at most one fetch.
@@ -120,6 +131,27 @@ func (s *State) Event(e events.Message) (Fetch, string) {
 	case events.ImageEventType:
 		if s.begin(imageRows) {
 			return AllImages, ""
+		}
+	case events.VolumeEventType:
+		switch e.Action {
+		case events.ActionMount, events.ActionUnmount: // the container's own event tells it
+		default:
+			if s.begin(volumeRows) {
+				return AllVolumes, ""
+			}
+		}
+	case events.NetworkEventType:
+		switch e.Action {
+		case events.ActionConnect, events.ActionDisconnect:
+			// What starts or ends has an event of its own; this tells of one that lives.
+			member := e.Actor.Attributes["container"]
+			if _, known := s.containers[member]; known && s.begin(member) {
+				return Row, member
+			}
+		default:
+			if s.begin(networkRows) {
+				return AllNetworks, ""
+			}
 		}
 	}
 	return Nothing, ""
@@ -173,12 +205,12 @@ func (s *State) PutImages(list []Image) (again bool) {
 	return s.done(imageRows)
 }
 
-// Failed ends a fetch that brought nothing.
-func (s *State) Failed(id string) {
-	if id == "" {
-		id = imageRows
-	}
-	delete(s.fetching, id)
+// Failed ends a fetch of a row that brought nothing.
+func (s *State) Failed(id string) { delete(s.fetching, id) }
+
+// FailedList ends a fetch of a whole list that brought nothing.
+func (s *State) FailedList(f Fetch) {
+	delete(s.fetching, map[Fetch]string{AllImages: imageRows, AllVolumes: volumeRows, AllNetworks: networkRows}[f])
 }
 
 // SetBusy notes the verb that is under way on a container.
@@ -206,6 +238,9 @@ const (
 	ByCPU   Order = "cpu"
 	ByMem   Order = "memory"
 	BySize  Order = "size"
+
+	ByMembers Order = "members"
+	ByPort    Order = "port"
 )
 
 // Usage is what sorting by CPU and memory needs to know.

@@ -130,7 +130,7 @@ func TestImageEvents(t *testing.T) {
 	if !s.PutImages(nil) {
 		t.Error("not fetched again")
 	}
-	s.Failed("")
+	s.FailedList(AllImages)
 	if f, _ := s.Event(e); f != AllImages {
 		t.Error("stuck after a failure")
 	}

@@ -75,3 +75,15 @@ func reset(st Style) string {
 	}
 	return "\x1b[m"
 }
+
+// Line is the frame of a pane that has one line only: its title in a rule.
+func (f Frame) Line(th Theme, width int) string {
+	if width < 2 {
+		return text.Spaces(width)
+	}
+	border := th.Border
+	if f.Focused {
+		border = th.Focus
+	}
+	return edge(border, "─", f.Title, f.Right, "─", width)
+}

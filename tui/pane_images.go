@@ -1,0 +1,66 @@
+package tui
+
+import (
+	"fmt"
+
+	tea "charm.land/bubbletea/v2"
+
+	"berth/tui/keymap"
+	"berth/tui/list"
+	"berth/tui/state"
+	"berth/tui/text"
+)
+
+// newImages is the panel of images.
+func newImages() *paneOf[state.Image] {
+	return &paneOf[state.Image]{
+		List: list.New(state.Image.Key, state.Image.Match),
+		face: face{
+			number: "3", name: "Images", noun: "image", scope: keymap.Images,
+			tabs:   []tab{tabLayers, tabInspect},
+			orders: []state.Order{state.ByName, state.BySize, state.ByAge},
+			empty:  (*model).emptyImages,
+			about:  about("images are layers of files", "P", "pulls one", "D", "browses its layers", "R", "runs it", "t", "gives it another name", "d", "removes it"),
+		},
+		rows:    func(m *model, by state.Order) []state.Image { return m.state.Images(by) },
+		line:    (*model).imageRow,
+		item:    func(i state.Image) item { return item{key: i.Key(), id: i.ID, title: i.Title(), ref: i.Ref()} },
+		strip:   (*model).imageStrip,
+		inspect: func(m *model, i state.Image) tea.Cmd { return m.feed.InspectImage(i.ID) },
+	}
+}
+
+// imageRow is the name, how many containers use it, and the size.
+func (m *model) imageRow(i state.Image, width int) string {
+	used := ""
+	if n := m.state.UsedBy(i.ID); n > 0 {
+		used = m.theme.Good.Render(fmt.Sprintf("%d×", n))
+	}
+	right := text.FitLeft(used, 4) + " " + text.FitLeft(size(uint64(max(i.Size, 0))), 6)
+	name := i.Title()
+	if i.Tag == "" {
+		name = m.theme.Dim.Render(name)
+	}
+	return " " + text.Fit(name, width-3-text.Width(right)) + " " + right + " "
+}
+
+// imageStrip is drawStrip for an image.
+func (m *model) imageStrip(i state.Image, width, height int) []string {
+	used := "used by no container"
+	if n := m.state.UsedBy(i.ID); n > 0 {
+		used = "used by " + things(n, "one container", "containers")
+	}
+	line := size(uint64(max(i.Size, 0))) + m.theme.Dim.Render(" · ") + used + m.theme.Dim.Render(" · "+state.Short(i.ID))
+	return m.boxed(i.Title(), []string{line, "made " + stamp(i.Created)}, width, height)
+}
+
+// emptyImages teaches how images come in.
+func (m *model) emptyImages(width int) []string {
+	if _, loaded := m.state.Loaded(); !loaded {
+		return nil
+	}
+	if m.imgs.Filter().Active() {
+		return m.teach(width, "no image matches", "esc", "clears the filter")
+	}
+	return append(m.teach(width, "no images yet; in a shell:"), "   "+m.theme.Strong.Render("berth load -i image.tar"), "   "+m.theme.Strong.Render("berth import rootfs.tar name"))
+}
