@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,7 +32,7 @@ type Comparer struct {
 // verdict is what a comparison found: the same content, or a difference in
 // the chunk that begins at an offset.
 type verdict struct {
-	ctime, lower unix.Timespec
+	ctime, lower unix.Timespec // ctime is zero if the file was fresh then
 	same         bool
 	at           int64
 }
@@ -101,9 +102,14 @@ func (c *Comparer) sameContent(ctx context.Context, fd int, name string, st *uni
 	if ok && v.ctime == st.Ctim && v.lower == old.Ctim {
 		return v.same, nil
 	}
+	settled := time.Since(time.Unix(st.Ctim.Unix())) > tick
 	at, same, err := c.read(ctx, fd, name, from, st.Size, v.at)
 	if err == nil {
-		c.remember(id, verdict{ctime: st.Ctim, lower: old.Ctim, same: same, at: at})
+		v = verdict{lower: old.Ctim, same: same, at: at}
+		if settled {
+			v.ctime = st.Ctim
+		}
+		c.remember(id, v)
 	}
 	return same, err
 }
@@ -123,6 +129,11 @@ func (c *Comparer) remember(id inode, v verdict) {
 	}
 	c.known[id] = v
 }
+
+// tick is how long two changes of a file may be apart and have the same time: before
+// Linux 6.13 that is the time of the last timer interrupt. What was changed only just
+// now is looked at again.
+const tick = 20 * time.Millisecond
 
 // copiedUp tells whether overlay made a file as a copy of the one below.
 func copiedUp(fd int, name string) bool {
