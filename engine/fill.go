@@ -127,27 +127,34 @@ func finishFill(stage, name, target string) error {
 		return err
 	}
 	filled := filepath.Join(stage, filledPrefix+name)
-	entries, err := os.ReadDir(filled)
-	if errors.Is(err, os.ErrNotExist) {
+	// In a volume with a file system of its own containers may have put something else
+	// here: a link is not followed, and a FIFO not waited for.
+	dir, err := os.OpenFile(filled, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return err
+	}
 	var st unix.Stat_t // before entries leave it, for its times
-	if err := unix.Stat(filled, &st); err != nil {
+	if err := unix.Fstat(int(dir.Fd()), &st); err != nil {
 		return &os.PathError{Op: "stat", Path: filled, Err: err}
 	}
-	for _, e := range entries {
-		err := unix.Renameat2(unix.AT_FDCWD, filepath.Join(filled, e.Name()), unix.AT_FDCWD, target+"/"+e.Name(), unix.RENAME_NOREPLACE)
+	for _, e := range names {
+		err := unix.Renameat2(int(dir.Fd()), e, unix.AT_FDCWD, target+"/"+e, unix.RENAME_NOREPLACE)
 		if errors.Is(err, unix.EEXIST) {
 			continue // a container made one of that name meanwhile, and keeps it
 		}
 		if err != nil {
-			return &os.LinkError{Op: "rename", Old: e.Name(), New: target, Err: err}
+			return &os.LinkError{Op: "rename", Old: e, New: target, Err: err}
 		}
 	}
-	if err := likeDir(filled, target+"/.", &st); err != nil {
+	if err := likeDir(dir, target+"/.", &st); err != nil {
 		return err
 	}
 	if err := durable.SyncDir(target + "/."); err != nil {
@@ -158,15 +165,15 @@ func finishFill(stage, name, target string) error {
 
 // likeDir gives a directory the owner, the mode, the times and the extended attributes
 // of another, of which st has told the most.
-func likeDir(from, to string, st *unix.Stat_t) error {
+func likeDir(from *os.File, to string, st *unix.Stat_t) error {
 	names := make([]byte, 64<<10)
-	n, err := unix.Llistxattr(from, names)
+	n, err := unix.Flistxattr(int(from.Fd()), names)
 	if err != nil && !errors.Is(err, unix.ENOTSUP) {
-		return &os.PathError{Op: "listxattr", Path: from, Err: err}
+		return &os.PathError{Op: "listxattr", Path: from.Name(), Err: err}
 	}
 	value := make([]byte, 64<<10)
 	for _, name := range slices.DeleteFunc(strings.Split(string(names[:max(n, 0)]), "\x00"), func(s string) bool { return s == "" }) {
-		n, err := unix.Lgetxattr(from, name, value)
+		n, err := unix.Fgetxattr(int(from.Fd()), name, value)
 		if err == nil {
 			err = unix.Setxattr(to, name, value[:n], 0)
 		}

@@ -233,16 +233,17 @@ func wrapImport(name string, err error) error {
 	return nil
 }
 
-// extractInto unpacks a stream into an empty directory.
+// extractInto unpacks a stream into an empty directory. The directory may be within
+// reach of a container, which must not make it another one meanwhile.
 func extractInto(ctx context.Context, dir string, r io.Reader) error {
-	if err := os.Chmod(dir, 0o755); err != nil { // unless the archive says otherwise
-		return err
-	}
-	root, err := os.Open(dir)
+	root, err := os.OpenFile(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
+	if err := root.Chmod(0o755); err != nil { // unless the archive says otherwise
+		return err
+	}
 	return diff.Extract(ctx, root, "/", r, diff.ExtractOptions{Root: true})
 }
 
