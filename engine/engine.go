@@ -153,7 +153,7 @@ func makeDirs(cfg Config) error {
 // when the process ends, however that is.
 func (e *Engine) takeLocks() error {
 	for _, dir := range []string{e.cfg.Root, e.cfg.State} {
-		f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+		f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
 			return fmt.Errorf("open engine: %w", err)
 		}

@@ -71,12 +71,16 @@ type reset struct {
 	dirs []string // those of Root and State that exist
 }
 
-// lockName is the file by which an engine holds a directory, and by which the
-// directory is known as one of an engine.
+// lockName is the file by which an engine holds a directory.
 const lockName = "lock"
 
+// ownNames are what an engine has in its directories, some of which is there until a
+// reset is through.
+var ownNames = []string{"build", "containers", "content", "meta.db", "snapshots", "volumes", "berth.sock", "endpoints", "engine.log", "mnt", "runtime", "shim", "shm"}
+
 // isEngineDir tells whether dir is there, and refuses one that no engine has used:
-// everything in it is about to be removed.
+// everything in it is about to be removed. A lock alone proves nothing, for the
+// directories of package managers have one of that name.
 func isEngineDir(dir string) (bool, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
@@ -85,10 +89,13 @@ func isEngineDir(dir string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	// The log of an engine that was started in the background may be all there is.
-	if !slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
-		return (e.Name() == lockName || e.Name() == "engine.log") && e.Type().IsRegular()
-	}) {
+	locked, own := false, len(entries) == 1
+	for _, e := range entries {
+		// The log of an engine that was started in the background may be all there is.
+		locked = locked || (e.Name() == lockName || e.Name() == "engine.log") && e.Type().IsRegular()
+		own = own || slices.Contains(ownNames, e.Name())
+	}
+	if !locked || !own {
 		return false, fmt.Errorf("%s is no directory of an engine: %w", dir, errdefs.ErrFailedPrecondition)
 	}
 	return true, nil

@@ -1,68 +1,61 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
 )
 
-// world is what an engine changes on a machine beside its directories.
-func world(t testing.TB) []string {
-	t.Helper()
-	var all []string
+// world is what the engine of r has on the machine beside its directories. All its
+// names follow from the state directory, and others' engines come and go meanwhile.
+func (r *rig) world() (all []string) {
+	r.t.Helper()
+	sum := sha256.Sum256([]byte(r.conf.State))
+	mark := hex.EncodeToString(sum[:2]) // which even the shortest names have
+	add := func(what, name string) {
+		if strings.Contains(name, mark) || strings.HasPrefix(name, r.dir) {
+			all = append(all, what+" "+name)
+		}
+	}
 	table, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	for line := range strings.Lines(string(table)) {
-		if f := strings.Fields(line); strings.HasPrefix(f[4], "/tmp/bt") {
-			all = append(all, "mount "+f[4])
-		}
+		add("mount", strings.Fields(line)[4])
 	}
 	links, err := net.Interfaces()
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	for _, l := range links {
-		if l.Flags&net.FlagLoopback == 0 {
-			all = append(all, "link "+l.Name)
-		}
+		add("link", l.Name)
 	}
 	cgroups, err := filepath.Glob("/sys/fs/cgroup/*/berth-*")
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	for _, dir := range cgroups {
-		all = append(all, "cgroup "+dir)
+		add("cgroup", dir)
 	}
 	if nft, err := exec.LookPath("nft"); err == nil {
 		tables, err := exec.Command(nft, "list", "tables").Output()
 		if err != nil {
-			t.Fatal(err)
+			r.t.Fatal(err)
 		}
 		for line := range strings.Lines(string(tables)) {
 			if strings.Contains(line, "berth") {
-				all = append(all, strings.TrimSpace(line))
+				add("nft", strings.TrimSpace(line))
 			}
 		}
 	}
 	return all
-}
-
-// more lists what of after was not there before. Another test's engine may come and
-// go meanwhile, so that only the names of this one's are looked at.
-func more(before, after []string) (added []string) {
-	for _, a := range after {
-		if !slices.Contains(before, a) {
-			added = append(added, a)
-		}
-	}
-	return added
 }
 
 // occupied is an engine with something of everything.
@@ -79,7 +72,7 @@ func occupied(t *testing.T) *rig {
 	return r
 }
 
-func (r *rig) nothingIsLeft(before []string) {
+func (r *rig) nothingIsLeft() {
 	r.t.Helper()
 	for _, dir := range []string{r.conf.Root, r.conf.State} {
 		if _, err := os.Lstat(dir); !os.IsNotExist(err) {
@@ -87,16 +80,15 @@ func (r *rig) nothingIsLeft(before []string) {
 		}
 	}
 	r.until("the processes are gone", func() bool { return len(r.processes("")) == 0 })
-	if added := more(before, world(r.t)); len(added) > 0 {
-		r.t.Errorf("left behind: %q", added)
+	if left := r.world(); len(left) > 0 {
+		r.t.Errorf("left behind: %q", left)
 	}
 }
 
 func TestSystemReset(t *testing.T) {
-	before := world(t)
 	r := occupied(t)
-	if added := more(before, world(t)); len(added) < 4 {
-		t.Errorf("the engine has made only %q", added)
+	if made := r.world(); len(made) < 4 {
+		t.Errorf("the engine has made only %q", made)
 	}
 	// Nobody says yes.
 	if _, code, msg := r.try("system", "reset"); code != 0 || !strings.Contains(msg, "all volumes with their data") || !strings.Contains(msg, r.conf.Root) {
@@ -106,14 +98,13 @@ func TestSystemReset(t *testing.T) {
 		t.Fatalf("a question without an answer has removed something: %q run", got)
 	}
 	r.berth("system", "reset", "--force")
-	r.nothingIsLeft(before)
+	r.nothingIsLeft()
 	// Nothing to do is no error.
 	r.berth("system", "reset", "-f")
 }
 
 // The engine was killed, and its database is no database any more.
 func TestSystemResetWhereNoEngineStarts(t *testing.T) {
-	before := world(t)
 	r := occupied(t)
 	r.berth("rm", "-f", "one")
 	r.berth("network", "rm", "own")
@@ -130,7 +121,7 @@ func TestSystemResetWhereNoEngineStarts(t *testing.T) {
 		t.Error("an engine starts on a damaged database")
 	}
 	r.berth("system", "reset", "--force")
-	r.nothingIsLeft(before)
+	r.nothingIsLeft()
 }
 
 // What is not berth's is not removed, whatever somebody types.
@@ -144,6 +135,12 @@ func TestSystemResetRefuses(t *testing.T) {
 		t.Errorf("a directory of somebody else: %d, %s", code, msg)
 	}
 	if err := os.WriteFile(filepath.Join(r.conf.Root, "lock"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, code, msg := r.try("system", "reset", "--force"); code == 0 || !strings.Contains(msg, "is no directory of an engine") {
+		t.Errorf("a directory that somebody else locks: %d, %s", code, msg)
+	}
+	if err := os.WriteFile(filepath.Join(r.conf.Root, "meta.db"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := syscall.Mount("tmpfs", mine, "tmpfs", 0, ""); err != nil {
