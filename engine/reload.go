@@ -22,12 +22,12 @@ func (e *Engine) Reload(s Settings, registries registry.Config) error {
 	if err != nil {
 		return fmt.Errorf("reload: %w", err)
 	}
-	e.current.Store(&s)
-	e.Images.registry.Store(registry.New(remote, e.store))
-	info, err := e.identity()
+	info, err := e.identity() // before anything changes, for it may fail
 	if err != nil {
 		return fmt.Errorf("reload: %w", err)
 	}
+	e.current.Store(&s)
+	e.Images.registry.Store(registry.New(remote, e.store))
 	list := func(values []string) string {
 		if values == nil {
 			values = []string{}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/go-units"
 	"github.com/moby/moby/api/types/container"
 )
@@ -37,10 +38,10 @@ func (s *Settings) Check() error {
 		return err
 	}
 	if s.IpcMode != "" && !s.IpcMode.IsPrivate() && !s.IpcMode.IsShareable() {
-		return badLog("IPC mode %q is not private or shareable", s.IpcMode)
+		return kind(errdefs.ErrInvalidArgument, "IPC mode %q is not private or shareable", s.IpcMode)
 	}
 	if !s.CgroupnsMode.Valid() {
-		return badLog("cgroup namespace mode %q is not private or host", s.CgroupnsMode)
+		return kind(errdefs.ErrInvalidArgument, "cgroup namespace mode %q is not private or host", s.CgroupnsMode)
 	}
 	return nil
 }
