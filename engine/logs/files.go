@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"syscall"
@@ -114,12 +115,13 @@ type source struct {
 }
 
 // unpack makes the file one that can be read at any place: what is compressed goes to
-// a nameless file, once.
+// a nameless file, once. That is beside the log, where there is room for logs: the
+// directory for temporary files may be in memory.
 func (s *source) unpack() error {
 	if !s.packed {
 		return nil
 	}
-	plain, err := os.CreateTemp("", "berth-log-")
+	plain, err := os.CreateTemp(filepath.Dir(s.file.Name()), ".unpacked-")
 	if err != nil {
 		return fmt.Errorf("unpack log: %w", err)
 	}
