@@ -3,8 +3,6 @@ package build
 import (
 	"context"
 	"fmt"
-	"os"
-	"slices"
 	"strings"
 	"sync"
 
@@ -41,8 +39,7 @@ func shownName(name string) string { return strings.TrimPrefix(name, gc.BuildPre
 // a name here; Apply has the image store make the layer, and Commit finds it there.
 type buildSnapshots struct {
 	snapshot.Snapshotter
-	images      *image.Store
-	metacopyOff bool // see known
+	images *image.Store
 
 	mu      sync.Mutex
 	parents map[string]string // of snapshots that are only names
@@ -68,7 +65,7 @@ func (s *buildSnapshots) Prepare(ctx context.Context, key, parent string, opts .
 		s.parents[key] = parent
 		return s.named(key), nil
 	}
-	return s.known(s.Snapshotter.Prepare(ctx, storedName(key), storedName(parent), opts...))
+	return s.Snapshotter.Prepare(ctx, storedName(key), storedName(parent), opts...)
 }
 
 // named are the mounts of a snapshot that is only a name.
@@ -89,30 +86,12 @@ func (s *buildSnapshots) Mounts(ctx context.Context, key string) ([]mount.Mount,
 	if _, ok := s.parentOf(key); ok {
 		return s.named(key), nil
 	}
-	return s.known(s.Snapshotter.Mounts(ctx, storedName(key)))
-}
-
-// known leaves out of overlay mounts what the kernel does by itself and BuildKit does
-// not know: it would compare the whole trees instead of reading the upper one.
-func (s *buildSnapshots) known(mounts []mount.Mount, err error) ([]mount.Mount, error) {
-	if !s.metacopyOff {
-		return mounts, err
-	}
-	for i := range mounts {
-		mounts[i].Options = slices.DeleteFunc(slices.Clone(mounts[i].Options), func(o string) bool { return o == "metacopy=off" })
-	}
-	return mounts, err
-}
-
-// metacopyOff tells whether overlayfs copies files up whole unless it is told otherwise.
-func metacopyOff() bool {
-	v, err := os.ReadFile("/sys/module/overlay/parameters/metacopy")
-	return err == nil && strings.TrimSpace(string(v)) == "N"
+	return s.Snapshotter.Mounts(ctx, storedName(key))
 }
 
 // View implements snapshots.Snapshotter.
 func (s *buildSnapshots) View(ctx context.Context, key, parent string, opts ...snapshots.Opt) ([]mount.Mount, error) {
-	return s.known(s.Snapshotter.View(ctx, storedName(key), storedName(parent), opts...))
+	return s.Snapshotter.View(ctx, storedName(key), storedName(parent), opts...)
 }
 
 // Stat implements snapshots.Snapshotter.

@@ -55,7 +55,7 @@ func newWorker(ctx context.Context, opts Options, sessions *session.Manager) (_ 
 	st := opts.Store
 	leases := snapshotLeases{st.Leases}
 	blobs := leasedContent{st.Content, leases}
-	snaps := &buildSnapshots{Snapshotter: st.Snapshots, images: st.Images, metacopyOff: metacopyOff(), parents: make(map[string]string)}
+	snaps := &buildSnapshots{Snapshotter: st.Snapshots, images: st.Images, parents: make(map[string]string)}
 	// The name tells BuildKit how the layers are stacked.
 	driver := "native"
 	if d, _ := st.Snapshots.Driver(); d == snapshot.OverlayDriver {
@@ -73,7 +73,7 @@ func newWorker(ctx context.Context, opts Options, sessions *session.Manager) (_ 
 		Snapshotter:     bksnapshot.FromContainerdSnapshotter(driver, snaps, nil),
 		ContentStore:    containerdsnapshot.NewContentStore(blobs, namespace),
 		Applier:         layers{snaps, apply.NewFileSystemApplier(blobs)},
-		Differ:          walking.NewWalkingDiff(blobs),
+		Differ:          differ{blobs, walking.NewWalkingDiff(blobs)},
 		ImageStore:      imgs,
 		RegistryHosts:   opts.Hosts,
 		LeaseManager:    leaseutil.WithNamespace(leases, namespace),
