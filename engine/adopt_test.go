@@ -21,10 +21,12 @@ import (
 // doing what its standard input says until it is killed.
 const victimEnv = "BERTH_TEST_VICTIM"
 
-// order is a line of the victim's input: a container to create, and to start.
+// order is a line of the victim's input: a container to create, and to start; or a
+// Dockerfile to build.
 type order struct {
 	Create CreateOptions
 	Start  bool
+	Build  string
 }
 
 // victim serves orders and answers each with the container's ID or an error.
@@ -38,6 +40,10 @@ func victim(dir string) {
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		var o order
 		err := json.Unmarshal(in.Bytes(), &o)
+		if o.Build != "" {
+			buildVictim(e, o.Build)
+			continue
+		}
 		var resp container.CreateResponse
 		if o.Create.Name == churnOrder {
 			churn(e)
@@ -100,7 +106,7 @@ func (d *doomed) line() string {
 
 func (d *doomed) run(o CreateOptions, start bool) string {
 	d.t.Helper()
-	if err := d.in.Encode(order{o, start}); err != nil {
+	if err := d.in.Encode(order{Create: o, Start: start}); err != nil {
 		d.t.Fatal(err)
 	}
 	id := d.line()
@@ -240,7 +246,7 @@ func TestEngineKilledAtAnyInstant(t *testing.T) {
 			d.run(o, true)
 		}
 		for range 3 {
-			if err := d.in.Encode(order{o, true}); err != nil {
+			if err := d.in.Encode(order{Create: o, Start: true}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -271,7 +271,7 @@ func (b *Builder) withContext(ctx context.Context, c *client.Client, r Request, 
 
 // sources lists what the cache holds of contexts and Dockerfiles that were sent.
 func (b *Builder) sources(ctx context.Context) (map[string]bool, error) {
-	all, err := b.Usage(ctx, []string{"type==" + string(client.UsageRecordTypeLocalSource)})
+	all, err := b.usage(ctx, []string{"type==" + string(client.UsageRecordTypeLocalSource)})
 	if err != nil {
 		return nil, fmt.Errorf("list what was sent to build: %w", err)
 	}
@@ -282,17 +282,44 @@ func (b *Builder) sources(ctx context.Context) (map[string]bool, error) {
 	return ids, nil
 }
 
-// forgetSources removes what was sent since, as far as no build uses it: to a classic
-// build nothing is sent again.
+// forgetSources removes what was sent since: to a classic build nothing is sent again.
+// What BuildKit has not let go of yet goes with the next look at the cache.
 func (b *Builder) forgetSources(ctx context.Context, before map[string]bool) error {
 	now, err := b.sources(ctx)
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
 	for id := range now {
 		if !before[id] {
-			_, perr := b.Prune(ctx, client.PruneInfo{All: true, Filter: []string{"id==" + id}})
-			err = errors.Join(err, perr)
+			b.stale[id] = true
 		}
 	}
-	return err
+	b.mu.Unlock()
+	return b.forgetStale(ctx)
+}
+
+// forgetStale removes what nobody needs any more and nothing uses.
+func (b *Builder) forgetStale(ctx context.Context) error {
+	b.mu.Lock()
+	ids := slices.Collect(maps.Keys(b.stale))
+	b.mu.Unlock()
+	for _, id := range ids {
+		gone, err := b.prune(ctx, client.PruneInfo{All: true, Filter: []string{"id==" + id}})
+		if err != nil {
+			return err
+		}
+		left, err := b.worker.DiskUsage(ctx, client.DiskUsageInfo{Filter: []string{"id==" + id}})
+		if err != nil {
+			return err
+		}
+		if len(gone) > 0 || len(left) == 0 {
+			b.mu.Lock()
+			delete(b.stale, id)
+			b.mu.Unlock()
+		}
+	}
+	return nil
 }
 
 // withSession builds with what a client's session has, and tells of it in BuildKit's
@@ -338,8 +365,8 @@ func rawJSON(v any) *json.RawMessage {
 func (b *Builder) dialSession(ctx context.Context, _ string, meta map[string][]string) (net.Conn, error) {
 	ours, theirs := net.Pipe()
 	b.served.Go(func() {
-		// Its end is that of the client or of the build.
-		_ = b.sessions.HandleConn(context.WithoutCancel(ctx), theirs, meta)
+		// Its end is that of the build.
+		_ = b.sessions.HandleConn(ctx, theirs, meta)
 	})
 	return ours, nil
 }

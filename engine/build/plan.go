@@ -157,7 +157,7 @@ func oneLine(lines []string, at []parser.Range) string {
 		return ""
 	}
 	var parts []string
-	for i := at[0].Start.Line; i <= at[0].End.Line && i <= len(lines); i++ {
+	for i := at[0].Start.Line; i <= at[len(at)-1].End.Line && i <= len(lines); i++ {
 		line := strings.TrimRight(lines[i-1], "\r")
 		if t := strings.TrimSpace(line); i > at[0].Start.Line && (t == "" || strings.HasPrefix(t, "#")) {
 			continue
@@ -184,6 +184,10 @@ func (p *plan) find(name string) int {
 	stage := ""
 	if len(words) > 1 {
 		stage = words[len(words)-2] // before it may be a platform
+	}
+	if _, ok := p.vertexes[stage]; !ok && len(p.stage) == 1 {
+		// BuildKit has made stages of its own, for mounts, and the only one a name.
+		stage = ""
 	}
 	steps := p.vertexes[stage]
 	nth, of, ok := strings.Cut(count, "/")

@@ -77,11 +77,25 @@ func PruneOptions(f filter.Args) (client.PruneInfo, error) {
 
 // Usage lists what the build cache holds.
 func (b *Builder) Usage(ctx context.Context, filter []string) ([]*client.UsageInfo, error) {
+	if err := b.forgetStale(ctx); err != nil {
+		return nil, err
+	}
+	return b.usage(ctx, filter)
+}
+
+func (b *Builder) usage(ctx context.Context, filter []string) ([]*client.UsageInfo, error) {
 	return b.worker.DiskUsage(ctx, client.DiskUsageInfo{Filter: filter})
 }
 
 // Prune removes from the build cache what o says and returns it.
 func (b *Builder) Prune(ctx context.Context, o client.PruneInfo) ([]client.UsageInfo, error) {
+	if err := b.forgetStale(ctx); err != nil {
+		return nil, err
+	}
+	return b.prune(ctx, o)
+}
+
+func (b *Builder) prune(ctx context.Context, o client.PruneInfo) ([]client.UsageInfo, error) {
 	found := make(chan client.UsageInfo)
 	done := make(chan struct{})
 	var gone []client.UsageInfo
