@@ -97,7 +97,11 @@ func (vs *Volumes) fill(ctx context.Context, v volume.Volume, copy func(into str
 		}
 		return err
 	}
-	err = copy(filling)
+	// A container that has the volume mounted may put a link in its place from here on.
+	into, err := openStage(filling)
+	if err == nil {
+		err = errors.Join(copy(stagePath(into)), into.Close())
+	}
 	if errors.Is(err, errNothing) {
 		return os.RemoveAll(filling)
 	}
@@ -106,6 +110,15 @@ func (vs *Volumes) fill(ctx context.Context, v volume.Volume, copy func(into str
 	}
 	return sealFill(stage, name, target)
 }
+
+// openStage opens a directory of which a container may change the name: a link is
+// not followed.
+func openStage(name string) (*os.File, error) {
+	return os.OpenFile(name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+}
+
+// stagePath leads to an open directory, whatever has its name by now. It is no link itself.
+func stagePath(dir *os.File) string { return "/proc/self/fd/" + strconv.Itoa(int(dir.Fd())) + "/." }
 
 // sealFill makes durable what has been put together, and then the volume's content.
 func sealFill(stage, name, target string) error {
@@ -129,7 +142,7 @@ func finishFill(stage, name, target string) error {
 	filled := filepath.Join(stage, filledPrefix+name)
 	// In a volume with a file system of its own containers may have put something else
 	// here: a link is not followed, and a FIFO not waited for.
-	dir, err := os.OpenFile(filled, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	dir, err := openStage(filled)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
 		return nil
 	}
@@ -197,7 +210,7 @@ func likeDir(from *os.File, to string, st *unix.Stat_t) error {
 // syncTree makes durable what is below dir: the whole file system, which is what
 // syncing thousands of files one by one would come to.
 func syncTree(dir string) error {
-	f, err := os.Open(dir)
+	f, err := openStage(dir)
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/moby/moby/api/types/volume"
 	"golang.org/x/sys/unix"
 )
 
@@ -34,5 +36,44 @@ func TestFillIsNotLedAstray(t *testing.T) {
 	}
 	if _, err := os.Lstat(filepath.Join(elsewhere, "host")); err != nil {
 		t.Errorf("a file of the host: %v", err)
+	}
+}
+
+// A container that has a volume can see where the volume's content is put together, and
+// put links there: what they lead to on the host stays as it is.
+func TestFillFollowsNoLinks(t *testing.T) {
+	r := newRig(t)
+	outside, inside := t.TempDir(), t.TempDir()
+	if err := os.Chmod(outside, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	v, err := r.Volumes.Create(r.ctx, volume.CreateRequest{Name: "shared", DriverOpts: map[string]string{"type": "none", "device": inside, "o": "bind"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	filling, filled := filepath.Join(inside, fillingPrefix+"volume"), filepath.Join(inside, filledPrefix+"volume")
+	swap := func(name string) {
+		t.Helper()
+		if err := errors.Join(os.Rename(name, filepath.Join(inside, "old")), os.Symlink(outside, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err = r.Volumes.fill(r.ctx, v, func(into string) error {
+		swap(filling)
+		return errors.Join(os.Chmod(into, 0o755), os.WriteFile(filepath.Join(into, "hostile"), nil, 0o644))
+	})
+	if err == nil {
+		t.Error("a link took the place of what was put together, and that is no error")
+	}
+	if err := errors.Join(os.RemoveAll(filepath.Join(inside, "old")), os.Symlink(outside, filled)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Volumes.fill(r.ctx, v, func(string) error { return errNothing }); err != nil {
+		t.Errorf("a link where a complete copy would be: %v", err)
+	}
+	entries, err := os.ReadDir(outside)
+	fi, serr := os.Stat(outside)
+	if err != nil || serr != nil || len(entries) > 0 || fi.Mode().Perm() != 0o711 {
+		t.Errorf("outside: %v, %v, %v, %v", entries, fi.Mode(), err, serr)
 	}
 }

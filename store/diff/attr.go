@@ -103,12 +103,17 @@ func setOpaque(parent int, name string) error {
 }
 
 // copyAttributes gives a file the attributes of another, from/base with the
-// status st, as overlay does when it copies up.
+// status st, as overlay does when it copies up. Containers that have a volume
+// mounted can put a link in the file's place meanwhile: none is followed.
 func copyAttributes(parent int, name string, from int, base string, st *unix.Stat_t) error {
 	if err := unix.Fchownat(parent, name, int(st.Uid), int(st.Gid), unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return err
 	}
-	if err := unix.Fchmodat(parent, name, st.Mode&0o7777, 0); err != nil {
+	err := unix.Fchmodat(parent, name, st.Mode&0o7777, unix.AT_SYMLINK_NOFOLLOW)
+	if errors.Is(err, unix.EOPNOTSUPP) { // before Linux 6.6
+		err = chmodNode(parent, name, st.Mode&0o7777)
+	}
+	if err != nil {
 		return err
 	}
 	attrs, err := listXattrs(from, base)
