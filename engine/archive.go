@@ -17,7 +17,7 @@ import (
 
 // StatPath describes a path of a container's file system. Links on the way are
 // followed inside the container, one at the end only if the path ends with a slash
-// or "/."; LinkTarget says where it leads. The error is of kind NotFound if there
+// or is a directory's contents; LinkTarget says where it leads. The error is of kind NotFound if there
 // is nothing.
 func (cs *Containers) StatPath(ctx context.Context, ref, name string) (container.PathStat, error) {
 	at, err := cs.openAt(ctx, ref, name, false)
@@ -45,7 +45,7 @@ func statPath(in place, ref, name string) (container.PathStat, error) {
 		return container.PathStat{}, fmt.Errorf("look at %s of container %s: %w", name, ref, err)
 	}
 	base := path.Base(path.Clean("/" + name))
-	if strings.HasSuffix(name, "/.") {
+	if contents(name) {
 		base = "."
 	}
 	out := container.PathStat{Name: base, Size: st.Size, Mode: fileMode(st.Mode), Mtime: time.Unix(st.Mtim.Sec, st.Mtim.Nsec)}
@@ -57,8 +57,11 @@ func statPath(in place, ref, name string) (container.PathStat, error) {
 
 // follows tells whether a path names what a link at its end leads to.
 func follows(name string) bool {
-	return strings.HasSuffix(name, "/") || strings.HasSuffix(name, "/.")
+	return strings.HasSuffix(name, "/") || contents(name)
 }
+
+// contents tells whether a path names what is in a directory: "dir/.", and for docker "." and "dir/./" as well.
+func contents(name string) bool { return path.Base(name) == "." }
 
 // missingPath is docker's error for a path that is not there.
 func missingPath(ref, name string, err error) error {

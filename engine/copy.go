@@ -168,7 +168,7 @@ func copyOut(ctx context.Context, w io.Writer, in place, name string) error {
 	defer dir.Close()
 	opts.Root = true
 	opts.Prefix = "./"
-	if base := path.Base(path.Clean("/" + name)); !strings.HasSuffix(name, "/.") {
+	if base := path.Base(path.Clean("/" + name)); !contents(name) {
 		opts.Prefix = strings.TrimSuffix(base, "/") + "/" // what a link leads to, by the link's name
 	}
 	return diff.WriteTarFrom(ctx, w, dir, opts)

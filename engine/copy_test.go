@@ -72,10 +72,10 @@ func TestCopyInAndOut(t *testing.T) {
 		for name, want := range map[string]string{
 			"/data":      "data/= data/f=out data/in=" + when + " data/sub/= data/sub/deep=" + when,
 			"/link/":     "link/= link/f=out link/in=" + when + " link/sub/= link/sub/deep=" + when,
-			"data/sub/.": "./= ./deep=" + when,
-			"/link":      "link=",
-			"/vol":       "vol/= vol/v=" + when,
-			"/nothing":   "error: Could not find the file /nothing in container " + id,
+			"data/sub/.": "./= ./deep=" + when, "data/sub/./": "./= ./deep=" + when,
+			"/link":    "link=",
+			"/vol":     "vol/= vol/v=" + when,
+			"/nothing": "error: Could not find the file /nothing in container " + id,
 		} {
 			if got := r.copied(id, name); got != want {
 				t.Errorf("%s: %s comes out as %q, want %q", when, name, got, want)
