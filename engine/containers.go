@@ -84,8 +84,25 @@ func (r *run) overSoon(wait time.Duration) bool {
 	}
 }
 
-// get finds a container.
+// get finds a container by its ID, its name, the beginning of its ID, or by what
+// another one calls it: "parent/alias" is where a link leads.
 func (cs *Containers) get(ref string) (*ctr, error) {
+	c, err := cs.find(ref)
+	parent, alias, linked := strings.Cut(strings.TrimPrefix(ref, "/"), "/")
+	if !linked || !errdefs.IsNotFound(err) {
+		return c, err
+	}
+	if p, perr := cs.find(parent); perr == nil {
+		for _, l := range cs.links(p.snapshot()) {
+			if l.alias == alias {
+				return cs.find(l.child.ID)
+			}
+		}
+	}
+	return nil, err
+}
+
+func (cs *Containers) find(ref string) (*ctr, error) {
 	name := strings.TrimPrefix(ref, "/")
 	if ref == "" {
 		return nil, kind(errdefs.ErrInvalidArgument, "invalid name or ID supplied: %q", ref)

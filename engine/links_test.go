@@ -68,6 +68,14 @@ func TestLinksOfTheDefaultNetwork(t *testing.T) {
 	if got := r.inspect(id).HostConfig.Links; len(got) != 1 || got[0] != "/db:/web/store" {
 		t.Errorf("inspect: %v", got)
 	}
+	if got := r.inspect("web/store").ID; got != child {
+		t.Errorf("web/store is %s, not %s", got, child)
+	}
+	for _, name := range []string{"web/other", "db/store", "none/store", "web/"} {
+		if _, err := r.Containers.Inspect(r.ctx, name, false); !errdefs.IsNotFound(err) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 	list, err := r.Containers.List(r.ctx, ListOptions{})
 	if err != nil || !slices.Equal(list[1].Names, []string{"/db", "/web/store"}) {
 		t.Errorf("list: %+v, %v", list, err)

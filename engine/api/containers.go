@@ -59,6 +59,7 @@ func (c *containerHandlers) routes(rt *router) {
 	rt.on("POST /containers/create", c.create)
 	rt.on("POST /containers/prune", c.prune)
 	rt.on("GET /containers/{id}/json", c.inspect)
+	rt.onNamed("GET /containers/", "/json", c.inspectLink)
 	rt.on("GET /containers/{id}/changes", c.changes)
 	rt.on("GET /containers/{id}/top", c.top)
 	rt.on("POST /containers/{id}/start", c.start)
@@ -106,6 +107,12 @@ func (c *containerHandlers) inspect(w http.ResponseWriter, r *http.Request) erro
 		return err
 	}
 	return writeJSON(w, http.StatusOK, body)
+}
+
+// inspectLink answers GET /containers/{parent}/{alias}/json, which means where the parent's link leads.
+func (c *containerHandlers) inspectLink(w http.ResponseWriter, r *http.Request) error {
+	r.SetPathValue("id", r.PathValue("name"))
+	return c.inspect(w, r)
 }
 
 // changes answers GET /containers/{id}/changes: the paths that differ from the image, Kind 0 modified, 1 added, 2 deleted.
