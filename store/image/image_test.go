@@ -181,6 +181,19 @@ func TestSaveAndLoadElsewhere(t *testing.T) {
 	if err := a.Images.Save(t.Context(), &second, refs); err != nil || !bytes.Equal(first.Bytes(), second.Bytes()) {
 		t.Errorf("two archives of the same images differ, %v", err)
 	}
+	// docker's archives tell by the time of the config when the image was made.
+	for r := tar.NewReader(bytes.NewReader(first.Bytes())); ; {
+		h, err := r.Next()
+		if err != nil {
+			t.Fatalf("the config is not in the archive: %v", err)
+		}
+		if strings.HasSuffix(h.Name, img.ID.Encoded()) {
+			if !h.ModTime.Equal(img.Config.Created.Truncate(time.Second)) {
+				t.Errorf("the config is of %v, not %v", h.ModTime, img.Config.Created)
+			}
+			break
+		}
+	}
 	loaded, err := b.Images.Load(t.Context(), &first)
 	if err != nil || len(loaded) != 2 {
 		t.Fatalf("%+v, %v", loaded, err)

@@ -132,12 +132,15 @@ type archiveWriter struct {
 	docker  []dockerItem
 }
 
+// epoch is the time of what has none.
+var epoch = time.Unix(0, 0)
+
 func blobName(dgst digest.Digest) string { return "blobs/sha256/" + dgst.Encoded() }
 
-// file writes a file whose header depends on its name and size only, so that
-// archives are reproducible.
-func (a *archiveWriter) file(name string, size int64, r io.Reader) error {
-	h := &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o444, ModTime: time.Unix(0, 0)}
+// file writes a file whose header depends on nothing but its content, so that
+// archives are reproducible: most have no time.
+func (a *archiveWriter) file(name string, size int64, changed time.Time, r io.Reader) error {
+	h := &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o444, ModTime: changed}
 	if err := a.tar.WriteHeader(h); err != nil {
 		return err
 	}
@@ -150,11 +153,11 @@ func (a *archiveWriter) json(name string, v any) error {
 	if err != nil {
 		return err
 	}
-	return a.file(name, int64(len(data)), bytes.NewReader(data))
+	return a.file(name, int64(len(data)), epoch, bytes.NewReader(data))
 }
 
 // blob writes a blob of the content store, once.
-func (a *archiveWriter) blob(ctx context.Context, desc ocispec.Descriptor) error {
+func (a *archiveWriter) blob(ctx context.Context, desc ocispec.Descriptor, changed time.Time) error {
 	if a.written[desc.Digest] {
 		return nil
 	}
@@ -164,19 +167,28 @@ func (a *archiveWriter) blob(ctx context.Context, desc ocispec.Descriptor) error
 		return err
 	}
 	defer ra.Close()
-	return a.file(blobName(desc.Digest), ra.Size(), contextReader{ctx, content.NewReader(ra)})
+	return a.file(blobName(desc.Digest), ra.Size(), changed, contextReader{ctx, content.NewReader(ra)})
 }
 
 // image writes the blobs of an image and notes it for both manifests.
 func (a *archiveWriter) image(ctx context.Context, img *selected) error {
 	r := img.record
 	item := dockerItem{Config: blobName(r.Config.Digest), RepoTags: []string{}, Layers: []string{}}
-	for _, desc := range append(slices.Clone(r.Layers), r.Config) {
-		if err := a.blob(ctx, desc); err != nil {
-			return err
-		}
+	config, err := a.store.config(ctx, r.Config)
+	if err != nil {
+		return err
+	}
+	made := epoch
+	if config.Created != nil {
+		made = *config.Created // docker's archives tell it by this file's time
+	}
+	if err := a.blob(ctx, r.Config, made); err != nil {
+		return err
 	}
 	for _, l := range r.Layers {
+		if err := a.blob(ctx, l, epoch); err != nil {
+			return err
+		}
 		item.Layers = append(item.Layers, blobName(l.Digest))
 	}
 	manifest, err := a.manifest(ctx, r)
@@ -205,7 +217,7 @@ func (a *archiveWriter) image(ctx context.Context, img *selected) error {
 // manifest writes the manifest that the image came with, or one made up.
 func (a *archiveWriter) manifest(ctx context.Context, r record) (ocispec.Descriptor, error) {
 	if r.Manifest != nil {
-		return *r.Manifest, a.blob(ctx, *r.Manifest)
+		return *r.Manifest, a.blob(ctx, *r.Manifest, epoch)
 	}
 	// The same record always gives the same manifest: tools that keep images
 	// by its digest see one image, not one for each save.
@@ -224,7 +236,7 @@ func (a *archiveWriter) manifest(ctx context.Context, r record) (ocispec.Descrip
 		return desc, nil
 	}
 	a.written[desc.Digest] = true
-	return desc, a.file(blobName(desc.Digest), desc.Size, bytes.NewReader(data))
+	return desc, a.file(blobName(desc.Digest), desc.Size, epoch, bytes.NewReader(data))
 }
 
 // finish writes what says what the archive holds.
