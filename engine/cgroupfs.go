@@ -125,6 +125,26 @@ func (c *cgroupfs) removeParent() {
 	}
 }
 
+// numbers reads a file with numbers in one line; nil if there is none, or something else in it.
+func numbers(dir, name string) []uint64 {
+	if dir == "" {
+		return nil
+	}
+	b, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		return nil
+	}
+	var all []uint64
+	for _, word := range strings.Fields(string(b)) {
+		n, err := strconv.ParseUint(word, 10, 64)
+		if err != nil {
+			return nil
+		}
+		all = append(all, n)
+	}
+	return all
+}
+
 // number reads a file with one number; "max" and what is missing are 0.
 func number(dir, name string) uint64 {
 	if dir == "" {

@@ -56,6 +56,7 @@ func (c *cgroupfs) statsV1(path string, s *container.StatsResponse) {
 	acct := c.dir("cpuacct", path)
 	s.CPUStats.CPUUsage.TotalUsage = number(acct, "cpuacct.usage")
 	// In USER_HZ, unlike cpuacct.usage, which is in nanoseconds.
+	s.CPUStats.CPUUsage.PercpuUsage = numbers(acct, "cpuacct.usage_percpu")
 	ticks := table(acct, "cpuacct.stat")
 	s.CPUStats.CPUUsage.UsageInUsermode = ticks["user"] * uint64(time.Second/userHZ)
 	s.CPUStats.CPUUsage.UsageInKernelmode = ticks["system"] * uint64(time.Second/userHZ)
