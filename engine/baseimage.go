@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"berth/store/image"
 	"berth/store/meta"
 
 	"github.com/containerd/errdefs"
+	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
 	"github.com/moby/moby/api/types/container"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -37,13 +39,26 @@ func (e *Engine) image(ctx context.Context, ref string, want *ocispec.Platform) 
 	if err != nil {
 		return baseImage{}, err
 	}
-	if want != nil && (want.Architecture != "" && want.Architecture != img.Config.Architecture || want.OS != "" && want.OS != cmp.Or(img.Config.OS, "linux")) {
-		return baseImage{}, kind(errdefs.ErrNotFound, "image with reference %s was found but does not provide the specified platform (%s/%s)", ref, want.OS, want.Architecture)
+	if err := checkPlatform(ref, img, want); err != nil {
+		return baseImage{}, err
 	}
 	return baseImage{
 		id: img.ID.String(), config: img.Config.Config.ImageConfig, health: img.Config.Config.Healthcheck,
 		unpack: func(ctx context.Context) (string, error) { return e.store.Images.Unpack(ctx, img.ID) },
 	}, nil
+}
+
+// checkPlatform refuses, in docker's words, an image that is for another platform than want.
+func checkPlatform(ref string, img image.Image, want *ocispec.Platform) error {
+	if want == nil {
+		return nil
+	}
+	is := ocispec.Platform{OS: cmp.Or(img.Config.OS, "linux"), Architecture: img.Config.Architecture, Variant: img.Config.Variant}
+	if (want.Architecture == "" || want.Architecture == is.Architecture) && (want.OS == "" || want.OS == is.OS) || platforms.Only(*want).Match(is) {
+		return nil
+	}
+	return kind(errdefs.ErrNotFound, "image with reference %s was found but its platform (%s) does not match the specified platform (%s)",
+		ref, platforms.FormatAll(is), platforms.FormatAll(*want))
 }
 
 // taggedName is a reference as docker shows it: without its default domain,

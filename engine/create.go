@@ -67,7 +67,7 @@ func (cs *Containers) Create(ctx context.Context, opts CreateOptions) (_ contain
 	}()
 	hold := volumeHold{vs: cs.e.Volumes}
 	defer hold.release()
-	if err := cs.make(ctx, &rec, img, &hold); err != nil {
+	if err := cs.make(ctx, &rec, img, opts.ShallowReadOnly, &hold); err != nil {
 		return resp, err
 	}
 	// From here on it exists: a crash leaves a whole container.
@@ -84,7 +84,7 @@ func (cs *Containers) Create(ctx context.Context, opts CreateOptions) (_ contain
 // make makes what a container has on disk, at last its writable layer and its
 // record, which appear together. A crash before that leaves a directory that
 // Open takes away, since no record names it.
-func (cs *Containers) make(ctx context.Context, rec *record, img baseImage, hold *volumeHold) (err error) {
+func (cs *Containers) make(ctx context.Context, rec *record, img baseImage, shallow bool, hold *volumeHold) (err error) {
 	if err := os.Mkdir(cs.dir(rec.ID), 0o710); err != nil {
 		return fmt.Errorf("make directory of container %s: %w", rec.ID, err)
 	}
@@ -103,7 +103,7 @@ func (cs *Containers) make(ctx context.Context, rec *record, img baseImage, hold
 			err = errors.Join(err, cs.dropImages(ctx, rec))
 		}
 	}()
-	if err := cs.resolveMounts(ctx, rec, hold); err != nil {
+	if err := cs.resolveMounts(ctx, rec, shallow, hold); err != nil {
 		return err
 	}
 	if err := cs.fillVolumes(ctx, rec, chain); err != nil {

@@ -66,7 +66,9 @@ func unable(id digest.Digest, forcing, why string) error {
 
 // inUse tells why the image id, asked for as ref, must stay.
 func inUse(id digest.Digest, users []ImageUser, ref string, force, byID bool) error {
-	for _, u := range users {
+	// A mount keeps an image its names, and its own layers whatever becomes of the image.
+	made := slices.DeleteFunc(slices.Clone(users), func(u ImageUser) bool { return u.Mounts && (byID || force) })
+	for _, u := range made {
 		switch {
 		case !byID && !force:
 			return kind(errdefs.ErrConflict, "conflict: unable to remove repository reference %q (must force) - container %s is using its referenced image %s",
@@ -77,8 +79,8 @@ func inUse(id digest.Digest, users []ImageUser, ref string, force, byID bool) er
 			return unable(id, "cannot be forced", "image is being used by running container "+short(u.ContainerID))
 		}
 	}
-	if len(users) > 0 && !force {
-		return unable(id, "must be forced", "image is being used by stopped container "+short(users[0].ContainerID))
+	if len(made) > 0 && !force {
+		return unable(id, "must be forced", "image is being used by stopped container "+short(made[0].ContainerID))
 	}
 	return nil
 }

@@ -53,6 +53,10 @@ func TestRemove(t *testing.T) {
 		{"running container forced", []string{"a:1"}, []ImageUser{{ContainerID: idle}, {ContainerID: busy, Running: true}}, "a:1", true, "-a:1", ""},
 		{"running container forced by ID", []string{"a:1"}, []ImageUser{{ContainerID: busy, Running: true}}, "ID", true, "",
 			"conflict: unable to delete IMAGE (cannot be forced) - image is being used by running container c0ffee001122"},
+		{"mounted by name", []string{"a:1"}, []ImageUser{{ContainerID: busy, Running: true, Mounts: true}}, "a:1", false, "",
+			`conflict: unable to remove repository reference "a:1" (must force) - container c0ffee001122 is using its referenced image IMAGE`},
+		{"mounted forced", []string{"a:1"}, []ImageUser{{ContainerID: busy, Running: true, Mounts: true}}, "a:1", true, "-a:1 IMG LAYER LAYER LAYER", ""},
+		{"mounted by ID", []string{"a:1"}, []ImageUser{{ContainerID: busy, Running: true, Mounts: true}}, "ID", false, "-a:1 IMG LAYER LAYER LAYER", ""},
 		{"not there", []string{"a:1"}, nil, "b", false, "", "No such image: b:latest"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -21,6 +21,7 @@ import (
 	apiimage "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/api/types/storage"
 	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // Images are the images of an engine, in Docker's terms.
@@ -40,11 +41,12 @@ type Images struct {
 	containers func() []ImageUser
 }
 
-// ImageUser is a container that was made from an image.
+// ImageUser is a container that was made from an image, or that mounts one.
 type ImageUser struct {
 	ContainerID string
 	ImageID     string
 	Running     bool
+	Mounts      bool // and was made from another one
 }
 
 // NewImages shows the images of s. Containers tells, each time it is called, which containers there are.
@@ -77,6 +79,11 @@ func (is *Images) used() map[string][]ImageUser {
 		used[u.ImageID] = append(used[u.ImageID], u)
 	}
 	return used
+}
+
+// madeFrom counts the containers that were made from an image.
+func madeFrom(users []ImageUser) int64 {
+	return int64(len(slices.DeleteFunc(slices.Clone(users), func(u ImageUser) bool { return u.Mounts })))
 }
 
 // List returns the images that pass the filters, newest first. Filters: before, dangling, label, label!, reference,
@@ -118,7 +125,7 @@ func (is *Images) List(ctx context.Context, o ImageListOptions) ([]apiimage.Summ
 		s := apiimage.Summary{
 			ID: img.ID.String(), ParentID: img.Parent.String(), RepoTags: orEmpty(tags), RepoDigests: orEmpty(digests),
 			Created: createdAt(img).Unix(), Labels: img.Config.Config.Labels,
-			Size: img.Size, SharedSize: -1, Containers: int64(len(used[img.ID.String()])),
+			Size: img.Size, SharedSize: -1, Containers: madeFrom(used[img.ID.String()]),
 		}
 		if o.SharedSize {
 			s.SharedSize = 0
@@ -229,6 +236,15 @@ func (is *Images) Inspect(ctx context.Context, ref string) (apiimage.InspectResp
 		}
 	}
 	return full, nil
+}
+
+// Provides tells by an error of kind NotFound that an image is for another platform than want.
+func (is *Images) Provides(ctx context.Context, ref string, want *ocispec.Platform) error {
+	img, err := is.resolve(ctx, ref)
+	if err != nil {
+		return err
+	}
+	return checkPlatform(familiar(ref), img, want)
 }
 
 // Parent returns the ID of the image that an image was made of here, "" if it came from elsewhere.

@@ -15,12 +15,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// imageUsers lists the containers by the images that they were made from.
+// imageUsers lists the containers by the images that they were made from, and those they mount.
 func (cs *Containers) imageUsers() []ImageUser {
 	var users []ImageUser
 	for _, c := range cs.all() {
 		rec := c.snapshot()
 		users = append(users, ImageUser{ContainerID: rec.ID, ImageID: rec.ImageID, Running: rec.State.Running})
+		for i := range rec.Mounts {
+			if id := rec.mount(i).Image; id != "" {
+				users = append(users, ImageUser{ContainerID: rec.ID, ImageID: id, Running: rec.State.Running, Mounts: true})
+			}
+		}
 	}
 	return users
 }

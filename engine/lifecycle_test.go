@@ -128,7 +128,7 @@ func TestCreateRefuses(t *testing.T) {
 		{"memory", edit(func(o *CreateOptions) { o.HostConfig.Memory = 1 }), errdefs.IsInvalidArgument, "Minimum memory limit"},
 		{"stop signal", edit(func(o *CreateOptions) { o.Config.StopSignal = "SIGNAL" }), errdefs.IsInvalidArgument, "Invalid signal"},
 		{"bind", edit(func(o *CreateOptions) { o.HostConfig.Binds = []string{"/a:/b:c:d"} }), errdefs.IsInvalidArgument, "invalid volume specification"},
-		{"platform", edit(func(o *CreateOptions) { o.Platform = &ocispec.Platform{OS: "windows", Architecture: runtime.GOARCH} }), errdefs.IsNotFound, "does not provide the specified platform (windows/"},
+		{"platform", edit(func(o *CreateOptions) { o.Platform = &ocispec.Platform{OS: "windows", Architecture: runtime.GOARCH} }), errdefs.IsNotFound, "does not match the specified platform (windows/"},
 		{"environment", edit(func(o *CreateOptions) { o.Config.Env = []string{"=foo"} }), errdefs.IsInvalidArgument, "invalid environment variable: =foo"},
 		{"working directory", edit(func(o *CreateOptions) { o.Config.WorkingDir = "tmp" }), errdefs.IsInvalidArgument, "the working directory 'tmp' is invalid, it needs to be an absolute path"},
 		{"tmpfs", edit(func(o *CreateOptions) { o.HostConfig.Tmpfs = map[string]string{"foo": ""} }), errdefs.IsInvalidArgument, "mount path must be absolute"},

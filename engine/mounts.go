@@ -29,7 +29,7 @@ type mountSet struct {
 // resolveMounts turns -v, --mount, --volumes-from and the image's VOLUMEs into
 // the record's mount points, and makes the volumes. A later and more explicit
 // one wins a destination, as in docker. The volumes are held, on an error too.
-func (cs *Containers) resolveMounts(ctx context.Context, rec *record, hold *volumeHold) error {
+func (cs *Containers) resolveMounts(ctx context.Context, rec *record, shallow bool, hold *volumeHold) error {
 	s := mountSet{cs: cs, rec: rec, byDest: map[string]spec.Mount{}, explicit: map[string]bool{}, request: map[string]mount.Mount{}}
 	hc := rec.HostConfig
 	for _, from := range hc.VolumesFrom {
@@ -42,6 +42,7 @@ func (cs *Containers) resolveMounts(ctx context.Context, rec *record, hold *volu
 		if err != nil {
 			return err
 		}
+		m.ReadOnlyNonRecursive = shallow && m.Type == mount.TypeBind && !m.RW
 		_, hidden := hc.Tmpfs[m.Destination]
 		if err := s.add(m, hidden); err != nil {
 			return err

@@ -161,6 +161,27 @@ func TestSubpaths(t *testing.T) {
 	}
 }
 
+// Until API 1.44 a bind that is read-only left what is mounted below its source writable.
+func TestShallowReadOnlyBinds(t *testing.T) {
+	r := newRig(t)
+	for shallow, want := range map[bool]string{true: "ro rw", false: "ro ro"} {
+		dir := t.TempDir()
+		below := filepath.Join(dir, "below")
+		if err := os.Mkdir(below, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Mount("tmpfs", below, "tmpfs", 0, ""); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { unix.Unmount(below, unix.MNT_DETACH) })
+		o := shell("for d in /v /v/below; do touch $d/x 2>/dev/null && echo -n 'rw ' || echo -n 'ro '; done")
+		o.HostConfig.Binds, o.ShallowReadOnly = []string{dir + ":/v:ro"}, shallow
+		if got, _ := r.output(o); strings.TrimSpace(got) != want {
+			t.Errorf("shallow %v: %s, not %s", shallow, got, want)
+		}
+	}
+}
+
 // An image that is mounted stays though it be removed.
 func TestImageMounts(t *testing.T) {
 	r := newRig(t)
@@ -175,6 +196,16 @@ func TestImageMounts(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	id := r.create(mounted("test -x /i/busybox && test ! -e /i/bin", image("bin")))
+	other, err := r.Images.Import(r.ctx, fileTar(t, "f", "x"), ImportOptions{Repo: "other"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := mounted("true", mount.Mount{Type: "image", Source: "other", Target: "/i"})
+	user := r.create(source)
+	want := "container " + user[:12] + " is using its referenced image " + short(other)
+	if _, err := r.Images.Remove(r.ctx, "other", ImageRemoveOptions{}); !errdefs.IsConflict(err) || !strings.Contains(err.Error(), want) {
+		t.Errorf("the name of what is mounted: %v", err)
+	}
 	if _, err := r.Images.Remove(r.ctx, "busybox", ImageRemoveOptions{Force: true}); err != nil {
 		t.Fatal(err)
 	}

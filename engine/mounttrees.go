@@ -154,7 +154,7 @@ func (cs *Containers) holdImage(ctx context.Context, id string, i int, m *spec.M
 	if _, err := cs.e.snapshots.View(ctx, imageMountKey(id, i), chain); err != nil {
 		return fmt.Errorf("hold image %s: %w", m.Source, err)
 	}
-	m.RW = false // images are shared
+	m.RW, m.Image = false, img.id // images are shared
 	return nil
 }
 

@@ -19,6 +19,9 @@ type CreateOptions struct {
 	HostConfig       *container.HostConfig
 	NetworkingConfig *network.NetworkingConfig
 	Platform         *ocispec.Platform // nil: the machine's
+	// ShallowReadOnly makes read-only binds of HostConfig.Binds leave what is mounted below them
+	// writable, as all were before API 1.44. Those of HostConfig.Mounts say it themselves.
+	ShallowReadOnly bool
 }
 
 // StartOptions are for what `docker start` may ask; checkpoints are refused.

@@ -22,6 +22,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/image"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // containers is one container called "web" that remembers what it was asked.
@@ -172,6 +173,13 @@ func (i *images) List(_ context.Context, o engine.ImageListOptions) ([]image.Sum
 func (i *images) Inspect(_ context.Context, ref string) (image.InspectResponse, error) {
 	i.asked = append(i.asked, ref)
 	return image.InspectResponse{ID: "sha256:1", Size: 7}, nil
+}
+
+func (i *images) Provides(_ context.Context, ref string, p *ocispec.Platform) error {
+	if p.OS != "linux" {
+		return fmt.Errorf("%s is for linux: %w", ref, errdefs.ErrNotFound)
+	}
+	return nil
 }
 
 func (i *images) Parent(context.Context, string) (string, error) { return "sha256:0", nil }

@@ -44,6 +44,7 @@ func (c *containerHandlers) create(w http.ResponseWriter, r *http.Request) error
 	created, err := c.life.Create(r.Context(), engine.CreateOptions{
 		Name: strings.TrimPrefix(query.Get("name"), "/"), Platform: platform,
 		Config: req.Config, HostConfig: req.HostConfig, NetworkingConfig: req.NetworkingConfig,
+		ShallowReadOnly: versionOf(r).before(44),
 	})
 	if err != nil {
 		return err

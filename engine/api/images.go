@@ -11,12 +11,14 @@ import (
 
 	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/api/types/jsonstream"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // imageReader shows images.
 type imageReader interface {
 	List(context.Context, engine.ImageListOptions) ([]image.Summary, error)
 	Inspect(ctx context.Context, ref string) (image.InspectResponse, error)
+	Provides(ctx context.Context, ref string, platform *ocispec.Platform) error
 	Parent(ctx context.Context, ref string) (id string, err error)
 	History(ctx context.Context, ref string) ([]image.HistoryResponseItem, error)
 	Save(ctx context.Context, w io.Writer, refs []string) error
@@ -74,8 +76,40 @@ func (i *imageHandlers) list(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, answer)
 }
 
+// provided checks ?platform=, which API 1.<since> brought, against the images that are asked for: there is one of each
+// name, and another platform's is not found.
+func (i *imageHandlers) provided(r *http.Request, since int, refs ...string) error {
+	asked := r.URL.Query()["platform"]
+	switch {
+	case versionOf(r).before(since) || len(asked) == 0 || asked[0] == "":
+		return nil
+	case len(asked) > 1:
+		return invalid("multiple platform parameters not supported")
+	}
+	var want ocispec.Platform
+	if err := json.Unmarshal([]byte(asked[0]), &want); err != nil {
+		return invalid("failed to parse platform: %w", err)
+	}
+	if want.OS == "" || want.Architecture == "" {
+		return invalid("both OS and Architecture must be provided")
+	}
+	for _, ref := range refs {
+		if err := i.read.Provides(r.Context(), ref, &want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // inspect answers GET /images/{name}/json.
 func (i *imageHandlers) inspect(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	if flag(query, "manifests") && query.Get("platform") != "" && !versionOf(r).before(49) {
+		return invalid("conflicting options: manifests and platform options cannot both be set")
+	}
+	if err := i.provided(r, 49, r.PathValue("name")); err != nil {
+		return err
+	}
 	found, err := i.read.Inspect(r.Context(), r.PathValue("name"))
 	if err != nil {
 		return err
@@ -95,6 +129,9 @@ func (i *imageHandlers) inspect(w http.ResponseWriter, r *http.Request) error {
 
 // history answers GET /images/{name}/history, newest step first.
 func (i *imageHandlers) history(w http.ResponseWriter, r *http.Request) error {
+	if err := i.provided(r, 48, r.PathValue("name")); err != nil {
+		return err
+	}
 	steps, err := i.read.History(r.Context(), r.PathValue("name"))
 	if err != nil {
 		return err
@@ -146,6 +183,9 @@ func (i *imageHandlers) save(w http.ResponseWriter, r *http.Request) error {
 	}
 	if len(refs) == 0 {
 		return invalid("no image was named: give ?names=, once for each image")
+	}
+	if err := i.provided(r, 48, refs...); err != nil {
+		return err
 	}
 	w.Header().Set("Content-Type", "application/x-tar")
 	return i.read.Save(r.Context(), w, refs)

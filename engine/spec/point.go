@@ -29,6 +29,7 @@ type MountOptions struct {
 	NoCopy                 bool   `json:",omitempty"` // nothing of the image goes into a new volume
 	Subpath                string `json:",omitempty"` // what of the volume or the image is mounted
 	Tmpfs                  string `json:",omitempty"` // options of a tmpfs, joined with commas
+	Image                  string `json:",omitempty"` // ID of what an image mount shows
 }
 
 // ParseMount reads an entry of HostConfig.Mounts, and refuses what docker does.
