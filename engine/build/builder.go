@@ -79,7 +79,7 @@ type Builder struct {
 
 	mu     sync.Mutex
 	builds map[string]context.CancelFunc // of classic requests, by ID
-	stale  map[string]bool               // cache records that go as soon as nothing uses them
+	sent   []span                        // when what was sent is to be forgotten
 }
 
 // Open opens or creates the build cache.
@@ -94,7 +94,7 @@ func Open(ctx context.Context, opts Options) (_ *Builder, err error) {
 	if err := errors.Join(os.RemoveAll(contexts), os.Mkdir(contexts, 0o700)); err != nil {
 		return nil, fmt.Errorf("open builder: %w", err)
 	}
-	b := &Builder{opts: opts, conns: newListener(), builds: make(map[string]context.CancelFunc), stale: make(map[string]bool)}
+	b := &Builder{opts: opts, conns: newListener(), builds: make(map[string]context.CancelFunc)}
 	ctx, b.stop = context.WithCancel(context.WithoutCancel(ctx))
 	var undo []func() error
 	defer func() {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/distribution/reference"
@@ -240,10 +241,7 @@ func (b *Builder) withContext(ctx context.Context, c *client.Client, r Request, 
 	// The classic builder knows one language; a frontend that a comment names is not fetched.
 	attrs["cmdline"] = "classic"
 	out := &classic{plan: plan, report: report, quiet: r.Quiet, local: b.localID}
-	before, err := b.sources(ctx)
-	if err != nil {
-		return err
-	}
+	began := time.Now()
 	status := make(chan *client.SolveStatus)
 	var g errgroup.Group
 	g.Go(func() error {
@@ -261,7 +259,10 @@ func (b *Builder) withContext(ctx context.Context, c *client.Client, r Request, 
 		AllowedEntitlements: []string{entitlements.EntitlementNetworkHost.String()},
 	}, status)
 	_ = g.Wait()
-	perr := b.forgetSources(context.WithoutCancel(ctx), before)
+	b.mu.Lock()
+	b.sent = append(b.sent, span{began, time.Now()})
+	b.mu.Unlock()
+	perr := b.forgetSent(context.WithoutCancel(ctx))
 	if err != nil {
 		return errors.Join(out.failed(err), perr)
 	}
@@ -269,54 +270,31 @@ func (b *Builder) withContext(ctx context.Context, c *client.Client, r Request, 
 	return perr
 }
 
-// sources lists what the cache holds of contexts and Dockerfiles that were sent.
-func (b *Builder) sources(ctx context.Context) (map[string]bool, error) {
+// span is when a classic build was under way.
+type span struct{ from, to time.Time }
+
+// forgetSent removes what was sent to classic builds and nothing uses: nothing is sent
+// to them again. BuildKit lets go of it a moment after their end, and does not tell
+// whose it is; what it has of another build at the same time will be sent once more.
+func (b *Builder) forgetSent(ctx context.Context) error {
+	b.mu.Lock()
+	b.sent = slices.DeleteFunc(b.sent, func(s span) bool { return time.Since(s.to) > time.Hour })
+	spans := slices.Clone(b.sent)
+	b.mu.Unlock()
+	if len(spans) == 0 {
+		return nil
+	}
 	all, err := b.usage(ctx, []string{"type==" + string(client.UsageRecordTypeLocalSource)})
 	if err != nil {
-		return nil, fmt.Errorf("list what was sent to build: %w", err)
+		return fmt.Errorf("list what was sent to build: %w", err)
 	}
-	ids := make(map[string]bool)
 	for _, u := range all {
-		ids[u.ID] = true
-	}
-	return ids, nil
-}
-
-// forgetSources removes what was sent since: to a classic build nothing is sent again.
-// What BuildKit has not let go of yet goes with the next look at the cache.
-func (b *Builder) forgetSources(ctx context.Context, before map[string]bool) error {
-	now, err := b.sources(ctx)
-	if err != nil {
-		return err
-	}
-	b.mu.Lock()
-	for id := range now {
-		if !before[id] {
-			b.stale[id] = true
+		in := func(s span) bool { return !u.CreatedAt.Before(s.from) && !u.CreatedAt.After(s.to) }
+		if u.InUse || !slices.ContainsFunc(spans, in) {
+			continue
 		}
-	}
-	b.mu.Unlock()
-	return b.forgetStale(ctx)
-}
-
-// forgetStale removes what nobody needs any more and nothing uses.
-func (b *Builder) forgetStale(ctx context.Context) error {
-	b.mu.Lock()
-	ids := slices.Collect(maps.Keys(b.stale))
-	b.mu.Unlock()
-	for _, id := range ids {
-		gone, err := b.prune(ctx, client.PruneInfo{All: true, Filter: []string{"id==" + id}})
-		if err != nil {
+		if _, err := b.prune(ctx, client.PruneInfo{All: true, Filter: []string{"id==" + u.ID}}); err != nil {
 			return err
-		}
-		left, err := b.worker.DiskUsage(ctx, client.DiskUsageInfo{Filter: []string{"id==" + id}})
-		if err != nil {
-			return err
-		}
-		if len(gone) > 0 || len(left) == 0 {
-			b.mu.Lock()
-			delete(b.stale, id)
-			b.mu.Unlock()
 		}
 	}
 	return nil

@@ -77,7 +77,7 @@ func PruneOptions(f filter.Args) (client.PruneInfo, error) {
 
 // Usage lists what the build cache holds.
 func (b *Builder) Usage(ctx context.Context, filter []string) ([]*client.UsageInfo, error) {
-	if err := b.forgetStale(ctx); err != nil {
+	if err := b.forgetSent(ctx); err != nil {
 		return nil, err
 	}
 	return b.usage(ctx, filter)
@@ -89,7 +89,7 @@ func (b *Builder) usage(ctx context.Context, filter []string) ([]*client.UsageIn
 
 // Prune removes from the build cache what o says and returns it.
 func (b *Builder) Prune(ctx context.Context, o client.PruneInfo) ([]client.UsageInfo, error) {
-	if err := b.forgetStale(ctx); err != nil {
+	if err := b.forgetSent(ctx); err != nil {
 		return nil, err
 	}
 	return b.prune(ctx, o)
