@@ -137,14 +137,14 @@ func (r *reset) mountsBelow() (points []string, err error) {
 }
 
 // checkMounts refuses to go on where somebody else has mounted something: its files
-// would be removed. The engine mounts below its private mount only.
+// would be removed. The engine mounts below its private mount, and shared memory.
 func (r *reset) checkMounts() error {
 	points, err := r.mountsBelow()
 	if err != nil {
 		return fmt.Errorf("reset: %w", err)
 	}
 	for _, point := range points {
-		if point != r.mountRoot() && !strings.HasPrefix(point, r.mountRoot()+"/") {
+		if point != r.mountRoot() && !strings.HasPrefix(point, r.mountRoot()+"/") && filepath.Dir(point) != r.Containers.shmDir("") {
 			return kind(errdefs.ErrFailedPrecondition, "reset: something is mounted at %s, whose files would be removed: unmount it first", point)
 		}
 	}

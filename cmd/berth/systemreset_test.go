@@ -67,7 +67,7 @@ func occupied(t *testing.T) *rig {
 	r.berth("network", "create", "--subnet", "10.213.77.0/24", "own")
 	r.berth("volume", "create", "data")
 	r.berth("run", "-d", "--name", "one", "--network", "own", "-p", "127.0.0.1::80", "-v", "data:/d", "busybox", "sleep", "1000")
-	r.berth("run", "-d", "--name", "two", "--restart", "always", "--tmpfs", "/t", "busybox", "sleep", "1000")
+	r.berth("run", "-d", "--name", "two", "--restart", "always", "--tmpfs", "/t", "--ipc", "shareable", "busybox", "sleep", "1000")
 	r.berth("create", "--name", "three", "busybox")
 	return r
 }
