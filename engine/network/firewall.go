@@ -23,6 +23,7 @@ type firewall struct {
 	table  string
 	router map[*family]bool // whether the host forwards because of us
 	mu     sync.Mutex
+	own    senders
 }
 
 const ifNameLen = 16
@@ -230,10 +231,11 @@ func (fw *firewall) remove() error {
 func (fw *firewall) transaction(what string, fn func(*nftables.Conn) error) error {
 	fw.mu.Lock()
 	defer fw.mu.Unlock()
-	c, err := nftables.New()
+	c, err := nftables.New(nftables.AsLasting(), nftables.WithSockOptions(fw.own.note))
 	if err != nil {
 		return fmt.Errorf("open nftables: %w", err)
 	}
+	defer c.CloseLasting() // it has no news
 	if err := fn(c); err != nil {
 		return err
 	}

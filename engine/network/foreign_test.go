@@ -2,9 +2,11 @@ package network
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -165,6 +167,8 @@ func TestFlushedRulesAreRepaired(t *testing.T) {
 		t.Skip("needs nft")
 	}
 	f := newFixture(t)
+	var repairs lineCounter
+	f.log = slog.New(slog.NewTextHandler(&repairs, nil))
 	outside := neighbour(t, "up0", "203.0.113")
 	a := newSandbox(t)
 	e := attach(t, f, "a", a, PortBinding{Proto: "tcp", ContainerPort: 80})
@@ -175,10 +179,11 @@ func TestFlushedRulesAreRepaired(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, change := range [][]string{
+	changes := [][]string{
 		{"flush", "ruleset"}, {"delete", "table", "ip", f.fw.table}, {"flush", "table", "ip", f.fw.table},
 		{"flush", "map", "ip", f.fw.table, "anywhere"}, {"flush", "chain", "ip", f.fw.table, "guard"},
-	} {
+	}
+	for _, change := range changes {
 		if out, err := exec.Command(nft, change...).CombinedOutput(); err != nil {
 			t.Fatalf("nft %v: %v: %s", change, err, out)
 		}
@@ -190,6 +195,19 @@ func TestFlushedRulesAreRepaired(t *testing.T) {
 			t.Errorf("after nft %v the neighbour reads %q", change, got)
 		}
 	}
+	f.stopWatch()
+	// What a repair changes itself is none to be repaired.
+	if n := repairs.Load(); n != int64(len(changes)) {
+		t.Errorf("%d changes were repaired %d times", len(changes), n)
+	}
+}
+
+// lineCounter counts what is written to it.
+type lineCounter struct{ atomic.Int64 }
+
+func (c *lineCounter) Write(p []byte) (int, error) {
+	c.Add(1)
+	return len(p), nil
 }
 
 // A host that was no router is none for its neighbours, though its containers reach out.

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
+	"slices"
+	"sync"
 
+	mdnetlink "github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -22,7 +24,6 @@ type watch struct {
 // about a table or something in it is the name of the table.
 const (
 	nftaTable   = 1
-	nftaGenPID  = 2
 	nftNewChain = 3
 	nftNewGen   = 15
 )
@@ -90,11 +91,11 @@ func (w *watch) run(m *Manager) {
 			if size < unix.SizeofNlMsghdr+4 || size > len(b) {
 				break
 			}
-			kind := binary.NativeEndian.Uint16(b[4:]) & 0xff
+			kind, sender := binary.NativeEndian.Uint16(b[4:])&0xff, binary.NativeEndian.Uint32(b[12:])
 			attrs := b[unix.SizeofNlMsghdr+4 : size]
 			b = b[min(len(b), (size+3)&^3):]
 			if kind == nftNewGen {
-				if (ours || others) && !isThread(attribute(attrs, nftaGenPID)) {
+				if (ours || others) && !m.fw.own.sent(sender) {
 					m.repair(ours)
 				}
 				ours, others = false, false
@@ -139,12 +140,39 @@ func attribute(attrs []byte, want uint16) []byte {
 	return nil
 }
 
-// isThread tells whether the process ID of a transaction, which is that of a thread, is
-// one of this process.
-func isThread(pid []byte) bool {
-	if len(pid) != 4 {
-		return false
+// senders are the addresses of the sockets of our latest transactions, by which their
+// echo is known. The process ID that the kernel tells of a transaction would not do: in a
+// PID namespace it is not the one that the process knows.
+type senders struct {
+	mu   sync.Mutex
+	last [256]uint32
+	next int
+}
+
+// note takes in the address of a socket. It is an nftables.SockOption.
+func (s *senders) note(c *mdnetlink.Conn) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
 	}
-	_, err := os.Stat("/proc/self/task/" + strconv.Itoa(int(binary.BigEndian.Uint32(pid))))
-	return err == nil
+	var addr unix.Sockaddr
+	if cerr := raw.Control(func(fd uintptr) { addr, err = unix.Getsockname(int(fd)) }); cerr != nil || err != nil {
+		return errors.Join(cerr, err)
+	}
+	at, ok := addr.(*unix.SockaddrNetlink)
+	if !ok {
+		return fmt.Errorf("a socket of nftables has an address of type %T", addr)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last[s.next] = at.Pid
+	s.next = (s.next + 1) % len(s.last)
+	return nil
+}
+
+// sent tells whether a message of that address is an echo of ours.
+func (s *senders) sent(from uint32) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Contains(s.last[:], from)
 }
