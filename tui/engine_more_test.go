@@ -6,14 +6,16 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/moby/moby/api/types/events"
+	"github.com/moby/moby/api/types/jsonstream"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/api/types/volume"
 )
 
 // recordedDial is the machine's network as far as ports are probed: all answer
-// but that of the container called dns and 9000.
+// but 9000.
 func recordedDial(_ context.Context, _, address string) (net.Conn, error) {
 	if strings.HasSuffix(address, ":9000") {
 		return nil, errors.New("connection refused")
@@ -35,6 +37,14 @@ func (e *engine) moreRoutes(mux *http.ServeMux) {
 		defer e.mu.Unlock()
 		reply(w, append([]network.Summary{}, e.networks...))
 	})
+	mux.HandleFunc("GET /info", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, map[string]any{"Name": "box", "ServerVersion": "0.1.0", "OperatingSystem": "Debian\x1b[2J", "KernelVersion": "6.18", "Architecture": "x86_64", "NCPU": 2, "MemTotal": 8e9,
+			"Driver": "overlay", "DockerRootDir": "/var/lib/berth", "CgroupVersion": "2", "CgroupDriver": "cgroupfs", "DefaultRuntime": "berth", "Containers": 12, "ContainersRunning": 7, "Images": 8})
+	})
+	mux.HandleFunc("POST /images/create", e.servePull)
+	mux.HandleFunc("POST /volumes/prune", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, volume.PruneReport{VolumesDeleted: []string{"a", "b", "c"}, SpaceReclaimed: 6e6})
+	})
 	mux.HandleFunc("GET /system/df", func(w http.ResponseWriter, _ *http.Request) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -49,6 +59,32 @@ func (e *engine) moreRoutes(mux *http.ServeMux) {
 		}
 		reply(w, map[string]any{"LayersSize": 900e6, "Images": e.images, "Containers": e.containers, "Volumes": vols, "BuildCache": []any{}})
 	})
+}
+
+// servePull says that half of one layer is there, then nothing until it is given up.
+func (e *engine) servePull(w http.ResponseWriter, r *http.Request) {
+	name := r.URL.Query().Get("fromImage")
+	if strings.HasSuffix(name, "missing") {
+		refuse(w, http.StatusNotFound, "manifest for "+name+" not found")
+		return
+	}
+	for n := range 3 { // messages are handed over in batches
+		reply(w, jsonstream.Message{ID: "aaaabbbbcccc", Status: "Downloading", Progress: &jsonstream.Progress{Current: int64(n) * 10e6, Total: 40e6}})
+		w.(http.Flusher).Flush()
+		select {
+		case <-r.Context().Done():
+		case <-time.After(80 * time.Millisecond): // so that there are several
+		}
+	}
+	<-r.Context().Done()
+	e.mu.Lock()
+	e.given = true
+	e.mu.Unlock()
+}
+
+// examined is a machine with one of each finding.
+func examined(context.Context) ([]Finding, error) {
+	return []Finding{{"ok", "kernel", "6.18: all that is needed", ""}, {"warning", "cgroups", "version 1: limits of I/O do not work as well", "systemd.unified_cgroup_hierarchy=1"}, {"bad", "overlay", "there is no overlay", "modprobe overlay"}}, nil
 }
 
 // makeVolume adds a volume as if someone else had.

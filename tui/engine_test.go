@@ -43,7 +43,8 @@ type engine struct {
 	requests   []string
 	follow     map[string]chan string // more lines of a log
 	nth        int
-	flood      int // lines in the log of db
+	given      bool // a pull was given up
+	flood      int  // lines in the log of db
 }
 
 // newEngine starts an engine with the recorded containers and images.

@@ -17,8 +17,9 @@ func (m *model) input(msg tea.Msg) tea.Cmd {
 		if isKey && k.String() == "ctrl+c" {
 			return tea.Quit
 		}
-		closed, cmd := m.overlay.update(m, msg)
-		if closed {
+		was := m.overlay
+		closed, cmd := was.update(m, msg)
+		if closed && m.overlay == was { // what was chosen may have opened another one
 			m.overlay = nil
 		}
 		return cmd

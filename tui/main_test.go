@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 func console(socket string) int {
 	c, err := client.New(client.WithHost("unix://" + socket))
 	if err == nil {
-		err = run(context.Background(), Options{Client: c, Host: "local", Dial: recordedDial}, func(m *model) tea.Model { return faulty{m} })
+		err = run(context.Background(), Options{Client: c, Host: "local", Dial: recordedDial, Doctor: examined}, func(m *model) tea.Model { return faulty{m} })
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

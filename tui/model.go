@@ -35,6 +35,7 @@ const (
 // model is the root model: all state of the console.
 type model struct {
 	opt   Options
+	berth *berthapi.Client
 	feed  *feed.Feed
 	keys  keymap.Map
 	theme theme.Theme
@@ -80,6 +81,7 @@ type model struct {
 	browser    *layers.Model
 
 	overlay  overlay
+	carries  int         // pulls and pushes begun
 	filter   *edit.Field // being typed, nil when not
 	hint     string      // what the message line says
 	bad      bool        // it is an error
@@ -95,7 +97,7 @@ const commandLogLines = 5
 func newModel(o Options, f *feed.Feed) *model {
 	th := theme.ANSI16()
 	m := &model{
-		opt: o, feed: f, keys: o.Keys, theme: th, started: time.Now(),
+		opt: o, berth: berthapi.NewClient(o.Client), feed: f, keys: o.Keys, theme: th, started: time.Now(),
 		state: state.New(),
 		panel: containers,
 		projs: newProjects(), conts: newContainers(), imgs: newImages(), vols: newVolumes(), nets: newNetworks(), ports: newPorts(),
@@ -106,7 +108,7 @@ func newModel(o Options, f *feed.Feed) *model {
 	m.panes = [panelCount]pane{m.projs, m.conts, m.imgs, m.vols, m.nets, m.ports}
 	m.inspector, m.text = pager.New(pager.Static(nil), false), pager.New(pager.Static(nil), false)
 	m.shell = term.New(term.Config{Engine: o.Client, Go: f.Go})
-	m.browser = layers.New(layers.Config{Berth: berthapi.NewClient(o.Client), Docker: o.Client})
+	m.browser = layers.New(layers.Config{Berth: m.berth, Docker: o.Client})
 	return m
 }
 

@@ -5,7 +5,6 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"berth/tui/edit"
 	"berth/tui/state"
 	"berth/tui/text"
 	"berth/tui/theme"
@@ -56,16 +55,17 @@ func (o *menu) update(_ *model, msg tea.Msg) (bool, tea.Cmd) {
 }
 
 // box draws a line for each choice: its key, what it does, the command for it.
-func (o *menu) box(m *model, width, _ int) (theme.Frame, []string) {
+func (o *menu) box(m *model, width, height int) (theme.Frame, []string) {
 	label, hint := 0, 0
 	for _, c := range o.choices {
 		label, hint = max(label, text.Width(c.label)), max(hint, text.Width(c.hint))
 	}
 	w := min(5+label+3+hint+1, width-2)
 	lines := []string{""}
-	for i, c := range o.choices {
+	from, to := window(len(o.choices), o.cursor, max(height-4, 1))
+	for i, c := range o.choices[from:to] {
 		line := text.Fit(" "+c.key+"  "+text.Fit(c.label, label)+"   ", min(label+7, w))
-		if i == o.cursor {
+		if from+i == o.cursor {
 			lines = append(lines, m.theme.Cursor.Render(text.Fit(line+c.hint, w)))
 			continue
 		}
@@ -78,8 +78,8 @@ func (o *menu) box(m *model, width, _ int) (theme.Frame, []string) {
 // askRemove asks how to remove what is chosen. What runs can only be removed
 // with force, so that is what the first line says.
 func (m *model) askRemove() tea.Cmd {
-	chosen := m.conts.Chosen()
-	if m.panel != containers || len(chosen) == 0 {
+	chosen := m.targets()
+	if len(chosen) == 0 {
 		return nil
 	}
 	running := 0
@@ -138,50 +138,5 @@ func (m *model) askRemoveImage() tea.Cmd {
 	m.overlay = newMenu("remove "+names+"?",
 		choice{"y", label, "berth rmi " + arg, func() tea.Cmd { return m.removeImages(false) }},
 		choice{"f", "remove by force", "berth rmi -f " + arg, func() tea.Cmd { return m.removeImages(true) }})
-	return nil
-}
-
-// prompt asks for one line of text.
-type prompt struct {
-	title string
-	hint  func(string) string
-	field edit.Field
-	run   func(string) tea.Cmd
-}
-
-// update edits the line until enter or escape.
-func (o *prompt) update(_ *model, msg tea.Msg) (bool, tea.Cmd) {
-	if k, ok := msg.(tea.KeyPressMsg); ok {
-		switch k.String() {
-		case "esc":
-			return true, nil
-		case "enter":
-			if v := o.field.Value(); v != "" {
-				return true, o.run(v)
-			}
-			return false, nil
-		}
-	}
-	o.field.Update(msg)
-	return false, nil
-}
-
-// box draws the line and under it what enter will do.
-func (o *prompt) box(m *model, width, _ int) (theme.Frame, []string) {
-	w := min(60, width-2)
-	lines := []string{"", " " + o.field.View(w-2, true) + " ", "", text.Fit(" "+m.theme.Dim.Render(text.Fit(o.hint(o.field.Value()), w-2)), w)}
-	return theme.Frame{Title: m.theme.Strong.Render(o.title), Footer: m.theme.Dim.Render("⏎ does it  esc cancels")}, lines
-}
-
-// askTag asks for another name of the selected image, beginning with its own.
-func (m *model) askTag() tea.Cmd {
-	i, ok := m.currentImage()
-	if !ok {
-		return nil
-	}
-	p := &prompt{title: "tag " + i.Title(), hint: func(s string) string { return "berth tag " + i.Ref() + " " + s },
-		run: func(s string) tea.Cmd { return m.tagImage(i, s) }}
-	p.field.Set(i.Tag)
-	m.overlay = p
 	return nil
 }

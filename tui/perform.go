@@ -20,8 +20,10 @@ func (m *model) perform(a keymap.Action) tea.Cmd {
 		}
 		return m.act(v)
 	}
-	if cmd, ok := m.performOn(a); ok {
-		return cmd
+	for _, on := range []func(keymap.Action) (tea.Cmd, bool){m.performOn, m.onVolumes, m.onNetworks, m.onPorts} {
+		if cmd, ok := on(a); ok {
+			return cmd
+		}
 	}
 	switch a {
 	case keymap.Quit:
@@ -60,6 +62,10 @@ func (m *model) perform(a keymap.Action) tea.Cmd {
 		m.overlay = newRunForm(m)
 	case keymap.Filter:
 		m.beginFilter()
+	case keymap.Prune:
+		return m.askPrune()
+	case keymap.System:
+		return m.openSystem()
 	case keymap.Copy:
 		return m.copyName()
 	case keymap.CopyID:
@@ -82,6 +88,16 @@ func (m *model) performOn(a keymap.Action) (tea.Cmd, bool) {
 		return m.askRemoveImage(), true
 	case keymap.Tag:
 		return m.askTag(), true
+	case keymap.Pull:
+		m.prompt("pull an image", "debian:12, ghcr.io/owner/name:tag", "", func(s string) string { return "berth pull " + s }, m.pull)
+		return nil, true
+	case keymap.Push:
+		if i, ok := m.currentImage(); ok {
+			return m.push(i), true
+		}
+		return nil, true
+	case keymap.Commit:
+		return m.askCommit(), true
 	case keymap.Browse:
 		m.setTab(tabLayers)
 		m.detail, m.zoom = true, true

@@ -37,6 +37,13 @@ type Options struct {
 	Host string
 	// Dial is how ports are probed; nil means that of package net.
 	Dial feed.Dial
+	// Auth is what the engine is to show the registry of a domain; nil means nothing.
+	Auth func(domain string) (string, error)
+	// Doctor examines the engine's machine; nil when that is another one.
+	Doctor func(ctx context.Context) ([]Finding, error)
+	// Start starts an engine in place of one that is gone; nil when it has to be
+	// waited for.
+	Start func(ctx context.Context) error
 	// Keys is the key map; nil means the default.
 	Keys keymap.Map
 	// Input, Output and Environ default to the process's own.
@@ -85,6 +92,7 @@ func run(ctx context.Context, o Options, around func(*model) tea.Model) error {
 	defer cancel()
 
 	f := feed.New(ctx, o.Client)
+	f.StartWith(o.Start)
 	m := newModel(o, f)
 	opts := []tea.ProgramOption{tea.WithContext(ctx), tea.WithFPS(framesPerSecond)}
 	if o.Input != nil {

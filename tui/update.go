@@ -170,6 +170,12 @@ func (m *model) fromEngine(msg tea.Msg) (tea.Cmd, bool) {
 		}
 		m.state.SetSizes(msg.Sizes)
 		m.refresh()
+	case feed.Usage:
+		m.gotUsage(msg)
+	case feed.Transfer:
+		m.carried(msg)
+	case systemTold:
+		m.told(msg)
 	case feed.Probed:
 		m.probes[msg.Key] = msg
 	case feed.Aliases:

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/containerd/errdefs"
@@ -83,8 +84,8 @@ func removal(force, volumes bool) verb {
 
 // act runs a verb on everything chosen in the list of containers.
 func (m *model) act(v verb) tea.Cmd {
-	chosen := m.conts.Chosen()
-	if m.panel != containers || len(chosen) == 0 {
+	chosen := m.targets()
+	if len(chosen) == 0 {
 		m.fail(fmt.Errorf("%s: no container is selected", v.name))
 		return nil
 	}
@@ -95,7 +96,7 @@ func (m *model) act(v verb) tea.Cmd {
 		d := feed.Done{Verb: v.name, Past: v.past, ID: c.ID, Name: c.Name}
 		cmds = append(cmds, m.feed.Do(d, func(ctx context.Context, cl *client.Client) error { return v.do(ctx, cl, c.ID) }))
 	}
-	m.conts.Clear()
+	m.pane().Clear()
 	m.refresh()
 	m.say(v.doing + " " + things(len(chosen), chosen[0].Name, "containers") + "…")
 	return tea.Batch(cmds...)
@@ -119,9 +120,31 @@ func (m *model) done(d feed.Done) tea.Cmd {
 	case d.Err != nil:
 		m.fail(fmt.Errorf("%s %s: %w", d.Verb, d.Name, clean(d.Err)))
 	case !m.bad:
-		m.say(d.Past + " " + d.Name)
+		m.say(strings.TrimSpace(d.Past + " " + d.Name + " " + text.Clean(d.Told)))
 	}
 	return nil
+}
+
+// targets are the containers that verbs act on: the chosen ones, or those of
+// the chosen projects.
+func (m *model) targets() []state.Container {
+	switch m.panel {
+	case containers:
+		return m.conts.Chosen()
+	case projects:
+		var out []state.Container
+		for _, p := range m.projs.Chosen() {
+			out = append(out, p.Containers...)
+		}
+		return out
+	}
+	return nil
+}
+
+// order notes a command in the command log and has the engine do it.
+func (m *model) order(command string, d feed.Done, do func(ctx context.Context, c *client.Client) (told string, err error)) tea.Cmd {
+	m.note(command)
+	return m.feed.Ask(d, do)
 }
 
 // ran reports the end of the form: the new container becomes the selected one.

@@ -150,7 +150,7 @@ func (m *model) keyLine(width int) string {
 		room -= len(bd.Keys[0]) + len(bd.Short) + 3
 	}
 	for _, bd := range m.keys.In(m.scopes()...) {
-		if idle := m.nothingSelected() && bd.Scope == m.pane().shape().scope; idle || bd.Short == "" || bd.Action == keymap.Help || bd.Action == keymap.Palette {
+		if idle := m.nothingSelected() && bd.Scope == m.pane().shape().scope && !begins[bd.Action]; idle || bd.Short == "" || bd.Action == keymap.Help || bd.Action == keymap.Palette {
 			continue
 		}
 		if text.Width(b.String())+text.Width(keymap.Pretty(bd.Keys[0]))+len(bd.Short)+3 > room {
@@ -163,6 +163,9 @@ func (m *model) keyLine(width int) string {
 	}
 	return text.Fit(b.String(), width)
 }
+
+// begins are the actions of a panel that need no row.
+var begins = map[keymap.Action]bool{keymap.Pull: true, keymap.NewVolume: true, keymap.NewNetwork: true, keymap.NewPort: true}
 
 // leaderKeys shows what the shell's leader can be followed by.
 func (m *model) leaderKeys() string {
@@ -180,7 +183,9 @@ func (m *model) messageLine(width int) string {
 	switch {
 	case m.gone != nil && m.live:
 		back := "trying again"
-		if m.opt.Host == "local" { // whatever needs the engine starts it
+		if m.opt.Start != nil {
+			back = "starting it again"
+		} else if m.opt.Host == "local" { // whatever needs the engine starts it
 			back = "'berth ps' in another terminal starts it"
 		}
 		return th.Banner.Render(text.Fit(" the engine is gone; "+back+" · what is shown was last known ("+m.gone.Error()+")", width))

@@ -10,9 +10,11 @@ import (
 	"os"
 	"time"
 
+	"github.com/moby/moby/api/pkg/authconfig"
 	"github.com/spf13/cobra"
 
 	"berth/cmd/berth/connect"
+	"berth/cmd/berth/credentials"
 	"berth/cmd/berth/session"
 	"berth/tui"
 )
@@ -35,7 +37,7 @@ func (a *app) console(c *cobra.Command, _ []string) error {
 	cl, err := connect.Connect(ctx, a.conf, o)
 	if err == nil {
 		defer cl.Close()
-		return a.show(ctx, cl)
+		return a.show(ctx, cl, a.conf.Local())
 	}
 	if !errors.Is(err, connect.ErrNoEngine) {
 		return err
@@ -48,7 +50,7 @@ func (a *app) console(c *cobra.Command, _ []string) error {
 			return err
 		}
 		defer cl.Close()
-		return a.show(ctx, cl)
+		return a.show(ctx, cl, true)
 	}
 	if err != nil {
 		return err
@@ -57,7 +59,7 @@ func (a *app) console(c *cobra.Command, _ []string) error {
 	if cl, err = connect.Connect(ctx, a.conf, o); err != nil {
 		return errors.Join(err, d.stop(ctx))
 	}
-	err = a.show(ctx, cl)
+	err = a.show(ctx, cl, false)
 	cl.Close()
 	return errors.Join(err, leave(context.WithoutCancel(ctx), d))
 }
@@ -91,13 +93,52 @@ func (a *app) embed(ctx context.Context) (d *daemon, closeLog func() error, err 
 	return d, f.Close, nil
 }
 
-// show runs the console on a client.
-func (a *app) show(ctx context.Context, cl *connect.Client) error {
-	host := "local"
-	if !a.conf.Local() {
-		host = a.conf.Host
+// show runs the console on a client. An engine that is not this process, but on
+// this machine, is followed by another one when it goes away.
+func (a *app) show(ctx context.Context, cl *connect.Client, follows bool) error {
+	o := tui.Options{Client: cl.Client, Host: "local", Input: a.in, Output: a.outFile(), Environ: a.environ, Auth: a.quietAuth}
+	if a.conf.Local() {
+		o.Doctor = a.findings
+	} else {
+		o.Host = a.conf.Host
 	}
-	return tui.Run(ctx, tui.Options{Client: cl.Client, Host: host, Input: a.in, Output: a.outFile(), Environ: a.environ})
+	if follows {
+		o.Start = func(ctx context.Context) error {
+			next, err := a.nextEngine(ctx, true)
+			if err != nil {
+				return err
+			}
+			return next.Close()
+		}
+	}
+	return tui.Run(ctx, o)
+}
+
+// quietAuth is registryAuth for the console, whose terminal takes no warnings: a
+// registry that wants what a broken helper keeps says so itself.
+func (a *app) quietAuth(domain string) (string, error) {
+	config, err := a.config()
+	if err != nil {
+		return "", err
+	}
+	auth, err := config.Get(credentials.Server(domain))
+	if err != nil {
+		return "", nil
+	}
+	return authconfig.Encode(auth)
+}
+
+// findings examines this machine for the console.
+func (a *app) findings(context.Context) ([]tui.Finding, error) {
+	all, err := a.examine()
+	if err != nil {
+		return nil, err
+	}
+	var out []tui.Finding
+	for _, f := range all {
+		out = append(out, tui.Finding{Status: string(f.Status), Name: f.Name, Text: f.Text, Mend: f.Mend})
+	}
+	return out, nil
 }
 
 // leave ends the engine of a console that ends: on the spot when nobody needs

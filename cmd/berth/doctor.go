@@ -31,11 +31,10 @@ something is lacking that every container needs.`,
 			if err := a.fill(); err != nil {
 				return err
 			}
-			release, err := engine.KernelVersion()
+			findings, err := a.examine()
 			if err != nil {
 				return err
 			}
-			findings := doctor.Examine(doctor.Machine{Root: a.conf.Root, Socket: a.conf.Socket(), Release: release, Euid: os.Geteuid()})
 			if err := a.printFindings(findings, asJSON); err != nil {
 				return err
 			}
@@ -47,6 +46,15 @@ something is lacking that every container needs.`,
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
+}
+
+// examine looks at this machine.
+func (a *app) examine() ([]doctor.Finding, error) {
+	release, err := engine.KernelVersion()
+	if err != nil {
+		return nil, err
+	}
+	return doctor.Examine(doctor.Machine{Root: a.conf.Root, Socket: a.conf.Socket(), Release: release, Euid: os.Geteuid()}), nil
 }
 
 func (a *app) printFindings(findings []doctor.Finding, asJSON bool) error {

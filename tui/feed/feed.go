@@ -75,6 +75,8 @@ type Feed struct {
 	ctx  context.Context
 	send func(tea.Msg)
 	lane chan struct{} // bounds verbs and row fetches under way at once
+
+	restart func(ctx context.Context) error // nil: an engine that is gone is waited for
 }
 
 // atOnce bounds how many requests of one kind are under way, so that a verb on
@@ -88,6 +90,9 @@ func New(ctx context.Context, c *client.Client) *Feed {
 
 // SendTo says where messages of goroutines go; call it before anything else.
 func (f *Feed) SendTo(send func(tea.Msg)) { f.send = send }
+
+// StartWith says what starts an engine when none answers; call it before Watch.
+func (f *Feed) StartWith(start func(ctx context.Context) error) { f.restart = start }
 
 // Context ends when the console does.
 func (f *Feed) Context() context.Context { return f.ctx }
@@ -120,6 +125,11 @@ func (f *Feed) Watch() {
 			return
 		}
 		f.send(Gone{Err: err})
+		if f.restart != nil {
+			if err := f.restart(f.ctx); err != nil && f.ctx.Err() == nil {
+				f.send(Gone{Err: err})
+			}
+		}
 		if time.Since(began) > retryMost {
 			wait = retryFirst
 		}

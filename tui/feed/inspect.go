@@ -85,7 +85,10 @@ func (f *Feed) Ask(d Done, do func(ctx context.Context, c *client.Client) (told 
 	return func() tea.Msg {
 		f.lane <- struct{}{}
 		defer func() { <-f.lane }()
-		d.Told, d.Err = do(f.ctx, f.c)
+		told, err := do(f.ctx, f.c)
+		if d.Err = err; told != "" {
+			d.Told = told
+		}
 		return d
 	}
 }
@@ -114,4 +117,10 @@ func (f *Feed) RunImage(o client.ContainerCreateOptions) tea.Cmd {
 		}
 		return Ran{ID: res.ID, Name: o.Name, Warnings: res.Warnings}
 	}
+}
+
+// With is the command that asks the engine something; what ask returns is the
+// message.
+func (f *Feed) With(ask func(ctx context.Context, c *client.Client) tea.Msg) tea.Cmd {
+	return func() tea.Msg { return ask(f.ctx, f.c) }
 }

@@ -52,6 +52,8 @@ const (
 	Pause   Action = "pause"
 	Kill    Action = "kill"
 	Remove  Action = "remove"
+	Commit  Action = "commit"
+	Prune   Action = "prune"
 	Shells  Action = "shell"
 	Attach  Action = "attach"
 	LogsMax Action = "logs"
@@ -60,6 +62,23 @@ const (
 	Browse      Action = "layers"
 	Tag         Action = "tag"
 	RemoveImage Action = "remove-image"
+	Pull        Action = "pull"
+	Push        Action = "push"
+
+	NewVolume    Action = "new-volume"
+	RemoveVolume Action = "remove-volume"
+	CloneVolume  Action = "clone-volume"
+	ExportVolume Action = "export-volume"
+	ImportVolume Action = "import-volume"
+
+	NewNetwork        Action = "new-network"
+	RemoveNetwork     Action = "remove-network"
+	ConnectNetwork    Action = "connect"
+	DisconnectNetwork Action = "disconnect"
+
+	NewPort    Action = "publish"
+	RemovePort Action = "close-port"
+	OpenURL    Action = "open-url"
 
 	NextHit  Action = "next-hit"
 	PrevHit  Action = "previous-hit"
@@ -86,6 +105,7 @@ func Default() Map {
 		{ToVolumes, Everywhere, []string{"4"}, "go to volumes", "", false},
 		{ToNetworks, Everywhere, []string{"5"}, "go to networks", "", false},
 		{ToPorts, Everywhere, []string{"6"}, "go to published ports", "", false},
+		{System, Everywhere, []string{"7"}, "disk, events, engine and doctor", "", false},
 		{ToDetail, Everywhere, []string{"0"}, "go to the detail", "", false},
 		{PrevTab, Everywhere, []string{"["}, "previous tab of the detail", "", true},
 		{NextTab, Everywhere, []string{"]"}, "next tab of the detail", "", true},
@@ -107,6 +127,7 @@ func Default() Map {
 		{Open, Lists, []string{"enter"}, "into the detail", "open", true},
 		{Mark, Lists, []string{"space"}, "mark; verbs act on all that is marked", "mark", false},
 		{Range, Lists, []string{"v"}, "begin a range; move to extend it", "", false},
+		{Prune, Lists, []string{"b"}, "prune what nobody uses (says what it frees)", "", false},
 		{Sort, Lists, []string{"o"}, "next order of the list", "", false},
 		{DetailDown, Lists, []string{"J", "shift+down"}, "scroll the detail down", "", true},
 		{DetailUp, Lists, []string{"K", "shift+up"}, "scroll the detail up", "", true},
@@ -123,11 +144,35 @@ func Default() Map {
 		{Remove, Containers, []string{"d", "delete"}, "remove (asks how)", "remove", false},
 		{Kill, Containers, []string{"ctrl+k"}, "kill (asks)", "", false},
 		{Attach, Containers, []string{"a"}, "attach to the main process", "", false},
+		{Commit, Containers, []string{"C"}, "make an image of it (commit)", "", false},
 		{ShowAll, Containers, []string{"A"}, "show all, or only what runs", "", false},
 
 		{Browse, Images, []string{"D"}, "browse the layers", "layers", false},
+		{Pull, Images, []string{"P"}, "pull an image", "pull", false},
+		{Push, Images, []string{"u"}, "push (upload) it", "push", false},
 		{Tag, Images, []string{"t"}, "tag", "tag", false},
 		{RemoveImage, Images, []string{"d", "delete"}, "remove (asks how)", "remove", false},
+
+		{Stop, Projects, []string{"s"}, "stop all of it", "stop", false},
+		{Start, Projects, []string{"S"}, "start all of it", "start", false},
+		{Restart, Projects, []string{"r"}, "restart all of it", "restart", false},
+		{Pause, Projects, []string{"p"}, "pause all of it, or go on", "pause", false},
+		{Remove, Projects, []string{"d", "delete"}, "remove its containers (asks how)", "remove", false},
+
+		{NewVolume, Volumes, []string{"N"}, "new volume", "new", false},
+		{CloneVolume, Volumes, []string{"C"}, "clone", "clone", false},
+		{ExportVolume, Volumes, []string{"e"}, "export to a tar", "export", false},
+		{ImportVolume, Volumes, []string{"i"}, "import a tar", "import", false},
+		{RemoveVolume, Volumes, []string{"d", "delete"}, "remove (asks)", "remove", false},
+
+		{NewNetwork, Networks, []string{"N"}, "new network", "new", false},
+		{ConnectNetwork, Networks, []string{"C"}, "connect a container", "connect", false},
+		{DisconnectNetwork, Networks, []string{"X"}, "disconnect a container", "disconnect", false},
+		{RemoveNetwork, Networks, []string{"d", "delete"}, "remove (asks)", "remove", false},
+
+		{OpenURL, Ports, []string{"w"}, "open in the browser", "browser", false},
+		{NewPort, Ports, []string{"N"}, "publish another port of a running container", "publish", false},
+		{RemovePort, Ports, []string{"d", "delete"}, "publish it no more (asks)", "close", false},
 
 		{Down, Detail, []string{"j", "down"}, "down", "", true},
 		{Up, Detail, []string{"k", "up"}, "up", "", true},

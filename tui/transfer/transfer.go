@@ -1,0 +1,166 @@
+// Package transfer shows how far the pull or the push of an image is: a bar for
+// each layer, the whole, how fast it goes and how long it will take.
+//
+// It is told what the engine says, message by message, and what time it is; it
+// does no I/O and asks no clock.
+package transfer
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/docker/go-units"
+	"github.com/moby/moby/api/types/jsonstream"
+
+	"berth/tui/text"
+	"berth/tui/theme"
+)
+
+// Progress is one transfer.
+type Progress struct {
+	layers map[string]*layer
+	order  []string
+	status string // what the engine said of the whole
+
+	began time.Time
+	moved int64 // bytes since then
+}
+
+// layer is one layer on its way.
+type layer struct {
+	status       string
+	current, all int64 // bytes of the transfer; of unpacking only the status is shown
+	done         bool
+}
+
+// New is a transfer that begins now.
+func New(now time.Time) *Progress { return &Progress{layers: map[string]*layer{}, began: now} }
+
+// Began is when it did.
+func (p *Progress) Began() time.Time { return p.began }
+
+// Add takes in what the engine says.
+func (p *Progress) Add(m jsonstream.Message) {
+	status := text.Clean(m.Status)
+	moves := strings.HasPrefix(status, "Downloading") || strings.HasPrefix(status, "Pushing")
+	if m.ID == "" || m.Progress == nil && p.layers[m.ID] == nil && strings.HasPrefix(status, "Pulling from") {
+		if status != "" {
+			p.status = status
+		}
+		return
+	}
+	l := p.layers[m.ID]
+	if l == nil {
+		l = &layer{}
+		p.layers[m.ID] = l
+		p.order = append(p.order, m.ID)
+	}
+	l.status = status
+	switch {
+	case moves && m.Progress != nil:
+		p.moved += max(m.Progress.Current-l.current, 0)
+		l.current, l.all = m.Progress.Current, max(m.Progress.Total, l.all)
+	case finished(status):
+		l.done = true
+		l.current = max(l.current, l.all)
+	case strings.HasPrefix(status, "Download complete"):
+		l.current = max(l.current, l.all)
+	}
+}
+
+// finished tells whether a layer is where it should be.
+func finished(status string) bool {
+	for _, s := range []string{"Pull complete", "Already exists", "Pushed", "Layer already exists", "Mounted from"} {
+		if strings.HasPrefix(status, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// Totals are the bytes that have come, and those there are as far as is known.
+func (p *Progress) Totals() (current, all int64) {
+	for _, l := range p.layers {
+		current += l.current
+		all += l.all
+	}
+	return current, all
+}
+
+// Lines draws at most height lines of the given width: the layers under way,
+// the newest at the bottom, then the whole.
+func (p *Progress) Lines(th theme.Theme, width, height int, now time.Time) []string {
+	var rows []string
+	complete := 0
+	for _, id := range p.order {
+		l := p.layers[id]
+		if l.done {
+			complete++
+		}
+		rows = append(rows, p.row(th, id, l, width))
+	}
+	room := max(height-3, 1)
+	if len(rows) > room { // what is done goes first
+		var open []string
+		for i, id := range p.order {
+			if !p.layers[id].done {
+				open = append(open, rows[i])
+			}
+		}
+		if len(open) < room {
+			open = rows[len(rows)-room:]
+		}
+		rows = open[:min(room, len(open))]
+	}
+	rows = append(rows, th.Border.Render(strings.Repeat("─", width)))
+	return append(rows, text.Fit(p.total(complete, now), width), text.Fit(" "+th.Dim.Render(p.status), width))
+}
+
+// row is one layer: its ID, a bar, how much, and what is being done.
+func (p *Progress) row(th theme.Theme, id string, l *layer, width int) string {
+	const idWidth, amount = 12, 15
+	bar := max(min(30, width-idWidth-amount-22), 5)
+	style := th.Info
+	if l.done {
+		style = th.Good
+	}
+	part := 0.0
+	switch {
+	case l.done:
+		part = 1
+	case l.all > 0:
+		part = float64(l.current) / float64(l.all)
+	}
+	how := ""
+	if l.all > 0 {
+		how = size(l.current) + "/" + size(l.all)
+	}
+	return text.Fit(" "+text.Fit(text.Clean(id), idWidth)+" "+style.Render(Bar(part, bar))+" "+text.FitLeft(how, amount)+"  "+l.status, width)
+}
+
+// total is the whole in a line.
+func (p *Progress) total(complete int, now time.Time) string {
+	current, all := p.Totals()
+	s := fmt.Sprintf(" %d of %d layers", complete, len(p.order))
+	if all > 0 {
+		s += fmt.Sprintf("  %s of %s", size(current), size(all))
+	}
+	took := now.Sub(p.began).Seconds()
+	if speed := float64(p.moved) / max(took, 0.001); p.moved > 0 && took > 0.2 && current < all {
+		left := time.Duration(float64(all-current)/speed) * time.Second
+		s += fmt.Sprintf("  %s/s  %s left", size(int64(speed)), left.Round(time.Second))
+	}
+	return s
+}
+
+// Bar is a bar of width cells, filled to a part of 1.
+func Bar(part float64, width int) string {
+	n := int(min(max(part, 0), 1) * float64(width))
+	return strings.Repeat("━", n) + strings.Repeat("┄", width-n)
+}
+
+// size writes bytes in at most six cells.
+func size(n int64) string {
+	return units.CustomSize("%.3g%s", float64(n), 1000, []string{"B", "k", "M", "G", "T", "P"})
+}
