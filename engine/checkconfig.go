@@ -10,9 +10,6 @@ import (
 	"github.com/moby/moby/api/types/network"
 )
 
-// runtimeName is berth's own OCI runtime in HostConfig.Runtime.
-const runtimeName = "berth"
-
 // checkConfig copies what the client sent, fills in the engine's defaults and refuses
 // what contradicts itself or cannot be done. What docker merely warns of is left out.
 func (cs *Containers) checkConfig(opts CreateOptions) (_ *container.Config, _ *container.HostConfig, warnings []string, _ error) {
@@ -59,9 +56,10 @@ func (cs *Containers) checkConfig(opts CreateOptions) (_ *container.Config, _ *c
 			return nil, nil, nil, err
 		}
 	}
-	switch {
-	case hc.Runtime != runtimeName:
+	if !cs.e.settings().hasRuntime(hc.Runtime) {
 		return bad("unknown or invalid runtime name: %s", hc.Runtime)
+	}
+	switch {
 	case hc.ShmSize < 0:
 		return bad("SHM size can not be less than 0")
 	case hc.OomScoreAdj < -1000 || hc.OomScoreAdj > 1000:
@@ -109,7 +107,7 @@ func (cs *Containers) fillDefaults(hc *container.HostConfig) {
 		}
 	}
 	if hc.Runtime == "" {
-		hc.Runtime = runtimeName
+		hc.Runtime = s.defaultRuntime()
 	}
 	hc.LogConfig = s.logs(hc.LogConfig)
 }

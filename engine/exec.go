@@ -210,6 +210,9 @@ func (cs *Containers) spawnExec(rec record, client *shim.Client, x *execution, o
 
 // startError is the error of an exec in docker's words, and its exit code.
 func (x *execution) startError(r *run, err error) (int, error) {
+	if code, ok, worded := runtimeError("", err); ok {
+		return code, worded
+	}
 	code, ok, worded := commandError("OCI runtime exec failed: exec failed: unable to start container process", x.opts.Cmd[0], err)
 	switch {
 	case ok:

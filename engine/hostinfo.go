@@ -61,8 +61,6 @@ func hostInfo() (system.Info, error) {
 		CgroupDriver:    "cgroupfs", InitBinary: path.Base(pid1.Path),
 		HTTPProxy: proxy("HTTP_PROXY", "http_proxy"), HTTPSProxy: proxy("HTTPS_PROXY", "https_proxy"), NoProxy: proxy("NO_PROXY", "no_proxy"),
 		IndexServerAddress: "https://index.docker.io/v1/",
-		DefaultRuntime:     "berth",
-		Runtimes:           map[string]system.RuntimeWithStatus{"berth": {Runtime: system.Runtime{Path: "berth-runtime"}}},
 		RuncCommit:         system.Commit{ID: build.Commit}, ContainerdCommit: system.Commit{}, InitCommit: system.Commit{},
 		SecurityOptions: []string{"name=seccomp,profile=builtin"},
 		Swarm:           swarm.Info{LocalNodeState: swarm.LocalNodeStateInactive},

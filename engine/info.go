@@ -62,6 +62,7 @@ func (e *Engine) Info(ctx context.Context) (system.Info, error) {
 	settings := e.settings()
 	info.LoggingDriver = settings.logs(container.LogConfig{}).Type
 	info.Labels = append(info.Labels, settings.Labels...)
+	settings.addRuntimes(&info)
 	info.NEventsListener = e.Events.Subscribers()
 	return info, nil
 }

@@ -49,6 +49,8 @@ func (e *Engine) Reload(s Settings, registries registry.Config) error {
 		"default-ipc-mode":         string(s.IpcMode),
 		"log-driver":               s.LogDriver,
 		"live-restore":             "true",
+		"default-runtime":          s.defaultRuntime(),
+		"runtimes":                 s.runtimeList(),
 		"dns":                      strings.Trim(fmt.Sprint(s.DNS), "[]"),
 	})
 	return nil

@@ -17,6 +17,7 @@ import (
 
 	"berth/engine/events"
 	"berth/engine/logs"
+	"berth/runtime/cli"
 	"berth/runtime/pid1"
 	"berth/shim/server"
 	"berth/store/image"
@@ -25,7 +26,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The test binary is the shim too, as berth is; the init of a container and, for the tests that kill
+// The test binary is the shim too, as berth is; the runtime; the init of a container and, for the tests that kill
 // an engine, another engine.
 func TestMain(m *testing.M) {
 	if os.Args[0] == "berth-shim" {
@@ -33,6 +34,9 @@ func TestMain(m *testing.M) {
 	}
 	if os.Args[0] == pid1.Path {
 		os.Exit(pid1.Main(os.Args))
+	}
+	if filepath.Base(os.Args[0]) == "berth-runtime" {
+		os.Exit(cli.Main(os.Args))
 	}
 	if dir := os.Getenv(victimEnv); dir != "" {
 		victim(dir)

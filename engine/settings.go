@@ -30,11 +30,17 @@ type Settings struct {
 	DNSOptions      []string        // instead of the host's options
 
 	Labels []string // "key=value", what info says of the engine
+
+	Runtimes       map[string]Runtime // external OCI runtimes by name
+	DefaultRuntime string             // of new containers; "": berth's own
 }
 
 // Check says what is wrong with the settings.
 func (s *Settings) Check() error {
 	if _, err := logConfig(s.logs(container.LogConfig{})); err != nil {
+		return err
+	}
+	if err := s.checkRuntimes(); err != nil {
 		return err
 	}
 	if s.IpcMode != "" && !s.IpcMode.IsPrivate() && !s.IpcMode.IsShareable() {

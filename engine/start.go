@@ -79,6 +79,10 @@ func (cs *Containers) spawn(ctx context.Context, rec record) (*shim.Client, erro
 	if err := deviceDriver(rec.HostConfig.DeviceRequests); err != nil {
 		return nil, err
 	}
+	runtime, err := cs.e.settings().runtime(rec.HostConfig.Runtime)
+	if err != nil {
+		return nil, err
+	}
 	env, err := cs.linkEnv(rec)
 	if err != nil {
 		return nil, err
@@ -133,7 +137,7 @@ func (cs *Containers) spawn(ctx context.Context, rec record) (*shim.Client, erro
 		return nil, err
 	}
 	cfg := shim.Config{
-		ID: rec.ID, Dir: cs.shimDir(rec.ID), RuntimeRoot: cs.runtimeRoot(),
+		ID: rec.ID, Dir: cs.shimDir(rec.ID), RuntimeRoot: cs.runtimeRoot(), Runtime: runtime,
 		Spec: s, Rootfs: rootfs, MountPoint: cs.mountPoint(rec.ID), Trees: trees.trees,
 		Log: log, ExitPath: cs.exitPath(rec.ID),
 		Tty: rec.Config.Tty, OpenStdin: rec.Config.OpenStdin, StdinOnce: rec.Config.StdinOnce,
@@ -283,7 +287,11 @@ const networkFailure = "failed to set up container networking"
 
 // startError is the error of a start in docker's words, and the exit code that goes with it.
 func startError(command string, err error) (int, error) {
-	const prefix = "failed to create task for container: failed to create shim task: OCI runtime create failed: unable to start container process"
+	const task = "failed to create task for container: failed to create shim task"
+	const prefix = task + ": OCI runtime create failed: unable to start container process"
+	if code, ok, worded := runtimeError(task, err); ok {
+		return code, worded
+	}
 	if code, ok, worded := commandError(prefix, command, err); ok {
 		return code, worded
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"berth/engine/spec"
-	runtime "berth/runtime/container"
+	"berth/shim"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -57,11 +57,7 @@ func (cs *Containers) Update(_ context.Context, ref string, u container.UpdateCo
 
 // applyLimits writes the limits of a running container to its cgroup.
 func (cs *Containers) applyLimits(id string, limits *specs.LinuxResources) error {
-	box, err := runtime.Load(cs.runtimeRoot(), id)
-	if err != nil {
-		return err
-	}
-	return box.Update(limits)
+	return shim.Update(cs.shimDir(id), cs.runtimeRoot(), id, limits)
 }
 
 // updated is hc with what u changes of it.

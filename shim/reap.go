@@ -8,8 +8,6 @@ import (
 
 	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
-
-	"berth/runtime/container"
 )
 
 // Reap removes what is left of the container id and its shim: dir is the Config.Dir of
@@ -20,7 +18,7 @@ func Reap(ctx context.Context, dir, runtimeRoot, id string) error {
 	if err := killShim(ctx, dir); err != nil {
 		return fmt.Errorf("reap container %s: %w", id, err)
 	}
-	box, err := container.Load(runtimeRoot, id)
+	box, err := find(dir, runtimeRoot, id)
 	if err == nil {
 		err = box.Delete(true)
 	}

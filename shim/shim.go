@@ -23,7 +23,7 @@
 // Errors carry the kinds of errdefs: NotFound if no shim lives in the directory,
 // Unavailable if it went away in the middle. An executable that is missing in the
 // container is container.ErrNotFound, one that cannot be executed
-// container.ErrNotExecutable.
+// container.ErrNotExecutable. What an external runtime refuses is ErrExternal, whatever it is.
 package shim
 
 import (
@@ -38,6 +38,7 @@ type (
 	Info      = wire.Info
 	ExecInfo  = wire.ExecInfo
 	Tree      = wire.Tree
+	Runtime   = wire.Runtime
 	Exit      = wire.Exit
 	Status    = wire.Status
 	End       = wire.End
@@ -58,6 +59,9 @@ const (
 	EndDetached = wire.EndDetached
 	EndGone     = wire.EndGone
 )
+
+// ErrExternal is the kind of what an external runtime says of a request that it does not fulfil.
+var ErrExternal = wire.ErrExternal
 
 // ParseDetachKeys checks docker's notation of detach keys, such as "ctrl-p,ctrl-q".
 func ParseDetachKeys(s string) ([]byte, error) { return wire.ParseDetachKeys(s) }

@@ -15,6 +15,7 @@ import (
 	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
 
+	"berth/shim/external"
 	"berth/shim/wire"
 )
 
@@ -68,6 +69,9 @@ func validate(cfg Config) error {
 		if !filepath.IsAbs(path) {
 			return fmt.Errorf("start shim of container %s: %s %q is not an absolute path: %w", cfg.ID, name, path, errdefs.ErrInvalidArgument)
 		}
+	}
+	if rt := cfg.Runtime.Path; rt != "" && (!filepath.IsAbs(rt) || cfg.Spec == nil || cfg.Spec.Linux == nil) {
+		return fmt.Errorf("start shim of container %s: runtime %q is not an absolute path, or the spec is not Linux's: %w", cfg.ID, rt, errdefs.ErrInvalidArgument)
 	}
 	if cfg.Spec == nil || cfg.Spec.Process == nil {
 		return fmt.Errorf("start shim of container %s: no process given: %w", cfg.ID, errdefs.ErrInvalidArgument)
@@ -146,7 +150,7 @@ func spawn(ctx context.Context, self Executable, cfg Config, trees []*os.File) (
 	if err := os.MkdirAll(cfg.MountPoint, 0o700); err != nil {
 		return nil, fmt.Errorf("make mount point: %w", err)
 	}
-	if cfg.Spec.Linux != nil {
+	if cfg.Spec.Linux != nil && cfg.Runtime.Built() {
 		// Most of a spec is its system calls: here the code that reads them is warm, and
 		// there is nothing else to do.
 		if cfg.Seccomp, err = self.filters.compile(cfg.Spec.Linux.Seccomp); err != nil {
@@ -155,6 +159,12 @@ func spawn(ctx context.Context, self Executable, cfg Config, trees []*os.File) (
 	}
 	if err := writeSpec(cfg); err != nil {
 		return nil, err
+	}
+	if !cfg.Runtime.Built() {
+		cfg.Runtime.Cgroups = cfg.Spec.Linux.CgroupsPath
+		if err := external.New(cfg.Dir, cfg.ID, cfg.Runtime).Save(); err != nil {
+			return nil, err
+		}
 	}
 	c = &Client{dir: cfg.Dir, id: cfg.ID, shimPID: pid, exitPath: cfg.ExitPath}
 	m, err := c.ask(ctx, conn, wire.TypeCreate, cfg.Encode(), wire.TypePID)
@@ -228,12 +238,21 @@ func reapChild(pidfd int) {
 	})
 }
 
-// writeSpec writes the bundle's config.json, without the system call filter. The shim's
+// oldestVersion is the version of the specification that external runtimes are told. They
+// leave out what they do not know, but some refuse a version that they do not know
+// (crun up to 1.8).
+const oldestVersion = "1.0.2"
+
+// writeSpec writes the bundle's config.json, without the system call filter that is
+// passed on compiled. The shim's
 // own place in the order of victims of an out-of-memory kill must not pass on to the
 // container.
 func writeSpec(cfg Config) error {
 	spec := *cfg.Spec
-	if spec.Linux != nil && spec.Linux.Seccomp != nil {
+	if !cfg.Runtime.Built() {
+		spec.Version = oldestVersion
+	}
+	if spec.Linux != nil && spec.Linux.Seccomp != nil && cfg.Runtime.Built() {
 		linux := *spec.Linux
 		linux.Seccomp = nil
 		spec.Linux = &linux

@@ -32,10 +32,13 @@ func TestSettingsAndTheirReload(t *testing.T) {
 	t.Setenv("BERTH_CONFIG", path)
 	sock := "unix://" + filepath.Join(r.dir, "more.sock")
 	write("hosts = ['" + sock + "']\nlabels = ['a=1']\n[logs]\ndriver = 'local'\n")
+	if _, code, msg := r.try("serve", "--add-runtime", "z=/bin/z", "--default-runtime", "zz", "--validate"); code == 0 || !strings.Contains(msg, "specified default runtime 'zz' does not exist") {
+		t.Errorf("exit code %d: %s", code, msg)
+	}
 	if out := r.berth("serve", "--validate"); out != "configuration OK" {
 		t.Errorf("got %q", out)
 	}
-	cmd := r.command("serve")
+	cmd := r.command("serve", "--add-runtime", "x=/bin/x")
 	log, err := os.Create(filepath.Join(r.dir, "log"))
 	if err != nil {
 		t.Fatal(err)
@@ -54,12 +57,13 @@ func TestSettingsAndTheirReload(t *testing.T) {
 		return out
 	}
 	settleUntil(t, "the engine listens where its file says", func() bool { return info("{{.LoggingDriver}} {{.Labels}}") == "local [a=1]" })
-	write("hosts = []\nlabels = ['a=2']\n[registry]\nmirrors = ['https://m.example']\n")
+	write("hosts = []\nlabels = ['a=2']\n[registry]\nmirrors = ['https://m.example']\n[runtimes.y]\npath = '/bin/y'\nargs = ['-v']\n")
 	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
 	settleUntil(t, "the new settings count", func() bool {
-		return info("{{.LoggingDriver}} {{.Labels}} {{.RegistryConfig.Mirrors}}") == "json-file [a=2] [https://m.example/]"
+		return info("{{.LoggingDriver}} {{.Labels}} {{.RegistryConfig.Mirrors}} {{len .Runtimes}} {{.Runtimes.x.Path}} {{.Runtimes.y.Args}} {{.DefaultRuntime}}") ==
+			"json-file [a=2] [https://m.example/] 3 /bin/x [-v] berth"
 	})
 	write("labels = 3\n")
 	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {

@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"berth/cmd/berth/output"
-	"berth/runtime/container"
 	"berth/shim"
 )
 
@@ -120,11 +119,7 @@ func newCtrTaskProcesses(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			box, err := container.Load(filepath.Join(a.conf.State, "runtime"), id)
-			if err != nil {
-				return err
-			}
-			pids, err := box.Pids()
+			pids, err := shim.Pids(filepath.Join(a.conf.State, "shim", id), filepath.Join(a.conf.State, "runtime"), id)
 			if err != nil {
 				return err
 			}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -35,6 +36,8 @@ type serveOptions struct {
 	readyFD     int
 	logLevel    string
 	group       string
+	runtimes    []string
+	runtime     string
 	validate    bool
 	example     bool
 }
@@ -72,6 +75,8 @@ SIGHUP reads them again, and the certificates.`,
 		"how images get into containers: overlay2, or vfs where overlay cannot be mounted (BERTH_STORAGE_DRIVER; default what works)")
 	fs.StringVar(&o.logLevel, "log-level", "", "debug, info, warn or error (default info)")
 	fs.StringVarP(&o.group, "group", "G", "", "who may use unix sockets besides root (default berth)")
+	fs.StringArrayVar(&o.runtimes, "add-runtime", nil, "another OCI runtime with runc's command line, for run --runtime NAME (NAME=PATH)")
+	fs.StringVar(&o.runtime, "default-runtime", "", "OCI runtime of containers that name none (default berth)")
 	fs.BoolVar(&o.validate, "validate", false, "read the settings, say whether they are right, and leave")
 	fs.BoolVar(&o.example, "example", false, "print an example of the settings, and leave")
 	fs.IntSliceVar(&o.listenFDs, "listen-fd", nil, "inherited listening sockets")
@@ -182,6 +187,9 @@ func (a *app) served(o serveOptions, given *pflag.FlagSet) (config.File, error) 
 	if o.group != "" {
 		f.Group = o.group
 	}
+	if err := o.setRuntimes(&f); err != nil {
+		return f, err
+	}
 	if a.conf.StorageDriver == "" {
 		a.conf.StorageDriver = f.StorageDriver
 	}
@@ -197,6 +205,30 @@ func (a *app) served(o serveOptions, given *pflag.FlagSet) (config.File, error) 
 		}
 	}
 	return f, nil
+}
+
+// setRuntimes enters the runtimes that flags name.
+func (o *serveOptions) setRuntimes(f *config.File) error {
+	if len(o.runtimes) == 0 && o.runtime == "" {
+		return nil
+	}
+	if o.runtime != "" {
+		f.DefaultRuntime = o.runtime
+	}
+	for _, text := range o.runtimes {
+		name, path, ok := strings.Cut(text, "=")
+		if _, there := f.Runtimes[name]; !ok || there {
+			return fmt.Errorf("--add-runtime %q: want NAME=PATH, of a name that is not set already", text)
+		}
+		if f.Runtimes == nil {
+			f.Runtimes = map[string]config.Runtime{}
+		}
+		f.Runtimes[name] = config.Runtime{Path: path}
+	}
+	if err := f.Check(); err != nil {
+		return fmt.Errorf("--add-runtime, --default-runtime: %w", err)
+	}
+	return nil
 }
 
 // reload reads again what can change while the engine runs: the settings, and the

@@ -1,11 +1,9 @@
 package server
 
 import (
-	"context"
 	"fmt"
 	"time"
 
-	"berth/runtime/container"
 	"berth/runtime/plainjson"
 	"berth/shim/wire"
 	"github.com/containerd/errdefs"
@@ -57,11 +55,11 @@ func (s *shim) exec(p *peer, m *wire.Message) (x *process, c *client, err error)
 		process.ConsoleSize = &specs.Box{Height: req.ConsoleSize[0], Width: req.ConsoleSize[1]}
 	}
 	x = s.newProcess(req.ID, req.Tty, noLog)
-	child, err := x.makeStdio(req.OpenStdin)
+	ends, err := x.makeStdio(req.OpenStdin)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer child.close()
+	defer ends.close()
 	x.closeStdinAtEOF = true
 
 	// The name is taken while the process is being made, and the lock is not held: a
@@ -71,11 +69,9 @@ func (s *shim) exec(p *peer, m *wire.Message) (x *process, c *client, err error)
 		return nil, nil, err
 	}
 	box, err := s.container()
-	var rt *container.Process
+	var rt child
 	if err == nil {
-		rt, err = box.Exec(context.Background(), container.ExecOptions{
-			Process: &process, Stdin: child.stdin, Stdout: child.stdout, Stderr: child.stderr, ConsoleSocket: child.console,
-		})
+		rt, err = box.exec(req.ID, &process, ends)
 	}
 	if err != nil {
 		s.mu.Lock()

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"berth/shim/external"
 	"berth/shim/jsonlog"
 	"berth/shim/wire"
 )
@@ -171,6 +172,7 @@ func resume(fd string) (*shim, error) {
 		return nil, fmt.Errorf("resume: %w", err)
 	}
 	p := s.newInit(log)
+	external.Keep(h.PID)
 	p.rt = &adopted{pid: h.PID, fd: inherit(h.PIDFD, "pidfd")}
 	p.started = h.StartedAt
 	p.stdin = inherit(h.Stdin, "stdin")
@@ -206,7 +208,8 @@ func inherit(fd int, name string) *os.File {
 	return os.NewFile(uintptr(fd), name)
 }
 
-// adopted is the container's first process in an image that did not create it.
+// adopted is a process that another program made a child of this one: the container's
+// first in an image that did not create it, and any of an external runtime.
 type adopted struct {
 	pid int
 	fd  *os.File
@@ -217,6 +220,7 @@ func (a *adopted) PidFD() *os.File { return a.fd }
 
 // Wait reaps the process, which has ended.
 func (a *adopted) Wait() (unix.WaitStatus, error) {
+	defer external.Forget(a.pid)
 	var status unix.WaitStatus
 	for {
 		if _, err := unix.Wait4(a.pid, &status, 0, nil); err != unix.EINTR {

@@ -16,7 +16,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -28,7 +27,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"berth/runtime/container"
 	"berth/runtime/mount"
 	"berth/runtime/pages"
 	"berth/runtime/seccomp"
@@ -49,7 +47,7 @@ type shim struct {
 	gate sync.RWMutex
 
 	boxMu sync.Mutex
-	box   *container.Container // see container
+	box   box // see container
 
 	mu       sync.Mutex
 	status   wire.Status
@@ -172,11 +170,11 @@ func (s *shim) run() {
 
 // container returns the runtime's side of the container. A fresh image loads it when it
 // is first needed.
-func (s *shim) container() (*container.Container, error) {
+func (s *shim) container() (box, error) {
 	s.boxMu.Lock()
 	defer s.boxMu.Unlock()
 	if s.box == nil {
-		box, err := container.Load(s.cfg.RuntimeRoot, s.cfg.ID)
+		box, err := s.load()
 		if err != nil {
 			return nil, err
 		}
@@ -218,16 +216,11 @@ func (s *shim) create() (err error) {
 		return err
 	}
 	defer child.close()
-	s.box, err = container.Create(context.Background(), container.Options{
-		ID: s.cfg.ID, StateRoot: s.cfg.RuntimeRoot, Bundle: s.cfg.Dir, Seccomp: &s.cfg.Seccomp,
-		Stdin: child.stdin, Stdout: child.stdout, Stderr: child.stderr, ConsoleSocket: child.console,
-	})
-	if err != nil {
+	if s.box, p.rt, err = s.createBox(child); err != nil {
 		p.abandon()
 		return err
 	}
 	s.cfg.Seccomp = seccomp.Filter{} // the runtime keeps it for execs
-	p.rt = s.box.Init()
 	s.init = p
 	if err := p.start(s.cfg.ConsoleSize); err != nil {
 		return err

@@ -25,7 +25,12 @@ var kinds = []error{
 
 	10: container.ErrNotFound,
 	11: container.ErrNotExecutable,
+	12: ErrExternal,
 }
+
+// ErrExternal is the kind of what an external runtime says of a request that it does not
+// fulfil. The errors' text begins with "OCI runtime", as containerd's.
+var ErrExternal = errors.New("external runtime")
 
 // remoteError is an error that was made on the other side. Its text is the whole text;
 // its kind is found by errors.Is.

@@ -15,6 +15,7 @@ type Config struct {
 	ID          string         // of the container
 	Dir         string         // private directory of the shim: its socket and the bundle's config.json; made by Start, gone when the shim leaves
 	RuntimeRoot string         // StateRoot of runtime/container
+	Runtime     Runtime        // instead of berth's own
 	Spec        *specs.Spec    // Root.Path must be MountPoint; not part of the message, it travels as Dir/config.json
 	Seccomp     seccomp.Filter // linux.seccomp of Spec, which is not in config.json; Start compiles it
 	Rootfs      []mount.Mount  // mounted at MountPoint, in the shim's own mount namespace
@@ -34,6 +35,7 @@ func (c *Config) Encode() []byte {
 	e.str(c.ID)
 	e.str(c.Dir)
 	e.str(c.RuntimeRoot)
+	c.Runtime.encode(&e)
 	e.bytes(c.Seccomp.Code)
 	e.u32(uint32(c.Seccomp.Flags))
 	e.str(c.Seccomp.ListenerPath)
@@ -72,6 +74,7 @@ func (c *Config) Encode() []byte {
 func DecodeConfig(body []byte) (Config, error) {
 	d := decoder{rest: body}
 	c := Config{ID: d.str(), Dir: d.str(), RuntimeRoot: d.str()}
+	c.Runtime.decode(&d)
 	c.Seccomp = seccomp.Filter{Code: d.bytes(), Flags: uint(d.u32()), ListenerPath: d.str(), ListenerMetadata: d.str()}
 	for range d.count(12) {
 		c.Rootfs = append(c.Rootfs, mount.Mount{Type: d.str(), Source: d.str(), Options: d.strs()})

@@ -34,11 +34,20 @@ type File struct {
 	LogLevel      string   `toml:"log-level"`
 	Labels        []string `toml:"labels"`
 
+	DefaultRuntime string             `toml:"default-runtime"`
+	Runtimes       map[string]Runtime `toml:"runtimes"`
+
 	TLS        TLS        `toml:"tls"`
 	Logs       Logs       `toml:"logs"`
 	Containers Containers `toml:"containers"`
 	DNS        DNS        `toml:"dns"`
 	Registry   Registry   `toml:"registry"`
+}
+
+// Runtime is an OCI runtime besides berth's own.
+type Runtime struct {
+	Path string   `toml:"path"`
+	Args []string `toml:"args"`
 }
 
 // TLS is how tcp:// hosts are answered.
@@ -121,7 +130,7 @@ func (f *File) decode(data []byte) error {
 	if root, state := connect.Places(string(data)); f.Root != before.Root && f.Root != root || f.State != before.State && f.State != state {
 		return errors.New(": root and state must be strings on lines of their own, before the first table")
 	}
-	if err := f.check(); err != nil {
+	if err := f.Check(); err != nil {
 		return fmt.Errorf(": %w", err)
 	}
 	return nil

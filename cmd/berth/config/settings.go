@@ -15,8 +15,8 @@ import (
 	"berth/engine/registry"
 )
 
-// check says what is wrong with the values.
-func (f *File) check() error {
+// Check says what is wrong with the values.
+func (f *File) Check() error {
 	if f.Registry.Downloads < 0 || f.Registry.Uploads < 0 {
 		return errors.New("max-concurrent-downloads and max-concurrent-uploads cannot be negative")
 	}
@@ -47,6 +47,13 @@ func (f *File) Settings() (engine.Settings, error) {
 		IpcMode: container.IpcMode(f.Containers.IpcMode), CgroupnsMode: container.CgroupnsMode(f.Containers.CgroupnsMode),
 		CgroupParent: f.Containers.CgroupParent,
 		DNSSearch:    f.DNS.Search, DNSOptions: f.DNS.Options,
+		DefaultRuntime: f.DefaultRuntime,
+	}
+	for name, r := range f.Runtimes {
+		if s.Runtimes == nil {
+			s.Runtimes = map[string]engine.Runtime{}
+		}
+		s.Runtimes[name] = engine.Runtime(r)
 	}
 	for _, text := range f.Containers.Ulimits {
 		u, err := units.ParseUlimit(text)
