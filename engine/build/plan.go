@@ -34,7 +34,8 @@ type planned struct {
 func (s *received) plan(name, target string) (*plan, error) {
 	f, err := s.open(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("Cannot locate specified Dockerfile: %s: %w", name, errdefs.ErrInvalidArgument) //nolint:staticcheck // docker's words
+		//lint:ignore ST1005 the words are docker's
+		return nil, fmt.Errorf("Cannot locate specified Dockerfile: %s: %w", name, errdefs.ErrInvalidArgument)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read Dockerfile: %w: %w", err, errdefs.ErrInvalidArgument)
@@ -46,7 +47,8 @@ func (s *received) plan(name, target string) (*plan, error) {
 	}
 	switch {
 	case len(data) == 0:
-		return nil, fmt.Errorf("The Dockerfile (%s) cannot be empty: %w", name, errdefs.ErrInvalidArgument) //nolint:staticcheck // docker's words
+		//lint:ignore ST1005 the words are docker's
+		return nil, fmt.Errorf("The Dockerfile (%s) cannot be empty: %w", name, errdefs.ErrInvalidArgument)
 	case len(data) > maxDockerfile:
 		return nil, fmt.Errorf("the Dockerfile (%s) has more than %d bytes: %w", name, maxDockerfile, errdefs.ErrInvalidArgument)
 	}

@@ -86,6 +86,7 @@ func mounts(in Input, sec security) ([]specs.Mount, error) {
 			return nil, fmt.Errorf("%w%w", err, invalid)
 		}
 		if slices.ContainsFunc(own[:i], func(o specs.Mount) bool { return o.Destination == m.Destination }) {
+			//lint:ignore ST1005 the words are docker's
 			return nil, fmt.Errorf("Duplicate mount point: %s%w", m.Destination, invalid)
 		}
 	}

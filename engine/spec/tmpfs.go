@@ -44,6 +44,7 @@ func tmpfsKey(option string) (any, error) {
 	o, err := hostmount.ParseOptions([]string{option})
 	switch {
 	case err != nil || len(o.Data) > 0 || option == "" || o.Bind || o.CopyUp || o.IDMap || o.Remount:
+		//lint:ignore ST1005 the words are docker's
 		return nil, fmt.Errorf("Invalid tmpfs option %q%w", strings.SplitN(option, "=", 2), invalid)
 	case len(o.Propagation) > 0:
 		return -1, nil
