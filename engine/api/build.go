@@ -141,7 +141,7 @@ func queryJSON(q url.Values, name string, v any) error {
 	return nil
 }
 
-// number64 reads an integer of a query, 0 if there is none. What is none counts as 0, as in docker.
+// number64 reads an integer of a query, 0 if there is none.
 func number64(q url.Values, name string) (int64, error) {
 	text := q.Get(name)
 	if text == "" {

@@ -73,7 +73,8 @@ func (s *received) single(r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	if _, err := io.Copy(f, io.LimitReader(r, maxDockerfile)); err != nil {
+	// One byte more than it may have, which who reads it refuses.
+	if _, err := io.Copy(f, io.LimitReader(r, maxDockerfile+1)); err != nil {
 		return errors.Join(fmt.Errorf("receive Dockerfile: %w", err), f.Close())
 	}
 	return f.Close()
