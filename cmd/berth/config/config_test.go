@@ -84,8 +84,8 @@ func TestExample(t *testing.T) {
 }
 
 func TestFixed(t *testing.T) {
-	old, now := File{Root: "/a", LogLevel: "info"}, File{Root: "/b", LogLevel: "debug"}
-	if got := now.Fixed(&old); !slices.Equal(got, []string{"root"}) {
+	old, now := File{Root: "/a", LogLevel: "info"}, File{Root: "/b", LogLevel: "debug", TLS: TLS{CA: "/ca.pem"}}
+	if got := now.Fixed(&old); !slices.Equal(got, []string{"root", "tls.ca"}) {
 		t.Errorf("got %v", got)
 	}
 }

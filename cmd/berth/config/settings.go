@@ -102,6 +102,9 @@ func (f *File) Fixed(other *File) []string {
 		"storage-driver": f.StorageDriver != other.StorageDriver,
 		"hosts":          strings.Join(f.Hosts, "\n") != strings.Join(other.Hosts, "\n"),
 		"tls.verify":     f.TLS.Verify != other.TLS.Verify,
+		"tls.ca":         f.TLS.CA != other.TLS.CA,
+		"tls.cert":       f.TLS.Cert != other.TLS.Cert,
+		"tls.key":        f.TLS.Key != other.TLS.Key,
 	} {
 		if differ {
 			names = append(names, name)
