@@ -121,6 +121,9 @@ func newCtrContent(a *app) *cobra.Command {
 					return fmt.Errorf("%s: %w", refs[0], err)
 				}
 				f, err := os.Open(v.Blob(d))
+				if errors.Is(err, os.ErrNotExist) {
+					return fmt.Errorf("no blob %s: 'berth ctr content ls' lists them", d)
+				}
 				if err != nil {
 					return err
 				}

@@ -39,6 +39,10 @@ func TestCtrNeedsNoEngine(t *testing.T) {
 	if got := r.berth("ctr", "content", "get", blob); got == "" {
 		t.Errorf("blob %s is empty", blob)
 	}
+	none := "sha256:" + strings.Repeat("0", 64)
+	if _, code, msg := r.try("ctr", "content", "get", none); code == 0 || !strings.Contains(msg, "no blob "+none) {
+		t.Errorf("%d, %s", code, msg)
+	}
 	for _, pid := range r.processes("serve") {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
