@@ -88,7 +88,6 @@ func (a *app) buildOutput(o *buildOptions, text string) (bk.ExportEntry, error) 
 		}
 		e.Output, err = a.outputTo(dest)
 	case "cacheonly":
-		e.Type = "local" // nothing is exported
 		return e, errors.New("--output type=cacheonly is not supported: the steps are kept anyway")
 	default:
 		return e, fmt.Errorf("--output %s: the type is local, tar, oci, docker or image", text)
