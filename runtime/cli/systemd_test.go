@@ -55,18 +55,16 @@ func newFakeSystemd(t *testing.T) *fakeSystemd {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = daemon.Process.Kill(); _ = daemon.Wait() })
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
+	f := &fakeSystemd{t: t, started: map[string]map[string]dbus.Variant{}, set: map[string]dbus.Variant{}}
+	// Its socket is there a moment before it listens.
 	for deadline := time.Now().Add(20 * time.Second); ; {
-		if _, err := os.Stat(dir + "/bus"); err == nil {
+		if f.conn, err = dbus.Connect(address); err == nil {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("dbus-daemon does not listen")
+			t.Fatalf("dbus-daemon does not listen: %v", err)
 		}
-	}
-	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
-	f := &fakeSystemd{t: t, started: map[string]map[string]dbus.Variant{}, set: map[string]dbus.Variant{}}
-	if f.conn, err = dbus.Connect(address); err != nil {
-		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.conn.Close() })
 	var st unix.Statfs_t
