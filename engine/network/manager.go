@@ -55,6 +55,7 @@ type Manager struct {
 	holders   map[string]Holder      // by container ID, of those that have endpoints
 	inside    map[string]*os.File    // namespaces of containers in macvlan networks, by container ID
 	nextPort  int                    // where the choice of a host port goes on
+	portRange *os.File               // which these are; nil: not needed yet
 	ready     map[string]int         // device index of bridges that are up, by network ID
 	fw        *firewall
 	watch     *watch // nil: nothing is set up that somebody could take
@@ -139,6 +140,12 @@ func (m *Manager) Close(ctx context.Context) error {
 		m.stopResolver(id)
 	}
 	m.stopWatch()
+	m.mu.Lock()
+	if m.portRange != nil {
+		m.portRange.Close()
+		m.portRange = nil
+	}
+	m.mu.Unlock()
 	if !idle {
 		return nil
 	}

@@ -3,6 +3,7 @@ package network
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 
@@ -102,7 +103,7 @@ func (m *Manager) choosePort(bs []PortBinding, named bool, own []PortBinding) ([
 	first, last := int(bs[0].HostPort), int(max(bs[0].HostPort, bs[0].HostPortEnd))
 	next := first
 	if first == 0 {
-		if first, last, err = localPorts(); err != nil {
+		if first, last, err = m.localPorts(); err != nil {
 			return nil, err
 		}
 		// One after the other, as docker does: who had one before may still be asked at it.
@@ -131,12 +132,20 @@ func (m *Manager) choosePort(bs []PortBinding, named bool, own []PortBinding) ([
 	return nil, m.explain(bs, uint16(first), err, own)
 }
 
-// localPorts is the range that the host chooses ports from, and docker too.
-func localPorts() (first, last int, err error) {
+// localPorts is the range that the host chooses ports from, and docker too. The file
+// stays open: looking it up takes longer the more network namespaces there are (see
+// procfs.New). m.mu is held.
+func (m *Manager) localPorts() (first, last int, err error) {
 	const file = "/proc/sys/net/ipv4/ip_local_port_range"
-	b, err := os.ReadFile(file)
+	if m.portRange == nil {
+		m.portRange, err = os.Open(file)
+	}
+	buf := make([]byte, 64) // read at once: the kernel gives no later part of it
 	if err == nil {
-		_, err = fmt.Sscan(string(b), &first, &last)
+		var n int
+		if n, err = m.portRange.ReadAt(buf, 0); errors.Is(err, io.EOF) {
+			_, err = fmt.Sscan(string(buf[:n]), &first, &last)
+		}
 	}
 	if err != nil {
 		return 0, 0, fmt.Errorf("read the range of ports to choose from, %s: %w", file, err)

@@ -95,7 +95,7 @@ func TestChoiceOfPorts(t *testing.T) {
 	if got := e.Ports[0].HostPort; got <= first || got > first+50 || e.Ports[1].HostPort != got {
 		t.Errorf("of %d-%d, where the first is taken, it got %v", first, first+50, e.Ports)
 	}
-	low, high, err := localPorts()
+	low, high, err := f.localPorts()
 	if err != nil {
 		t.Fatal(err)
 	}

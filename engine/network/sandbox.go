@@ -8,6 +8,8 @@ import (
 	"os"
 	"runtime"
 
+	"berth/runtime/procfs"
+
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
@@ -76,8 +78,7 @@ func (s *sandbox) configure(e *Endpoint) error {
 	// could reach each other by link-local addresses, and one that advertises itself
 	// as a router would get the others' traffic.
 	if !e.IP6.IsValid() {
-		off := func() error { return setSysctl("net/ipv6/conf/"+e.Interface+"/disable_ipv6", "1") }
-		if err := enter(s.ns, off); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := enter(s.ns, func() error { return disableIPv6(e.Interface) }); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 	}
@@ -91,6 +92,24 @@ func (s *sandbox) configure(e *Endpoint) error {
 	}
 	if err := s.h.LinkSetUp(eth); err != nil {
 		return fmt.Errorf("set it up: %w", err)
+	}
+	return nil
+}
+
+// disableIPv6 keeps IPv6 off a device of the calling thread's namespace. That there is
+// none anyway is os.ErrNotExist.
+func disableIPv6(device string) error {
+	proc, err := procfs.New()
+	if err != nil {
+		proc, err = procfs.Root()
+	}
+	if err != nil {
+		return err
+	}
+	defer proc.Close()
+	name := "sys/net/ipv6/conf/" + device + "/disable_ipv6"
+	if err := procfs.Write(proc, name, "1"); err != nil {
+		return fmt.Errorf("keep IPv6 off: set %s to 1: %w", name, err)
 	}
 	return nil
 }

@@ -44,9 +44,16 @@ func validateSysctl(spec *specs.Spec, ns nsenter.Namespaces) error {
 	return nil
 }
 
-// applySysctl writes the sysctls from a thread in the container's namespaces to
-// proc, which was opened before it was there.
+// applySysctl writes the sysctls from a thread in the container's namespaces to a
+// proc of its own, or else to proc, which was opened before it was there.
 func applySysctl(proc *os.File, sysctl map[string]string) error {
+	if len(sysctl) == 0 {
+		return nil
+	}
+	if own, err := procfs.New(); err == nil {
+		defer own.Close()
+		proc = own
+	}
 	for name, value := range sysctl {
 		at := name
 		if !strings.Contains(name, "/") {

@@ -51,6 +51,27 @@ func root(name string) (*os.File, error) {
 	return f, nil
 }
 
+// New makes another proc file system, mounted nowhere, for a sysctl or two. Its
+// entries of /proc/sys/net are looked up at once; in a proc that is used for long, every
+// network namespace leaves its own, all under one name, and a look-up passes those of all
+// that are left (proc_sys_compare). Before Linux 5.2, and in a user namespace, none can be
+// made, and Root has to do.
+func New() (*os.File, error) {
+	fs, err := unix.Fsopen("proc", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("make a proc file system: %w", err)
+	}
+	defer unix.Close(fs)
+	if err = unix.FsconfigCreate(fs); err != nil {
+		return nil, fmt.Errorf("make a proc file system: %w", err)
+	}
+	fd, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("make a proc file system: %w", err)
+	}
+	return os.NewFile(uintptr(fd), "/proc"), nil
+}
+
 // Open opens the file name, a relative path, of a proc that Root opened.
 func Open(root *os.File, name string, flags int) (*os.File, error) {
 	how := unix.OpenHow{

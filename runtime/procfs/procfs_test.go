@@ -2,6 +2,7 @@ package procfs
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -160,4 +161,35 @@ func TestReopen(t *testing.T) {
 	if n, err := again.Read(buf); err != nil || string(buf[:n]) != "text" {
 		t.Errorf("read %q, %v", buf[:n], err)
 	}
+}
+
+// TestNewIsAnother pins that what New makes is a proc, writes what the thread's namespaces
+// have, and is covered by nothing that is mounted over /proc.
+func TestNewIsAnother(t *testing.T) {
+	private(t, func(t *testing.T) {
+		if err := unix.Mount("tmpfs", "/proc/sys", "tmpfs", unix.MS_RDONLY, ""); err != nil {
+			t.Error(err)
+			return
+		}
+		bothWays(t, func(t *testing.T) {
+			proc, err := New()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer proc.Close()
+			if err := Write(proc, "sys/kernel/msgmax", "4321"); err != nil {
+				t.Error(err)
+			}
+			f, err := Open(proc, "sys/kernel/msgmax", unix.O_RDONLY)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer f.Close()
+			if b, err := io.ReadAll(f); err != nil || strings.TrimSpace(string(b)) != "4321" {
+				t.Errorf("it holds %q, %v", b, err)
+			}
+		})
+	})
 }
