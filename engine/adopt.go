@@ -169,20 +169,27 @@ func (cs *Containers) resume(ctx context.Context, c *ctr, ended bool) {
 		}
 		return
 	}
-	p := rec.HostConfig.RestartPolicy
-	again := rec.State.Restarting || ended && wantsRestart(&rec)
-	if !rec.State.StartedAt.IsZero() {
-		// docker: always means also after the daemon's restart; unless-stopped what it says.
-		again = again || p.IsAlways() || p.IsUnlessStopped() && !rec.ManuallyStopped
-	}
+	p, again := rec.HostConfig.RestartPolicy, false
+	rec = c.change(func(r *record) {
+		switch {
+		case r.State.Restarting:
+			again = true // as the engine before had begun
+		case ended && wantsRestart(r):
+			r.restart(r.State.FinishedAt, r.State.FinishedAt.Sub(r.State.StartedAt))
+			again = true
+		case r.State.StartedAt.IsZero():
+		case p.IsAlways(), p.IsUnlessStopped() && !r.ManuallyStopped:
+			// docker: always means also after the daemon's restart; unless-stopped what it says.
+			r.State.Running, r.State.Restarting, again = true, true, true
+		}
+	})
 	if !again {
 		return
 	}
-	c.change(func(r *record) {
-		r.RestartCount++
-		r.State.Running, r.State.Restarting = true, true
-	})
-	cs.restartLater(c, 0)
+	if err := cs.save(rec); err != nil {
+		cs.e.log.Error("recording a restart", "id", c.id, "err", err)
+	}
+	cs.restartLater(c, rec.pause())
 }
 
 // sweep removes what no record names.

@@ -61,8 +61,7 @@ type ctr struct {
 	waiters  map[*waiter]struct{}
 	attaches []queuedAttach // wait for the next run
 	cancel   func()         // ends the pause before a restart; nil outside of one
-	backoff  backoff
-	lastShim int // process ID of the last run's shim, 0 if there was none in this engine's life
+	lastShim int            // process ID of the last run's shim, 0 if there was none in this engine's life
 }
 
 // run is one life of a container's process.

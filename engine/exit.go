@@ -60,16 +60,13 @@ func (cs *Containers) finish(c *ctr, r *run, exit shim.Exit) {
 	detached := make(chan error, 1)
 	go func() { detached <- cs.e.network.Detach(ctx, c.id) }()
 
-	var again time.Duration
 	rec := c.change(func(rec *record) {
 		rec.State = exitState(rec.State, exit)
 		if c.removing {
 			return // whoever removes it waits for this end
 		}
 		if ran := exit.ExitedAt.Sub(rec.State.StartedAt); wantsRestart(rec) {
-			again = c.backoff.next(ran)
-			rec.RestartCount++
-			rec.State.Running, rec.State.Restarting = true, true
+			rec.restart(exit.ExitedAt, ran)
 		}
 	})
 	cs.forgetExecs(c.id)
@@ -92,7 +89,7 @@ func (cs *Containers) finish(c *ctr, r *run, exit shim.Exit) {
 		}
 	}
 	if rec.State.Restarting {
-		cs.restartLater(c, again)
+		cs.restartLater(c, time.Duration(rec.Backoff))
 	}
 	c.mu.Lock()
 	c.run = nil
@@ -147,8 +144,8 @@ func wantsRestart(rec *record) bool {
 }
 
 // backoff is docker's pause before restarts: 100 ms, doubling up to a minute,
-// from the start again after a run of ten seconds.
-type backoff struct{ last time.Duration }
+// from the start again after a run of ten seconds. It goes on with the next engine.
+type backoff time.Duration
 
 const (
 	firstPause = 100 * time.Millisecond
@@ -156,17 +153,26 @@ const (
 	goodRun    = 10 * time.Second
 )
 
-func (b *backoff) next(ran time.Duration) time.Duration {
-	if ran >= goodRun || b.last == 0 {
-		b.last = firstPause
-	} else {
-		b.last = min(2*b.last, longPause)
+// next is the pause before a restart after b and a run.
+func (b backoff) next(ran time.Duration) backoff {
+	if ran >= goodRun || b == 0 {
+		return backoff(firstPause)
 	}
-	return b.last
+	return min(2*b, backoff(longPause))
 }
 
-// reset begins again with the shortest pause.
-func (b *backoff) reset() { b.last = 0 }
+// restart makes r one that is to be restarted after a run that ended at a time.
+func (r *record) restart(ended time.Time, ran time.Duration) {
+	r.Backoff = r.Backoff.next(ran)
+	r.RestartAt = ended.Add(time.Duration(r.Backoff)).UTC()
+	r.RestartCount++
+	r.State.Running, r.State.Restarting = true, true
+}
+
+// pause is how much is left of the pause before a restart, whatever the clock was set to.
+func (r *record) pause() time.Duration {
+	return min(max(0, time.Until(r.RestartAt)), time.Duration(r.Backoff))
+}
 
 // restartLater starts the container again after the pause, unless it is cancelled.
 func (cs *Containers) restartLater(c *ctr, pause time.Duration) {
@@ -201,17 +207,18 @@ func (cs *Containers) restartLater(c *ctr, pause time.Duration) {
 
 // tryAgain goes on with the policy after a start that did not work.
 func (cs *Containers) tryAgain(c *ctr) {
-	var pause time.Duration
 	rec := c.change(func(rec *record) {
 		if !c.removing && !c.gone && wantsRestart(rec) {
-			pause = c.backoff.next(0)
-			rec.RestartCount++
-			rec.State.Running, rec.State.Restarting = true, true
+			rec.restart(time.Now(), 0)
 		}
 	})
-	if rec.State.Restarting {
-		cs.restartLater(c, pause)
+	if !rec.State.Restarting {
+		return
 	}
+	if err := cs.save(rec); err != nil {
+		cs.e.log.Error("recording a restart", "id", c.id, "err", err)
+	}
+	cs.restartLater(c, time.Duration(rec.Backoff))
 }
 
 // cancelRestart ends the pause before a restart; the container counts as exited then.

@@ -86,7 +86,7 @@ func (cs *Containers) startHealth(c *ctr, r *run, before *container.Health) {
 func (cs *Containers) followHealth(c *ctr, r *run, command []string) {
 	ctx, cancel := context.WithCancel(cs.e.ctx)
 	defer cancel()
-	timer := time.NewTimer(healthPause(c.snapshot()))
+	timer := time.NewTimer(firstCheck(c.snapshot()))
 	defer timer.Stop()
 	for {
 		select {
@@ -123,6 +123,15 @@ func healthPause(rec record) time.Duration {
 		return min(cmp.Or(h.StartInterval, healthStartInterval), cmp.Or(h.Interval, healthInterval))
 	}
 	return cmp.Or(h.Interval, healthInterval)
+}
+
+// firstCheck is how long until the first check by this engine: the one before may have made some.
+func firstCheck(rec record) time.Duration {
+	pause := healthPause(rec)
+	if log := rec.State.Health.Log; len(log) > 0 {
+		return min(max(0, time.Until(log[len(log)-1].End.Add(pause))), pause)
+	}
+	return pause
 }
 
 // probe runs the check once.
@@ -218,25 +227,27 @@ func (cs *Containers) forgetExec(id string) {
 }
 
 // recordHealth adds a result to what is known of a run's health. It is written
-// down when the status changes, so that the next engine goes on from there.
+// down when it says something new, so that the next engine goes on from there.
 func (cs *Containers) recordHealth(c *ctr, r *run, result *container.HealthcheckResult) {
-	var before container.HealthStatus
 	c.mu.Lock()
 	if c.run != r || c.rec.State.Health == nil {
 		c.mu.Unlock()
 		return
 	}
-	before = c.rec.State.Health.Status
+	before := c.rec.State.Health
 	c.rec.State.Health = nextHealth(c.rec, result)
 	rec := c.rec
 	c.mu.Unlock()
-	if rec.State.Health.Status == before {
+	now := rec.State.Health
+	if now.Status == before.Status && now.FailingStreak == before.FailingStreak {
 		return
 	}
 	if err := cs.save(rec); err != nil {
 		cs.e.log.Error("recording the health of a container", "id", c.id, "err", err)
 	}
-	cs.emit(rec, events.Action(fmt.Sprintf("%s: %s", events.ActionHealthStatus, rec.State.Health.Status)))
+	if now.Status != before.Status {
+		cs.emit(rec, events.Action(fmt.Sprintf("%s: %s", events.ActionHealthStatus, now.Status)))
+	}
 }
 
 // nextHealth is the health of a container after one more result: a failure counts

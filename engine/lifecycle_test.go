@@ -356,15 +356,16 @@ func TestBackoff(t *testing.T) {
 	var b backoff
 	var got []string
 	for _, ran := range []int{0, 0, 0, 11, 0} {
-		got = append(got, b.next(time.Duration(ran)*time.Second).String())
+		b = b.next(time.Duration(ran) * time.Second)
+		got = append(got, time.Duration(b).String())
 	}
 	if want := []string{"100ms", "200ms", "400ms", "100ms", "200ms"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	for range 20 {
-		b.next(0)
+		b = b.next(0)
 	}
-	if b.last != longPause {
-		t.Errorf("the longest pause is %v", b.last)
+	if b != backoff(longPause) {
+		t.Errorf("the longest pause is %v", time.Duration(b))
 	}
 }

@@ -27,8 +27,10 @@ type record struct {
 	State        state
 
 	RestartCount    int
-	keepAutoRemove  bool // AutoRemove is only suspended, see setAutoRemove
-	ManuallyStopped bool // a client stopped it: no restart policy brings it back in this engine's life
+	Backoff         backoff   // before the last restart
+	RestartAt       time.Time // of a restarting container: when
+	keepAutoRemove  bool      // AutoRemove is only suspended, see setAutoRemove
+	ManuallyStopped bool      // a client stopped it: no restart policy brings it back in this engine's life
 }
 
 // state is the lifecycle of a container:

@@ -48,8 +48,7 @@ func (cs *Containers) Start(ctx context.Context, ref string, opts StartOptions) 
 		return kind(errdefs.ErrNotModified, "container %s is already running", c.id)
 	}
 	// A start by a client begins a new series of restarts.
-	c.change(func(r *record) { r.ManuallyStopped, r.RestartCount = false, 0 })
-	c.backoff.reset()
+	c.change(func(r *record) { r.ManuallyStopped, r.RestartCount, r.Backoff = false, 0, 0 })
 	return cs.start(ctx, c)
 }
 
