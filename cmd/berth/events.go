@@ -79,6 +79,6 @@ func (a *app) event(m events.Message, format string) error {
 	if len(attrs) > 0 {
 		line += " (" + strings.Join(attrs, ", ") + ")"
 	}
-	_, err := fmt.Fprintln(a.out, line)
+	_, err := fmt.Fprintln(a.out, a.shown()(line)) // an image's labels are in it
 	return err
 }

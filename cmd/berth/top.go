@@ -25,7 +25,11 @@ func newTop(a *app) *cobra.Command {
 			}
 			w := tabwriter.NewWriter(a.out, 20, 1, 3, ' ', 0)
 			fmt.Fprintln(w, strings.Join(res.Titles, "\t"))
+			shown := a.shown() // a process calls itself what it likes
 			for _, p := range res.Processes {
+				for i := range p {
+					p[i] = shown(p[i])
+				}
 				fmt.Fprintln(w, strings.Join(p, "\t"))
 			}
 			return w.Flush()
