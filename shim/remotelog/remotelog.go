@@ -17,7 +17,9 @@ import (
 	"berth/shim/wire"
 )
 
-// patience bounds connecting and sending, for the container waits meanwhile.
+// patience bounds connecting and sending, for the container waits meanwhile, and who
+// wants to see it ended does so too. After that nobody waits for as long again: lines
+// are lost at once, so that what a container leaves behind is dealt with in time.
 const patience = 5 * time.Second
 
 // Conn is a connection to where lines go. It is not safe for concurrent use.
@@ -25,12 +27,15 @@ type Conn struct {
 	to  wire.LogRemote
 	fd  int // -1 while there is no connection
 	buf []byte
+
+	patience time.Duration
+	deaf     time.Time // until when a server that was waited for in vain is not tried again
 }
 
 // Dial connects. A server that is not there is an error now, and counted as lost lines
 // later.
 func Dial(to wire.LogRemote) (*Conn, error) {
-	c := &Conn{to: to, fd: -1}
+	c := &Conn{to: to, fd: -1, patience: patience}
 	if err := c.dial(); err != nil {
 		return nil, fmt.Errorf("failed to initialize logging driver: %w", err)
 	}
@@ -50,7 +55,7 @@ func (c *Conn) dial() error {
 	if err != nil {
 		return os.NewSyscallError("socket", err)
 	}
-	limit := unix.NsecToTimeval(patience.Nanoseconds())
+	limit := unix.NsecToTimeval(c.patience.Nanoseconds())
 	err = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &limit)
 	if err == nil {
 		err = unix.Connect(fd, addr)
@@ -86,6 +91,9 @@ func describe(to wire.LogRemote) string {
 
 // Line implements jsonlog.Copy. A connection that broke is made anew once.
 func (c *Conn) Line(s jsonlog.Stream, text []byte, whole bool, at time.Time) error {
+	if time.Now().Before(c.deaf) {
+		return fmt.Errorf("send to %s: it takes nothing", describe(c.to))
+	}
 	if c.to.Format == "journald" {
 		c.buf = appendJournal(c.buf[:0], c.to, s, text, whole, at)
 	} else {
@@ -96,20 +104,30 @@ func (c *Conn) Line(s jsonlog.Stream, text []byte, whole bool, at time.Time) err
 		return nil
 	}
 	c.hangUp()
-	if derr := c.dial(); derr != nil {
-		return derr
+	if !waitedInVain(err) {
+		if err = c.dial(); err == nil {
+			if err = c.send(c.buf); err == nil {
+				return nil
+			}
+			c.hangUp()
+		}
 	}
-	if err := c.send(c.buf); err != nil {
-		c.hangUp()
-		return fmt.Errorf("send to %s: %w", describe(c.to), err)
+	if waitedInVain(err) {
+		c.deaf = time.Now().Add(c.patience)
 	}
-	return nil
+	return err
+}
+
+// waitedInVain tells an error of a server that does not answer from those of one that
+// is not there: it is what connect and send say when their time is over.
+func waitedInVain(err error) bool {
+	return errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINPROGRESS) || errors.Is(err, unix.ETIMEDOUT)
 }
 
 // send sends a whole message.
 func (c *Conn) send(b []byte) error {
 	if c.fd < 0 {
-		return unix.ENOTCONN
+		return fmt.Errorf("send to %s: %w", describe(c.to), unix.ENOTCONN)
 	}
 	for len(b) > 0 {
 		// A server that has left must not kill the shim.
@@ -118,7 +136,7 @@ func (c *Conn) send(b []byte) error {
 			continue
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("send to %s: %w", describe(c.to), err)
 		}
 		b = b[n:]
 	}

@@ -169,3 +169,30 @@ func TestUDPAndIPv6AndNobody(t *testing.T) {
 		t.Error("it connected to nobody")
 	}
 }
+
+// A server that takes connections and reads nothing is waited for once; then lines are
+// lost at once, and no connection after the other is made to it.
+func TestServerThatHangs(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c := &Conn{to: remote("tcp", l.Addr().String()), fd: -1, patience: 10 * time.Millisecond}
+	defer c.Close()
+	long := []byte(strings.Repeat("x", 1<<20))
+	for err == nil {
+		err = c.Line(jsonlog.Stdout, long, true, noon)
+	}
+	if !waitedInVain(err) || c.deaf.IsZero() || c.fd >= 0 {
+		t.Fatalf("%v, deaf until %v, connection %d", err, c.deaf, c.fd)
+	}
+	c.deaf = time.Now().Add(time.Hour)
+	if err := c.Line(jsonlog.Stdout, []byte("text"), true, noon); err == nil || c.fd >= 0 {
+		t.Errorf("the next line: %v, connection %d", err, c.fd)
+	}
+	c.deaf = time.Time{}
+	if err := c.Line(jsonlog.Stdout, []byte("text"), true, noon); err != nil {
+		t.Errorf("when it is tried again: %v", err)
+	}
+}
