@@ -25,11 +25,8 @@ func checkValues(cfg *container.Config, hc *container.HostConfig) error {
 		cfg.WorkingDir = path.Clean(cfg.WorkingDir)
 	}
 	for dest := range hc.Tmpfs {
-		switch {
-		case !path.IsAbs(dest):
-			return kind(errdefs.ErrInvalidArgument, "invalid mount path: '%s' mount path must be absolute", dest)
-		case path.Clean(dest) == "/":
-			return kind(errdefs.ErrInvalidArgument, "invalid specification: destination can't be '/'")
+		if err := spec.CheckDestination(dest); err != nil {
+			return kind(errdefs.ErrInvalidArgument, "%v", err)
 		}
 	}
 	if _, ok := hc.Annotations[""]; ok {

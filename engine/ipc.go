@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"berth/runtime/mount"
+
 	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
 )
@@ -41,8 +43,8 @@ func (cs *Containers) dropShm(id string) error {
 	if err := unix.Rmdir(dir); err == nil || errors.Is(err, unix.ENOENT) {
 		return nil
 	}
-	if err := unix.Unmount(dir, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil && !errors.Is(err, unix.EINVAL) {
-		return fmt.Errorf("unmount the shared memory of container %s: %w", id, err)
+	if err := mount.Unmount(dir, unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("take away the shared memory of container %s: %w", id, err)
 	}
 	return os.Remove(dir)
 }

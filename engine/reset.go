@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"berth/engine/network"
+	"berth/runtime/mount"
 	"berth/shim"
 	"berth/store/meta"
 
@@ -240,8 +241,8 @@ func (r *reset) unmount(context.Context) error {
 		return err
 	}
 	for _, point := range points {
-		if err := unix.Unmount(point, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil && !errors.Is(err, unix.EINVAL) {
-			return &os.PathError{Op: "unmount", Path: point, Err: err}
+		if err := mount.Unmount(point, unix.MNT_DETACH); err != nil {
+			return err
 		}
 	}
 	return r.checkMounts()

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"berth/runtime/mount"
+
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
@@ -30,8 +32,8 @@ func Sweep(dir string) error {
 	// What was mounted last lies on top.
 	slices.Reverse(mounts)
 	for _, m := range mounts {
-		if err := unix.Unmount(m.Mountpoint, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
-			return fmt.Errorf("sweep mounts of builds: unmount %s: %w", m.Mountpoint, err)
+		if err := mount.Unmount(m.Mountpoint, unix.MNT_DETACH); err != nil {
+			return fmt.Errorf("sweep mounts of builds: %w", err)
 		}
 	}
 	// Nothing is removed through a mount that is still there.

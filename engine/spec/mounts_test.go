@@ -50,14 +50,14 @@ func TestTmpfsOptionsMerge(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"what", "huge=always", "bind", "size", ","} {
-		if err := CheckTmpfs("/t", bad); !errdefs.IsInvalidArgument(err) || !strings.HasPrefix(err.Error(), "Invalid tmpfs option [") {
+		if _, err := tmpfs("/t", bad); !errdefs.IsInvalidArgument(err) || !strings.HasPrefix(err.Error(), "Invalid tmpfs option [") {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
 	for dest, want := range map[string]string{
 		"/": "invalid specification: destination can't be '/'", "t": "invalid mount path: 't' mount path must be absolute",
 	} {
-		if err := CheckTmpfs(dest, ""); err == nil || err.Error() != want {
+		if err := CheckDestination(dest); err == nil || err.Error() != want {
 			t.Errorf("%q: %v", dest, err)
 		}
 	}

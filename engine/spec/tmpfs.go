@@ -54,18 +54,6 @@ func tmpfsKey(option string) (any, error) {
 	return o.Set | o.Clear | o.RecSet | o.RecClear, nil
 }
 
-// CheckTmpfs checks an entry of HostConfig.Tmpfs.
-func CheckTmpfs(dest, options string) error {
-	if err := CheckDestination(dest); err != nil {
-		return fmt.Errorf("%w%w", err, invalid)
-	}
-	if options == "" {
-		return nil
-	}
-	_, err := mergeTmpfs(strings.Split(options, ","))
-	return err
-}
-
 // tmpfs has docker's safe defaults unless the options say otherwise.
 func tmpfs(dest, options string) (specs.Mount, error) {
 	all := []string{"noexec", "nosuid", "nodev", "rprivate"}
