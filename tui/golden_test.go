@@ -21,7 +21,7 @@ func TestGoldenScreens(t *testing.T) {
 		{"logs-200x50", 200, 50, []string{"j", "j", "j"}, []string{"web stats", "60 lines"}},
 		{"list-60x20", 60, 20, nil, []string{"exit 137"}},
 		{"detail-60x20", 60, 20, []string{"j", "j", "j", "enter"}, []string{"web  Logs", "60 lines"}},
-		{"inspect-120x36", 120, 36, []string{"j", "j", "j", "]", "]", "]", "enter", "/", "I", "m", "a", "g", "e", "enter"}, []string{"web ▸ inspect", "hit 1/", "web stats", "/Image ─"}},
+		{"inspect-120x36", 120, 36, []string{"j", "j", "j", "[", "enter", "/", "I", "m", "a", "g", "e", "enter"}, []string{"web ▸ inspect", "hit 1/", "web stats", "/Image ─"}},
 		{"volumes-80x24", 80, 24, []string{"4", "j"}, []string{"USED BY", "/var/lib/postgresql/data", "42M"}},
 		{"volumes-120x36", 120, 36, []string{"4", "j"}, []string{"USED BY", "backup=nightly", "42M"}},
 		{"networks-120x36", 120, 36, []string{"5", "j"}, []string{"MEMBERS", "172.18.0.2", "orders"}},

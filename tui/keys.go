@@ -33,6 +33,11 @@ func (m *model) input(msg tea.Msg) tea.Cmd {
 		return nil
 	}
 	m.hint, m.bad = "", false
+	if m.detail && m.tab() == tabFiles {
+		if cmd, ok := m.files.Press(k.String()); ok {
+			return cmd
+		}
+	}
 	if a, ok := m.keys.Find(k.String(), m.scopes()...); ok {
 		return m.perform(a)
 	}

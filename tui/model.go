@@ -9,6 +9,7 @@ import (
 	"berth/engine/api/berthapi"
 	"berth/tui/edit"
 	"berth/tui/feed"
+	"berth/tui/files"
 	"berth/tui/keymap"
 	"berth/tui/layers"
 	"berth/tui/layout"
@@ -79,6 +80,7 @@ type model struct {
 	text       *pager.Pager // of the tabs that are text
 	shell      *term.Model
 	browser    *layers.Model
+	files      *files.Model
 
 	overlay  overlay
 	carries  int         // pulls and pushes begun
@@ -109,6 +111,7 @@ func newModel(o Options, f *feed.Feed) *model {
 	m.inspector, m.text = pager.New(pager.Static(nil), false), pager.New(pager.Static(nil), false)
 	m.shell = term.New(term.Config{Engine: o.Client, Go: f.Go})
 	m.browser = layers.New(layers.Config{Berth: m.berth, Docker: o.Client})
+	m.files = files.New(f.Context(), th)
 	return m
 }
 

@@ -18,7 +18,7 @@ func newContainers() *paneOf[state.Container] {
 		List: list.New(func(c state.Container) string { return c.ID }, state.Container.Match),
 		face: face{
 			number: "2", name: "Containers", noun: "container", scope: keymap.Containers,
-			tabs:   []tab{tabLogs, tabShell, tabDiff, tabInspect},
+			tabs:   []tab{tabLogs, tabShell, tabDiff, tabFiles, tabInspect},
 			orders: []state.Order{state.ByState, state.ByName, state.ByAge, state.ByCPU, state.ByMem},
 			footer: (*model).containersFooter, empty: (*model).emptyContainers,
 			about: about("a container: a process with its own files", "R", "runs an image", "3", "goes to the images", "?", "shows all keys", ":", "finds an action by name"),

@@ -17,7 +17,7 @@ func newVolumes() *paneOf[state.Volume] {
 		List: list.New(func(v state.Volume) string { return v.Name }, state.Volume.Match),
 		face: face{
 			number: "4", name: "Volumes", noun: "volume", scope: keymap.Volumes,
-			tabs:   []tab{tabAbout, tabInspect},
+			tabs:   []tab{tabAbout, tabFiles, tabInspect},
 			orders: []state.Order{state.ByName, state.BySize, state.ByAge},
 			empty:  noRows("volumes", "N", "makes one"),
 			about:  about("a volume: files that outlive containers", "N", "makes one", "R", "runs an image with one: volume:/path"),

@@ -2,13 +2,17 @@ package tui
 
 import (
 	"context"
+	"io"
+	"iter"
 	"slices"
 	"strconv"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 
+	"berth/engine/api/berthapi"
 	"berth/tui/feed"
+	"berth/tui/files"
 	"berth/tui/inspect"
 	"berth/tui/layers"
 	"berth/tui/logs"
@@ -105,6 +109,9 @@ func (m *model) load() tea.Cmd {
 	if i, ok := m.currentImage(); ok && t == tabLayers {
 		cmds = append(cmds, m.browser.Show(layers.Subject{Image: i.Ref(), ImageName: i.Title()}))
 	}
+	if t == tabFiles {
+		cmds = append(cmds, m.files.Show(m.treeOf()))
+	}
 	if t == tabInspect {
 		cmds = append(cmds, m.pane().look(m))
 	}
@@ -119,6 +126,29 @@ func (m *model) load() tea.Cmd {
 		delete(m.probes, p.Key()) // it is tried again
 	}
 	return tea.Batch(cmds...)
+}
+
+// treeOf is where the files of the selected row are read.
+func (m *model) treeOf() files.Tree {
+	if c, ok := m.current(); ok {
+		return files.Tree{ID: "container:" + c.ID,
+			Entries: func(ctx context.Context, dir string) iter.Seq2[berthapi.Entry, error] {
+				return m.berth.TreeEntries(ctx, "container:"+c.ID, true, berthapi.Part{Dir: dir, Depth: 1})
+			},
+			Open: func(ctx context.Context, path string) (io.ReadCloser, error) {
+				return m.berth.ContainerFile(ctx, c.ID, path)
+			},
+		}
+	}
+	v, _ := m.vols.Current()
+	return files.Tree{ID: "volume:" + v.Name,
+		Entries: func(ctx context.Context, dir string) iter.Seq2[berthapi.Entry, error] {
+			return m.berth.VolumeEntries(ctx, v.Name, dir)
+		},
+		Open: func(ctx context.Context, path string) (io.ReadCloser, error) {
+			return m.berth.VolumeFile(ctx, v.Name, path)
+		},
+	}
 }
 
 // openLogs begins a log stream: the last lines, or all of them.

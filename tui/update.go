@@ -75,6 +75,7 @@ func (m *model) handle(msg tea.Msg) tea.Cmd {
 		if cmd, ok := m.fromEngine(msg); ok {
 			return cmd
 		}
+		m.files.Update(msg)
 		return tea.Batch(m.shell.Update(msg), m.browser.Update(msg))
 	}
 	return nil
@@ -256,6 +257,7 @@ func (m *model) setProfile(p colorprofile.Profile) {
 	m.logs.SetTheme(m.theme)
 	m.shell.SetTheme(m.theme)
 	m.browser.SetTheme(m.theme)
+	m.files.SetTheme(m.theme)
 }
 
 // resizePanes tells the embedded panes how much room they have.

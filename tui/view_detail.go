@@ -24,6 +24,9 @@ func (m *model) drawDetail(r image.Rectangle) []string {
 		if c, ok := m.current(); !ok || m.logs.Container != c.ID {
 			f.Footer = ""
 		}
+	case m.tab() == tabFiles && m.files.Shown() != m.treeOf().ID: // not read yet
+	case m.tab() == tabFiles:
+		lines = m.files.View(w, h, m.detail)
 	case m.tab().isText():
 		m.text.Replace(pager.Static(m.pane().lines(m, w)))
 		lines = m.text.View(m.theme, w, h)

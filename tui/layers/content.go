@@ -97,6 +97,17 @@ func readFile(open func() (io.ReadCloser, error)) (data []byte, cut bool, err er
 	return data, false, err
 }
 
+// Read makes a file into lines to be looked at: highlighted text, or a hex dump.
+// The note says what it is taken for, and whether it was cut.
+func Read(path string, open func() (io.ReadCloser, error), th theme.Theme) (lines []string, note string, err error) {
+	data, cut, err := readFile(open)
+	if err != nil {
+		return nil, "", err
+	}
+	lines, note = render(path, data, cut, th)
+	return lines, note, nil
+}
+
 // render makes a file's content into lines: highlighted text, or a hex dump.
 func render(path string, data []byte, cut bool, th theme.Theme) (lines []string, note string) {
 	var notes []string

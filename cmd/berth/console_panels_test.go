@@ -1,0 +1,93 @@
+package main
+
+import (
+	"syscall"
+	"testing"
+
+	"berth/tui/tuitest"
+)
+
+// TestTheConsoleOwnsWhatContainersUse makes, joins, publishes and removes from
+// the console, and finds the same with the verbs.
+func TestTheConsoleOwnsWhatContainersUse(t *testing.T) {
+	r := newRig(t)
+	r.images()
+	port, other := freePort(t), freePort(t)
+	r.berth("run", "-d", "--name", "web", "-p", port+":80", "-v", "files:/www", "busybox", "sh", "-c", "echo hello >/www/index.html; exec httpd -f -h /www")
+
+	c := tuitest.Start(t, r.command(), 120, 40)
+	c.WaitFor("● web", "Volumes 1", "Networks 3", "Ports 1")
+	c.Press("4")
+	c.WaitFor("● files", "USED BY", "/www")
+	c.Press("]")
+	c.WaitFor("index.html")
+	c.Press("enter", "enter")
+	c.WaitFor("hello")
+	c.Press("esc", "esc", "[")
+	c.Press("N")
+	c.Type("spare\n")
+	c.WaitFor("Volumes 2", "○ spare")
+	c.Press("g", "C")
+	c.WaitFor("clone files")
+	c.Press("enter")
+	c.WaitFor("Volumes 3", "cloned files to files-copy")
+	c.Press("d")
+	c.WaitFor("files is used by web")
+
+	c.Press("5", "N")
+	c.Type("back 10.213.7.0/24\n")
+	c.WaitFor("Networks 4", "10.213.7.0/24")
+	c.Press("g", "C")
+	c.WaitFor("connect to back")
+	c.Press("enter")
+	c.WaitFor("● back", "10.213.7.2")
+
+	c.Press("6")
+	c.WaitFor("● "+port, "reachable")
+	c.Press("N", "enter")
+	c.WaitFor("publish a port of web")
+	c.Type(other + ":80\n")
+	c.WaitFor("Ports 2", other)
+	c.Press("d", "y")
+	c.WaitFor("Ports 1")
+
+	c.Press("7")
+	c.WaitFor("pruning frees", "volumes")
+	c.Press("]", "]")
+	c.WaitFor("kernel", "root")
+	c.Press("]")
+	c.WaitFor("cgroups")
+	c.Press("esc", "4", "b")
+	c.WaitFor("all unused volumes: 2")
+	c.Press("2")
+	c.WaitFor("Volumes 1", "2 removed")
+	c.Press("q")
+	if code := c.WaitExit(); code != 0 {
+		t.Errorf("leaving the console: exit code %d", code)
+	}
+	if out := r.berth("volume", "ls", "-q"); out != "files" {
+		t.Errorf("volumes: %q", out)
+	}
+	r.berth("rm", "-f", "web")
+	r.berth("network", "rm", "back")
+	r.berth("volume", "rm", "files")
+}
+
+// TestTheConsoleStartsADeadEngineAgain: the engine in the background is killed
+// under the console.
+func TestTheConsoleStartsADeadEngineAgain(t *testing.T) {
+	r := newRig(t)
+	r.images()
+	r.berth("run", "-d", "--name", "lasting", "--network", "none", "busybox", "sleep", "1000")
+	c := tuitest.Start(t, r.command(), 100, 30)
+	c.WaitFor("● lasting")
+	first := r.engine()
+	syscall.Kill(first, syscall.SIGKILL)
+	c.WaitFor("the engine is back")
+	c.WaitFor("● lasting")
+	if r.engine() == first {
+		t.Error("the engine is the same process")
+	}
+	c.Press("q")
+	c.WaitExit()
+}
