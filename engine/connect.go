@@ -70,7 +70,7 @@ func (cs *Containers) attach(ctx context.Context, rec record, name string, netns
 
 func (cs *Containers) emitNetwork(action events.Action, id string, ep network.Endpoint) {
 	driver := "bridge"
-	if n, _, err := cs.e.network.Inspect(ep.NetworkID); err == nil {
+	if n, err := cs.e.network.Find(ep.NetworkID); err == nil {
 		driver = driverOf(n)
 	}
 	cs.e.Events.Publish(events.NetworkEventType, action, ep.NetworkID, map[string]string{

@@ -149,14 +149,7 @@ func (m *Manager) handedOver(e *Endpoint) {
 
 // chooseAddresses gives e its addresses in n.
 func (m *Manager) chooseAddresses(e *Endpoint, n *Network, spec AttachSpec) (err error) {
-	used := map[netip.Addr]string{}
-	for _, ends := range m.ends { // there may be hundreds: not sorted, as members would
-		for _, other := range ends {
-			if other.NetworkID == n.ID {
-				used[other.IP], used[other.IP6] = other.Name, other.Name
-			}
-		}
-	}
+	used := m.addrs[n.ID]
 	for _, one := range []struct {
 		pool        *Pool
 		want        netip.Addr

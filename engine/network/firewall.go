@@ -140,6 +140,16 @@ func (f *family) describe(c *nftables.Conn, t *nftables.Table, nets []*Network) 
 		rule(ch, f.dnatAt(at))
 		rule(ch, f.dnatAnywhere(anywhere))
 	}
+	// What most packets are asked comes first, so that their way is as short with many
+	// networks as with one.
+	rule(guard, f.passUnlessLoopback())
+	for _, n := range nets {
+		if n.Internal {
+			rule(forward, dropLeaving(n))
+			rule(forward, dropEntering(n))
+		}
+	}
+	rule(forward, passEstablished())
 	for _, n := range nets {
 		if !n.Internal && !n.NoMasquerade {
 			rule(post, f.masqueradeLeaving(n))
@@ -150,10 +160,7 @@ func (f *family) describe(c *nftables.Conn, t *nftables.Table, nets []*Network) 
 		rule(post, f.masqueradeHairpin(n))
 		rule(post, f.keepSource(n))
 		rule(guard, f.dropLoopback(n))
-		if n.Internal {
-			rule(forward, dropLeaving(n))
-			rule(forward, dropEntering(n))
-		} else {
+		if !n.Internal {
 			rule(forward, dropUnpublished(n))
 			for _, s := range strangers {
 				rule(forward, dropToStrangers(n, s))

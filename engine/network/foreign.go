@@ -117,12 +117,11 @@ func ruleKey(exprs []expr.Any) string {
 	return key
 }
 
-// dropToStrangers: iifname DEVICE oifname != DEVICE oifname PREFIX* ct state != established,related ct status != dnat drop
+// dropToStrangers: iifname DEVICE oifname != DEVICE oifname PREFIX* ct status != dnat drop
 func dropToStrangers(n *Network, prefix string) rule {
 	e := append(device(expr.MetaKeyIIFNAME, expr.CmpOpEq, n.Device), device(expr.MetaKeyOIFNAME, expr.CmpOpNeq, n.Device)...)
 	e = append(e,
 		&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: reg1}, &expr.Cmp{Op: expr.CmpOpEq, Register: reg1, Data: []byte(prefix)})
-	e = append(e, conntrack(expr.CtKeySTATE, expr.CmpOpEq, byte(expr.CtStateBitESTABLISHED|expr.CtStateBitRELATED))...)
 	e = append(e, conntrack(expr.CtKeySTATUS, expr.CmpOpEq, dnatStatus)...)
 	return append(e, &expr.Verdict{Kind: expr.VerdictDrop})
 }

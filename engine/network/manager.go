@@ -51,6 +51,7 @@ type Manager struct {
 	nets      map[string]*Network    // by name
 	ends      map[string][]*Endpoint // by container ID, in the order of their interfaces
 	names     map[string]names       // who is called how, by network ID
+	addrs     map[string]addrs       // who has which address, by network ID
 	resolvers map[string]*resolver   // by container ID
 	holders   map[string]Holder      // by container ID, of those that have endpoints
 	inside    map[string]*os.File    // namespaces of containers in macvlan networks, by container ID
@@ -68,7 +69,7 @@ func Open(cfg Config) (*Manager, error) {
 	m := &Manager{
 		state: cfg.State, hash: hex.EncodeToString(sum[:3]), log: cfg.Log,
 		networks: cfg.Networks, endpoints: cfg.Endpoints, called: cfg.Called,
-		nets: map[string]*Network{}, ends: map[string][]*Endpoint{}, names: map[string]names{}, resolvers: map[string]*resolver{}, holders: map[string]Holder{}, inside: map[string]*os.File{}, ready: map[string]int{},
+		nets: map[string]*Network{}, ends: map[string][]*Endpoint{}, names: map[string]names{}, addrs: map[string]addrs{}, resolvers: map[string]*resolver{}, holders: map[string]Holder{}, inside: map[string]*os.File{}, ready: map[string]int{},
 	}
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)

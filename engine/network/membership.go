@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -16,12 +17,23 @@ import (
 // names says who is called how in one network: lower-case name → endpoints.
 type names map[string][]*Endpoint
 
+// addrs says who has an address of one network: address → name of the container.
+type addrs map[netip.Addr]string
+
 // add makes e known. m.mu is held, as for drop.
 func (m *Manager) add(e *Endpoint) {
 	m.ends[e.ContainerID] = append(m.ends[e.ContainerID], e)
 	slices.SortFunc(m.ends[e.ContainerID], func(a, b *Endpoint) int {
 		return cmp.Or(cmp.Compare(len(a.Interface), len(b.Interface)), cmp.Compare(a.Interface, b.Interface))
 	})
+	if m.addrs[e.NetworkID] == nil {
+		m.addrs[e.NetworkID] = addrs{}
+	}
+	for _, a := range []netip.Addr{e.IP, e.IP6} {
+		if a.IsValid() {
+			m.addrs[e.NetworkID][a] = e.Name
+		}
+	}
 	known := m.names[e.NetworkID]
 	if known == nil {
 		known = names{}
@@ -41,6 +53,12 @@ func (m *Manager) drop(e *Endpoint) {
 	if len(m.ends[e.ContainerID]) == 0 {
 		delete(m.ends, e.ContainerID)
 		delete(m.holders, e.ContainerID)
+	}
+	used := m.addrs[e.NetworkID]
+	delete(used, e.IP)
+	delete(used, e.IP6)
+	if len(used) == 0 {
+		delete(m.addrs, e.NetworkID)
 	}
 	known := m.names[e.NetworkID]
 	for _, name := range e.DNSNames {

@@ -244,6 +244,17 @@ func (m *Manager) Inspect(ref string) (Network, map[string]Endpoint, error) {
 	return *n, members, nil
 }
 
+// Find returns a copy of a network, by name, ID or the beginning of an ID.
+func (m *Manager) Find(ref string) (Network, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n, err := m.find(ref)
+	if err != nil {
+		return Network{}, err
+	}
+	return *n, nil
+}
+
 // members are the endpoints of a network by container ID.
 func (m *Manager) members(networkID string) []*Endpoint {
 	var out []*Endpoint

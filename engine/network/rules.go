@@ -75,12 +75,17 @@ func (f *family) keepSource(n *Network) rule {
 // dnatStatus is IPS_DST_NAT of nf_conntrack_common.h.
 const dnatStatus = 1 << 5
 
+// passEstablished: ct state established,related accept. Chains of others still see it.
+func passEstablished() rule {
+	e := conntrack(expr.CtKeySTATE, expr.CmpOpNeq, byte(expr.CtStateBitESTABLISHED|expr.CtStateBitRELATED))
+	return append(e, &expr.Verdict{Kind: expr.VerdictAccept})
+}
+
 // dropUnpublished: who is beyond another device reaches a container by the
 // ports it publishes only.
-// iifname != DEVICE oifname DEVICE ct state != established,related ct status != dnat drop
+// iifname != DEVICE oifname DEVICE ct status != dnat drop
 func dropUnpublished(n *Network) rule {
 	e := append(device(expr.MetaKeyIIFNAME, expr.CmpOpNeq, n.Device), device(expr.MetaKeyOIFNAME, expr.CmpOpEq, n.Device)...)
-	e = append(e, conntrack(expr.CtKeySTATE, expr.CmpOpEq, byte(expr.CtStateBitESTABLISHED|expr.CtStateBitRELATED))...)
 	e = append(e, conntrack(expr.CtKeySTATUS, expr.CmpOpEq, dnatStatus)...)
 	return append(e, &expr.Verdict{Kind: expr.VerdictDrop})
 }
@@ -106,6 +111,13 @@ func conntrack(key expr.CtKey, op expr.CmpOp, bits byte) rule {
 		&expr.Bitwise{SourceRegister: reg1, DestRegister: reg1, Len: 4, Mask: []byte{bits, 0, 0, 0}, Xor: make([]byte, 4)},
 		&expr.Cmp{Op: op, Register: reg1, Data: make([]byte, 4)},
 	}
+}
+
+// passUnlessLoopback: ip daddr != 127.0.0.0/8 accept
+func (f *family) passUnlessLoopback() rule {
+	e := match(f.dst, f.loopback)
+	e[len(e)-1].(*expr.Cmp).Op = expr.CmpOpNeq
+	return append(e, &expr.Verdict{Kind: expr.VerdictAccept})
 }
 
 // dropLoopback: iifname DEVICE ip daddr 127.0.0.0/8 drop
