@@ -62,6 +62,8 @@ type StepOptions struct {
 	Network      Network
 	// Resolv is the content of /etc/resolv.conf, for a network of its own or the host's.
 	Resolv func(own bool) ([]byte, error)
+
+	places *places
 }
 
 // Builder builds images. Make one with Open; it is safe for concurrent use.
@@ -94,6 +96,7 @@ func Open(ctx context.Context, opts Options) (_ *Builder, err error) {
 	if err := errors.Join(os.RemoveAll(contexts), os.Mkdir(contexts, 0o700)); err != nil {
 		return nil, fmt.Errorf("open builder: %w", err)
 	}
+	opts.Steps.places = &places{}
 	b := &Builder{opts: opts, conns: newListener(), builds: make(map[string]context.CancelFunc)}
 	ctx, b.stop = context.WithCancel(context.WithoutCancel(ctx))
 	var undo []func() error

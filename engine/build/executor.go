@@ -69,6 +69,9 @@ func (c *containers) Run(ctx context.Context, name string, root executor.Mount, 
 	if process.Meta.SecurityMode != pb.SecurityMode_SANDBOX {
 		return nil, fmt.Errorf("steps run with docker's default confinement only, not with security mode %s: %w", process.Meta.SecurityMode, errdefs.ErrPermissionDenied)
 	}
+	if err := c.opts.places.check(process.Meta.CgroupParent); err != nil {
+		return nil, err
+	}
 	s := &step{containers: c, id: newID(), ready: make(chan struct{})}
 	s.dir = filepath.Join(c.opts.Files, s.id)
 	if name == "" {

@@ -2,8 +2,11 @@ package build
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
+	"sync"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 )
 
@@ -34,6 +37,40 @@ func (p Place) Encode() string {
 		panic(err) // strings and numbers are JSON
 	}
 	return placeMark + string(b)
+}
+
+// places are those that clients have asked for in the solves under way. A step comes
+// from a frontend, and which that is a Dockerfile may say: what the frontend makes up
+// itself must not get at networks that the client did not name.
+type places struct {
+	mu    sync.Mutex
+	asked map[string]int
+}
+
+// ask takes note of an encoded place until done is called.
+func (p *places) ask(name string) (done func()) {
+	add := func(n int) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.asked == nil {
+			p.asked = map[string]int{}
+		}
+		if p.asked[name] += n; p.asked[name] == 0 {
+			delete(p.asked, name)
+		}
+	}
+	add(1)
+	return func() { add(-1) }
+}
+
+// check refuses a place that nobody has asked for.
+func (p *places) check(name string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if strings.HasPrefix(name, placeMark) && p.asked[name] == 0 {
+		return fmt.Errorf("a step is to run where the client of its build has not asked for: %w", errdefs.ErrPermissionDenied)
+	}
+	return nil
 }
 
 // decodePlace reads what Encode wrote, or the name of a cgroup.

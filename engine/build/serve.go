@@ -27,13 +27,16 @@ func (b *Builder) serve() {
 }
 
 // spare keeps what a solve makes from the store's collector until the solve ends and
-// leases in the database have it.
+// leases in the database have it, and takes note of where its steps may run.
 func (b *Builder) spare(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 	if info.FullMethod == controlapi.Control_Solve_FullMethodName {
 		b.solving.Add(1)
 		defer b.solving.Add(-1)
 		lease := b.opts.Store.Images.Lease()
 		defer lease.Release()
+		if solve, ok := req.(*controlapi.SolveRequest); ok {
+			defer b.opts.Steps.places.ask(solve.FrontendAttrs["cgroup-parent"])()
+		}
 	}
 	return handle(ctx, req)
 }
