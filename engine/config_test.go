@@ -134,7 +134,12 @@ func TestEndpointConfigs(t *testing.T) {
 		"aliases where it can":  {"other", "other", network.EndpointSettings{Aliases: []string{"db"}}, nil},
 		"aliases":               {"bridge", "default", network.EndpointSettings{Aliases: []string{"db"}}, errdefs.ErrInvalidArgument},
 		"links":                 {"bridge", "default", network.EndpointSettings{Links: []string{"db"}}, errdefs.ErrInvalidArgument},
-		"driver options":        {"bridge", "default", network.EndpointSettings{DriverOpts: map[string]string{"a": "b"}}, errdefs.ErrNotImplemented},
+		"others' driver option": {"bridge", "default", network.EndpointSettings{DriverOpts: map[string]string{"a": "b"}}, nil},
+		"driver option":         {"bridge", "default", network.EndpointSettings{DriverOpts: map[string]string{"com.docker.network.endpoint.sysctls": "b"}}, errdefs.ErrNotImplemented},
+		"an interface's name":   {"bridge", "default", network.EndpointSettings{DriverOpts: map[string]string{optInterface: "left"}}, nil},
+		"no interface's name":   {"bridge", "default", network.EndpointSettings{DriverOpts: map[string]string{optInterface: "a/b"}}, errdefs.ErrInvalidArgument},
+		"link-local":            {"bridge", "default", network.EndpointSettings{IPAMConfig: &network.EndpointIPAMConfig{LinkLocalIPs: []netip.Addr{netip.MustParseAddr("169.254.1.1")}}}, nil},
+		"no link-local":         {"bridge", "default", network.EndpointSettings{IPAMConfig: &network.EndpointIPAMConfig{LinkLocalIPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}}, errdefs.ErrInvalidArgument},
 		"IPv6": {"bridge", "default", network.EndpointSettings{IPAMConfig: &network.EndpointIPAMConfig{
 			IPv6Address: netip.IPv6LinkLocalAllNodes()}}, errdefs.ErrInvalidArgument},
 	} {

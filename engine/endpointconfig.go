@@ -61,6 +61,9 @@ func endpointConfigs(mode container.NetworkMode, asked *api.NetworkingConfig, na
 	return &api.NetworkingConfig{EndpointsConfig: out}, nil
 }
 
+// optInterface is the driver option of an endpoint that names its interface in the container.
+const optInterface = "com.docker.network.endpoint.ifname"
+
 // checkEndpoint refuses what a network cannot have and what is not done here.
 func checkEndpoint(name string, es *api.EndpointSettings) error {
 	fixed := es.IPAMConfig != nil && (es.IPAMConfig.IPv4Address.IsValid() || es.IPAMConfig.IPv6Address.IsValid())
@@ -76,12 +79,21 @@ func checkEndpoint(name string, es *api.EndpointSettings) error {
 			return kind(errdefs.ErrInvalidArgument, what, name, "links of an endpoint are only supported for user-defined networks: HostConfig.Links (--link) are those of this one")
 		}
 	}
-	for what, asked := range map[string]bool{
-		"driver options":       len(es.DriverOpts) > 0,
-		"link-local addresses": es.IPAMConfig != nil && len(es.IPAMConfig.LinkLocalIPs) > 0,
-	} {
-		if asked {
-			return fmt.Errorf("%s of the network %s cannot be used with this engine yet: %w", what, name, errdefs.ErrNotImplemented)
+	if es.IPAMConfig != nil {
+		for _, a := range es.IPAMConfig.LinkLocalIPs {
+			if !a.IsLinkLocalUnicast() {
+				return kind(errdefs.ErrInvalidArgument, "invalid link-local IP address: %s", a)
+			}
+		}
+	}
+	for key, value := range es.DriverOpts {
+		switch {
+		case key == optInterface:
+			if value == "." || value == ".." || len(value) > 15 || strings.ContainsAny(value, "/: %\t\n") { // net/core/dev.c, dev_valid_name
+				return kind(errdefs.ErrInvalidArgument, "invalid name of an interface in network %s: %q", name, value)
+			}
+		case strings.HasPrefix(key, "com.docker.network."):
+			return fmt.Errorf("the option %s of an endpoint in network %s cannot be used with this engine: %w", key, name, errdefs.ErrNotImplemented)
 		}
 	}
 	return nil
@@ -116,8 +128,9 @@ func attachSpec(rec record, name string) (network.AttachSpec, error) {
 	as := network.AttachSpec{ContainerID: rec.ID, Name: rec.Name, Network: name}
 	es := rec.Networking.EndpointsConfig[name]
 	as.Aliases, as.MAC, as.GwPriority = es.Aliases, net.HardwareAddr(es.MacAddress), es.GwPriority
+	as.Interface = es.DriverOpts[optInterface]
 	if es.IPAMConfig != nil {
-		as.IP, as.IP6 = es.IPAMConfig.IPv4Address, es.IPAMConfig.IPv6Address
+		as.IP, as.IP6, as.LinkLocal = es.IPAMConfig.IPv4Address, es.IPAMConfig.IPv6Address, es.IPAMConfig.LinkLocalIPs
 	}
 	if userDefined(name) {
 		as.DNSNames = dnsNames(rec, es)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
 	"berth/engine/filter"
@@ -41,7 +42,13 @@ func (n *Networks) Create(ctx context.Context, req network.CreateRequest) (strin
 func createSpec(req network.CreateRequest) (engnet.CreateSpec, error) {
 	s := engnet.CreateSpec{
 		Name: req.Name, Driver: req.Driver, Internal: req.Internal, Attachable: req.Attachable, Labels: req.Labels, Options: req.Options,
-		IPv4: req.EnableIPv4 == nil || *req.EnableIPv4, IPv6: req.EnableIPv6 != nil && *req.EnableIPv6,
+	}
+	var err error
+	if s.IPv4, err = enabled(req, req.EnableIPv4, "com.docker.network.enable_ipv4", true); err != nil {
+		return s, err
+	}
+	if s.IPv6, err = enabled(req, req.EnableIPv6, "com.docker.network.enable_ipv6", false); err != nil {
+		return s, err
 	}
 	switch {
 	case req.Name == "":
@@ -76,6 +83,22 @@ func createSpec(req network.CreateRequest) (engnet.CreateSpec, error) {
 		*pool = engnet.Pool{Subnet: c.Subnet, Gateway: c.Gateway, Range: c.IPRange, Aux: c.AuxAddress}
 	}
 	return s, nil
+}
+
+// enabled tells whether a network is to have an address family: as the request says, else as the driver option does.
+func enabled(req network.CreateRequest, asked *bool, option string, otherwise bool) (bool, error) {
+	if asked != nil {
+		return *asked, nil
+	}
+	value, ok := req.Options[option]
+	if !ok {
+		return otherwise, nil
+	}
+	on, err := strconv.ParseBool(value)
+	if err != nil {
+		return false, kind(errdefs.ErrInvalidArgument, "driver-opt %q is not a valid bool", option)
+	}
+	return on, nil
 }
 
 // Remove removes a network that no running container is in.

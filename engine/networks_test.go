@@ -10,6 +10,7 @@ import (
 	engnet "berth/engine/network"
 
 	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/network"
 )
 
 // memoryRecords keeps records in memory.
@@ -86,6 +87,36 @@ func TestNetworksThatEveryEngineHas(t *testing.T) {
 	for _, ref := range []string{"", "nope", strings.Repeat("0", 65)} {
 		if _, err := n.Inspect(t.Context(), ref); !errdefs.IsNotFound(err) {
 			t.Errorf("%q: got %v", ref, err)
+		}
+	}
+}
+
+// The address families of a network are those of the request, else those of the driver options.
+func TestFamiliesByOptions(t *testing.T) {
+	yes, no := true, false
+	six := func(value string) map[string]string {
+		return map[string]string{"com.docker.network.enable_ipv6": value}
+	}
+	for name, c := range map[string]struct {
+		req       network.CreateRequest
+		four, six bool
+	}{
+		"nothing":       {network.CreateRequest{}, true, false},
+		"option":        {network.CreateRequest{Options: six("true")}, true, true},
+		"request first": {network.CreateRequest{EnableIPv6: &no, Options: six("true")}, true, false},
+		"IPv4 off":      {network.CreateRequest{EnableIPv6: &yes, Options: map[string]string{"com.docker.network.enable_ipv4": "0"}}, false, true},
+		"not a bool":    {network.CreateRequest{Options: six("maybe")}, true, false},
+	} {
+		c.req.Name = "n"
+		s, err := createSpec(c.req)
+		if name == "not a bool" {
+			if !errdefs.IsInvalidArgument(err) || !strings.Contains(err.Error(), `driver-opt "com.docker.network.enable_ipv6" is not a valid bool`) {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		if err != nil || s.IPv4 != c.four || s.IPv6 != c.six {
+			t.Errorf("%s: IPv4 %v, IPv6 %v, %v", name, s.IPv4, s.IPv6, err)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -19,10 +20,10 @@ import (
 func ensureBridge(n *Network) (int, error) {
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name, attrs.MTU = n.Device, n.MTU
-	if n.V4.Valid() {
-		attrs.HardwareAddr = macOf(n.V4.Gateway) // else it follows the lowest port's
-	} else {
-		attrs.HardwareAddr = macOf(n.V6.Gateway)
+	if own := n.ownAddress(n.V4); own.IsValid() {
+		attrs.HardwareAddr = macOf(own) // else it follows the lowest port's
+	} else if own := n.ownAddress(n.V6); own.IsValid() {
+		attrs.HardwareAddr = macOf(own)
 	}
 	if err := netlink.LinkAdd(&netlink.Bridge{LinkAttrs: attrs}); err != nil && !errors.Is(err, unix.EEXIST) {
 		return 0, fmt.Errorf("create bridge %s: %w", n.Device, err)
@@ -41,11 +42,18 @@ func ensureBridge(n *Network) (int, error) {
 			return 0, err
 		}
 	}
+	if n.Gateway6 == Apart {
+		err := netlink.LinkSetIP6AddrGenMode(link, nl.IN6_ADDR_GEN_MODE_NONE)
+		if err != nil && !errors.Is(err, unix.EAFNOSUPPORT) && !errors.Is(err, unix.EOPNOTSUPP) {
+			return 0, fmt.Errorf("keep IPv6 off bridge %s: %w", n.Device, err)
+		}
+	}
 	for _, p := range []Pool{n.V4, n.V6} {
-		if !p.Valid() {
+		own := n.ownAddress(p)
+		if !p.Valid() || !own.IsValid() {
 			continue
 		}
-		addr := address(p.Gateway, p.Subnet.Bits())
+		addr := address(own, p.Subnet.Bits())
 		if err := netlink.AddrReplace(link, addr); err != nil {
 			return 0, fmt.Errorf("give %s to bridge %s: %w", addr, n.Device, err)
 		}

@@ -24,6 +24,8 @@ type AttachSpec struct {
 	Network     string     // name or ID; "" is Bridge
 	IP, IP6     netip.Addr // invalid: the next free one
 	MAC         net.HardwareAddr
+	Interface   string            // inside the container; "": the first of eth0, eth1, … that is free
+	LinkLocal   []netip.Addr      // further addresses, of its link alone
 	Aliases     []string          // names that the user gave it in this network
 	DNSNames    []string          // all its names in this network
 	Links       map[string]string // names that it alone uses for others here, and the names they have
@@ -47,6 +49,7 @@ type Endpoint struct {
 	PrefixLen6  int
 	Gateway6    netip.Addr
 	MAC         string
+	LinkLocal   []netip.Addr `json:",omitempty"`
 	Aliases     []string
 	DNSNames    []string
 	Links       map[string]string `json:",omitempty"`
@@ -113,12 +116,15 @@ func (m *Manager) reserve(spec AttachSpec) (*Endpoint, *Network, int, error) {
 	if slices.ContainsFunc(own, func(e *Endpoint) bool { return e.NetworkID == n.ID }) {
 		return nil, nil, 0, fmt.Errorf("endpoint with name %s already exists in network %s: %w", spec.Name, n.Name, errdefs.ErrPermissionDenied)
 	}
+	if slices.ContainsFunc(own, func(e *Endpoint) bool { return e.Interface == spec.Interface }) {
+		return nil, nil, 0, fmt.Errorf("container %s has an interface %s already: choose another name: %w", spec.Name, spec.Interface, errdefs.ErrPermissionDenied)
+	}
 	bridge, err := m.ensureReady(n)
 	if err != nil {
 		return nil, nil, 0, err
 	}
 	e := &Endpoint{
-		ID: newID(), ContainerID: spec.ContainerID, Name: spec.Name, NetworkID: n.ID, NetworkName: n.Name, Interface: freeInterface(own),
+		ID: newID(), ContainerID: spec.ContainerID, Name: spec.Name, NetworkID: n.ID, NetworkName: n.Name, Interface: cmp.Or(spec.Interface, freeInterface(own)), LinkLocal: spec.LinkLocal,
 		Aliases: spec.Aliases, DNSNames: spec.DNSNames, Links: spec.Links, GwPriority: spec.GwPriority,
 	}
 	if err := m.chooseAddresses(e, n, spec); err != nil {

@@ -161,7 +161,15 @@ func (f *family) describe(c *nftables.Conn, t *nftables.Table, nets []*Network) 
 		rule(post, f.keepSource(n))
 		rule(guard, f.dropLoopback(n))
 		if !n.Internal {
-			rule(forward, dropUnpublished(n))
+			if n.mode(f.size == 16) == Unprotected {
+				for _, other := range nets {
+					if other != n {
+						rule(forward, dropNeighbours(n, other))
+					}
+				}
+			} else {
+				rule(forward, dropUnpublished(n))
+			}
 			for _, s := range strangers {
 				rule(forward, dropToStrangers(n, s))
 			}

@@ -137,7 +137,8 @@ func prefixOf(n *net.IPNet) (netip.Prefix, bool) {
 func (p *Pool) free(used map[netip.Addr]string, want netip.Addr) (netip.Addr, error) {
 	last := lastAddr(p.Subnet)
 	reserved := func(a netip.Addr) bool {
-		return a == p.Subnet.Addr() || a == p.Gateway || a == last && a.Is4() && p.Subnet.Bits() < 31
+		pair := a.BitLen()-p.Subnet.Bits() <= 1 // both ends of a point-to-point link are hosts (RFC 3021, 6164)
+		return a == p.Gateway || !pair && (a == p.Subnet.Addr() || a == last && a.Is4())
 	}
 	if want.IsValid() {
 		name, taken := used[want]

@@ -50,7 +50,7 @@ func (n *Network) applyMacvlanOptions() error {
 	}
 	for key, value := range n.Options {
 		switch key {
-		case optParent:
+		case optParent, optEnable4, optEnable6:
 		case optMode:
 			if _, ok := macvlanModes[value]; !ok {
 				return fmt.Errorf("create network %s: requested macvlan mode %q is not valid, 'bridge' mode is the macvlan driver default: %w", n.Name, value, errdefs.ErrInvalidArgument)

@@ -40,10 +40,12 @@ type Network struct {
 	MTU     int // bytes
 	Created time.Time
 
-	Internal     bool              // no way in or out but for the host
-	Attachable   bool              // kept for the API; every network here is
-	Borrowed     bool              // the bridge was there before and stays when the network goes
-	Isolated     bool              // its containers do not reach each other (ICC off)
+	Internal     bool        // no way in or out but for the host
+	Attachable   bool        // kept for the API; every network here is
+	Borrowed     bool        // the bridge was there before and stays when the network goes
+	Isolated     bool        // its containers do not reach each other (ICC off)
+	Gateway4     GatewayMode // what the host is to it in each family
+	Gateway6     GatewayMode
 	NoMasquerade bool              // containers are seen outside by their own addresses
 	HostBinding  netip.Addr        // where ports are published unless said otherwise; invalid: everywhere
 	Labels       map[string]string // the user's
@@ -63,15 +65,15 @@ type CreateSpec struct {
 	Labels, Options      map[string]string
 }
 
-// validName is what Docker takes for a name since version 1.
-var validName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+// validName is what may be a name.
+var validName = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9_.-]*$`)
 
 // Create makes a network and its bridge. The error is of the kinds ErrConflict
 // (the name is taken), ErrPermissionDenied (a subnet overlaps that of another
 // network), ErrInvalidArgument and ErrResourceExhausted.
 func (m *Manager) Create(_ context.Context, spec CreateSpec) (_ Network, err error) {
 	if !validName.MatchString(spec.Name) {
-		return Network{}, fmt.Errorf("invalid network name %q: only letters, digits and _.- are allowed, the first one a letter or digit: %w", spec.Name, errdefs.ErrInvalidArgument)
+		return Network{}, fmt.Errorf("invalid network name %q: only letters, digits and _.- are allowed, the first one none of .-: %w", spec.Name, errdefs.ErrInvalidArgument)
 	}
 	n := &Network{
 		ID: newID(), Name: spec.Name, MTU: 1500, Created: time.Now().UTC(), V4: spec.V4, V6: spec.V6,
@@ -171,6 +173,9 @@ func (m *Manager) fillPool(n *Network, p *Pool, six bool) error {
 		if !p.Subnet.Contains(a) {
 			return fmt.Errorf("auxiliary address %s=%s is not in subnet %s: %w", name, a, p.Subnet, errdefs.ErrInvalidArgument)
 		}
+	}
+	if !p.Gateway.IsValid() && n.selfSufficient(six) {
+		return nil
 	}
 	if !p.Gateway.IsValid() {
 		gateway, err := p.free(nil, netip.Addr{})

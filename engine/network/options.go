@@ -17,6 +17,8 @@ const (
 	optMasquerade  = "com.docker.network.bridge.enable_ip_masquerade"
 	optHostBinding = "com.docker.network.bridge.host_binding_ipv4"
 	optMTU         = "com.docker.network.driver.mtu"
+	optEnable4     = "com.docker.network.enable_ipv4" // createSpec of the engine reads them
+	optEnable6     = "com.docker.network.enable_ipv6"
 )
 
 // maxDevice is how long the name of a device may be (IFNAMSIZ with its zero byte).
@@ -52,6 +54,16 @@ func (n *Network) applyOptions() error {
 			if err == nil && (n.MTU < 68 || n.MTU > 65535) {
 				err = fmt.Errorf("an MTU is 68 to 65535 bytes")
 			}
+		case optMode4:
+			n.Gateway4, err = n.gatewayMode(value)
+		case optMode6:
+			n.Gateway6, err = n.gatewayMode(value)
+		case optInhibit4:
+			var on bool
+			if on, err = strconv.ParseBool(value); on {
+				n.Gateway4 = Elsewhere
+			}
+		case optEnable4, optEnable6:
 		case optDefault:
 			err = fmt.Errorf("only the network %s is the default one", Bridge)
 		default:

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"slices"
 
 	"berth/runtime/procfs"
 
@@ -77,12 +78,16 @@ func (s *sandbox) configure(e *Endpoint) error {
 	// In a network without IPv6 there is none on its own account, either: neighbours
 	// could reach each other by link-local addresses, and one that advertises itself
 	// as a router would get the others' traffic.
-	if !e.IP6.IsValid() {
+	if !e.IP6.IsValid() && !slices.ContainsFunc(e.LinkLocal, netip.Addr.Is6) {
 		if err := enter(s.ns, func() error { return disableIPv6(e.Interface) }); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 	}
-	for _, a := range []netip.Prefix{netip.PrefixFrom(e.IP, e.PrefixLen), netip.PrefixFrom(e.IP6, e.PrefixLen6)} {
+	addresses := []netip.Prefix{netip.PrefixFrom(e.IP, e.PrefixLen), netip.PrefixFrom(e.IP6, e.PrefixLen6)}
+	for _, a := range e.LinkLocal {
+		addresses = append(addresses, netip.PrefixFrom(a, linkLocalBits(a)))
+	}
+	for _, a := range addresses {
 		if !a.IsValid() {
 			continue
 		}
@@ -112,6 +117,14 @@ func disableIPv6(device string) error {
 		return fmt.Errorf("keep IPv6 off: set %s to 1: %w", name, err)
 	}
 	return nil
+}
+
+// linkLocalBits are those of the prefix that a link-local address is in (RFC 3927, RFC 4291 2.5.6).
+func linkLocalBits(a netip.Addr) int {
+	if a.Is4() {
+		return 16
+	}
+	return 64
 }
 
 // defaultRoute makes gateway, on the device called dev, the way out for its
