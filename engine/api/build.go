@@ -65,6 +65,12 @@ func (b *buildHandlers) build(w http.ResponseWriter, r *http.Request) error {
 		out.message(jsonstream.Message{Error: &jsonstream.Error{Code: failed.Code, Message: failed.Error()}})
 		return nil
 	}
+	var solve *build.SolveError
+	if errors.As(err, &solve) && r.Context().Err() == nil {
+		// It has begun, even if nothing was said (?q=1).
+		out.message(jsonstream.Message{Error: &jsonstream.Error{Message: messageOf(solve)}})
+		return nil
+	}
 	return out.end(err)
 }
 

@@ -197,16 +197,21 @@ func (c *classic) failed(err error) error {
 	}
 	if m := missingText.FindStringSubmatch(text); m != nil && at >= 0 {
 		word, _, _ := strings.Cut(c.plan.steps[at].text, " ")
-		return fmt.Errorf("%s failed: file not found in build context or excluded by .dockerignore: stat %s: file does not exist", strings.ToUpper(word), m[1])
+		missing := "%s failed: file not found in build context or excluded by .dockerignore: stat %s: file does not exist"
+		return &SolveError{fmt.Sprintf(missing, strings.ToUpper(word), m[1]), err}
 	}
-	return plainError{err}
+	return &SolveError{strings.TrimPrefix(text, "failed to solve: "), err}
 }
 
-// plainError is an error of BuildKit without what it says before all of them.
-type plainError struct{ error }
+// SolveError is why a build failed that had begun, other than by a command's exit code:
+// BuildKit's error without what it says before all of them.
+type SolveError struct {
+	text string
+	err  error
+}
 
-func (e plainError) Error() string { return strings.TrimPrefix(e.error.Error(), "failed to solve: ") }
-func (e plainError) Unwrap() error { return e.error }
+func (e *SolveError) Error() string { return e.text }
+func (e *SolveError) Unwrap() error { return e.err }
 
 // trace passes BuildKit's own progress on, as docker's clients with BuildKit read it.
 func trace(ctx context.Context, control controlapi.ControlClient, ref string, ended <-chan struct{}, report Report) error {
