@@ -54,10 +54,6 @@ func (b *buildHandlers) build(w http.ResponseWriter, r *http.Request) error {
 	var body io.Reader
 	if r.Body != nil && r.Body != http.NoBody {
 		body = r.Body
-		// The context is read to its end before much is said; clients that send on are not cut off.
-		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil && !errors.Is(err, http.ErrNotSupported) {
-			return err
-		}
 	}
 	err = b.builds.Build(r.Context(), req, body, out.message)
 	var failed *build.StepError
