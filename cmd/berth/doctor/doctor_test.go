@@ -146,6 +146,19 @@ func TestTheMendMends(t *testing.T) {
 		if f := dropping(); len(f) != 0 {
 			t.Errorf("after %+v", f)
 		}
+		shell(`nft 'add table inet firewalld; add chain inet firewalld filter_FORWARD { type filter hook forward priority 10; policy accept; }; add rule inet firewalld filter_FORWARD reject'`)
+		if f = dropping(); len(f) != 1 || f[0].Mend != "firewall-cmd --zone=trusted --add-interface=berth0" {
+			t.Errorf("firewalld: %+v", f)
+		}
+		// What firewalld makes of that command.
+		shell(`nft 'insert rule inet firewalld filter_FORWARD iifname "berth0" accept'`)
+		if f := dropping(); len(f) != 0 {
+			t.Errorf("a bridge that firewalld trusts: %+v", f)
+		}
+		shell(`ip link add berth-1 type bridge`)
+		if f = dropping(); len(f) != 1 || !strings.Contains(f[0].Text, "behind berth-1 reach") {
+			t.Errorf("a bridge that firewalld does not know, beside one that it trusts: %+v", f)
+		}
 	}()
 	<-done
 }

@@ -127,7 +127,7 @@ func firewall(m Machine) []Finding {
 		out = append(out, warning("firewall", "the chain "+where+" drops what is forwarded: containers reach no other machine",
 			fmt.Sprintf(`nft 'insert rule %[1]s iifname "berth*" accept; insert rule %[1]s oifname "berth*" accept'`, where))...)
 	}
-	return out
+	return append(out, firewalld(c, chains)...)
 }
 
 // allows tells whether a rule names berth's devices.
