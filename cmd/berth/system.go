@@ -45,7 +45,7 @@ func newSystemPrune(a *app) *cobra.Command {
 	var o pruneOptions
 	c := &cobra.Command{
 		Use:   "prune [flags]",
-		Short: "Remove stopped containers, unused networks and images",
+		Short: "Remove stopped containers, unused networks and images, and build cache",
 		Args:  args(0, 0, "system prune takes no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			what := []string{"all stopped containers", "all networks not used by at least one container"}
@@ -56,9 +56,9 @@ func newSystemPrune(a *app) *cobra.Command {
 				}
 			}
 			if o.all {
-				what = append(what, "all images without at least one container associated to them")
+				what = append(what, "all images without at least one container associated to them", "all build cache")
 			} else {
-				what = append(what, "all dangling images")
+				what = append(what, "all dangling images", "unused build cache")
 			}
 			if !a.confirm(o.force, what...) {
 				return nil
@@ -105,6 +105,14 @@ func (a *app) prune(ctx context.Context, cl *connect.Client, o pruneOptions) err
 	}
 	a.list("Deleted Images:", removedLines(imgs.Report.ImagesDeleted))
 	total += imgs.Report.SpaceReclaimed
+	if len(f["label"])+len(f["label!"]) == 0 { // nothing of builds has one
+		cache, err := cl.BuildCachePrune(ctx, client.BuildCachePruneOptions{All: o.all, Filters: f})
+		if err != nil {
+			return err
+		}
+		a.list("Deleted build cache objects:", cache.Report.CachesDeleted)
+		total += cache.Report.SpaceReclaimed
+	}
 	fmt.Fprintln(a.out, "Total reclaimed space: "+output.TotalSize(int64(total)))
 	return nil
 }
