@@ -38,6 +38,8 @@ type Config struct {
 	StorageDriver string
 	// Registry says how registries are reached.
 	Registry registry.Config
+	// Networks are what the default network is like and where subnets are chosen from.
+	Networks network.Defaults
 	// Settings are those at first; Reload changes them.
 	Settings Settings
 }
@@ -210,7 +212,7 @@ func (e *Engine) openNetwork() error {
 	if err != nil {
 		return err
 	}
-	e.network, err = network.Open(network.Config{State: e.cfg.State, Networks: nets, Endpoints: ends, Log: e.log, Called: e.called})
+	e.network, err = network.Open(network.Config{State: e.cfg.State, Networks: nets, Endpoints: ends, Log: e.log, Called: e.called, Defaults: e.cfg.Networks})
 	return err
 }
 

@@ -63,6 +63,9 @@ func (e *Engine) Info(ctx context.Context) (system.Info, error) {
 	info.LoggingDriver = settings.logs(container.LogConfig{}).Type
 	info.Labels = append(info.Labels, settings.Labels...)
 	settings.addRuntimes(&info)
+	for _, p := range e.cfg.Networks.Pools {
+		info.DefaultAddressPools = append(info.DefaultAddressPools, system.NetworkAddressPool{Base: p.Base, Size: p.Size})
+	}
 	info.NEventsListener = e.Events.Subscribers()
 	return info, nil
 }

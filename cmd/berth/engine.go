@@ -32,8 +32,12 @@ func openEngine(ctx context.Context, c connect.Config, f config.File, log *slog.
 	if err != nil {
 		return nil, err
 	}
+	networks, err := f.NetworkDefaults()
+	if err != nil {
+		return nil, err
+	}
 	e, err := engine.Open(ctx, engine.Config{
-		Root: c.Root, State: c.State, Log: log, StorageDriver: c.StorageDriver, Registry: f.Registries(agent()), Settings: settings,
+		Root: c.Root, State: c.State, Log: log, StorageDriver: c.StorageDriver, Registry: f.Registries(agent()), Settings: settings, Networks: networks,
 	})
 	if err != nil {
 		if cerrdefs.IsUnavailable(err) {

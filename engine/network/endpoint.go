@@ -215,7 +215,7 @@ func (m *Manager) ensureReady(n *Network) (_ int, err error) {
 	defer func() { err = errors.Join(err, unlock()) }()
 	// The default network moves if somebody has taken its subnet while no
 	// container of ours was on it: nobody has been told of that one.
-	if n.Default() && len(m.members(n.ID)) == 0 {
+	if n.Default() && n.V4.Chosen && len(m.members(n.ID)) == 0 {
 		subnet, err := m.freeSubnet(n, []netip.Prefix{n.V4.Subnet}, false)
 		if err != nil {
 			return 0, err

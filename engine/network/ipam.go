@@ -62,9 +62,9 @@ func lockSubnets() (unlock func() error, err error) {
 // the host nor a network of this engine, else the first subnet of the pools that
 // does not. What belongs to n does not count.
 func (m *Manager) freeSubnet(n *Network, prefer []netip.Prefix, six bool) (netip.Prefix, error) {
-	family, pools := netlink.FAMILY_V4, pools4
+	family, pools := netlink.FAMILY_V4, m.defaults.pools(m.state, six)
 	if six {
-		family, pools = netlink.FAMILY_V6, pools6(m.state)
+		family = netlink.FAMILY_V6
 	}
 	taken, err := takenPrefixes(n.Device, family)
 	if err != nil {

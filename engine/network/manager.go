@@ -36,6 +36,8 @@ type Config struct {
 	// Called tells whether some container, running or not, is called so by those in one of
 	// its networks: nobody outside is asked about it. The name is in lower case. Nil: none is.
 	Called func(name string) bool
+	// Defaults are what the user chose for the default network and for subnets.
+	Defaults Defaults
 }
 
 // Manager owns the networks of one engine.
@@ -46,6 +48,7 @@ type Manager struct {
 	endpoints Records
 	log       *slog.Logger
 	called    func(name string) bool // see Config
+	defaults  Defaults
 
 	mu        sync.Mutex
 	nets      map[string]*Network    // by name
@@ -65,10 +68,13 @@ type Manager struct {
 // Open reads the records of cfg's engine. It touches neither devices nor
 // rules: the first Attach sets up what it needs, Reconcile repairs the rest.
 func Open(cfg Config) (*Manager, error) {
+	if err := cfg.Defaults.Check(); err != nil {
+		return nil, err
+	}
 	sum := sha256.Sum256([]byte(cfg.State))
 	m := &Manager{
 		state: cfg.State, hash: hex.EncodeToString(sum[:3]), log: cfg.Log,
-		networks: cfg.Networks, endpoints: cfg.Endpoints, called: cfg.Called,
+		networks: cfg.Networks, endpoints: cfg.Endpoints, called: cfg.Called, defaults: cfg.Defaults,
 		nets: map[string]*Network{}, ends: map[string][]*Endpoint{}, names: map[string]names{}, addrs: map[string]addrs{}, resolvers: map[string]*resolver{}, holders: map[string]Holder{}, inside: map[string]*os.File{}, ready: map[string]int{},
 	}
 	if m.log == nil {
@@ -111,13 +117,13 @@ func Open(cfg Config) (*Manager, error) {
 			return nil, err
 		}
 	}
-	return m, nil
+	return m, m.applyDefaults()
 }
 
 // addDefault records the network "bridge" on a subnet that is free now; the
 // first Attach looks again.
 func (m *Manager) addDefault() error {
-	n := &Network{ID: newID(), Name: Bridge, Device: m.deviceName(), MTU: 1500, Created: time.Now().UTC()}
+	n := &Network{ID: newID(), Name: Bridge, Device: m.deviceName(), MTU: defaultMTU, Created: time.Now().UTC()}
 	subnet, err := m.freeSubnet(n, nil, false)
 	if err != nil {
 		return err

@@ -76,7 +76,7 @@ func (m *Manager) Create(_ context.Context, spec CreateSpec) (_ Network, err err
 		return Network{}, fmt.Errorf("invalid network name %q: only letters, digits and _.- are allowed, the first one none of .-: %w", spec.Name, errdefs.ErrInvalidArgument)
 	}
 	n := &Network{
-		ID: newID(), Name: spec.Name, MTU: 1500, Created: time.Now().UTC(), V4: spec.V4, V6: spec.V6,
+		ID: newID(), Name: spec.Name, MTU: defaultMTU, Created: time.Now().UTC(), V4: spec.V4, V6: spec.V6,
 		Internal: spec.Internal, Attachable: spec.Attachable, Labels: spec.Labels, Options: spec.Options,
 	}
 	if spec.Driver == Macvlan {

@@ -41,6 +41,7 @@ type File struct {
 	Logs       Logs       `toml:"logs"`
 	Containers Containers `toml:"containers"`
 	DNS        DNS        `toml:"dns"`
+	Network    Network    `toml:"network"`
 	Registry   Registry   `toml:"registry"`
 }
 
@@ -80,6 +81,21 @@ type DNS struct {
 	Servers []string `toml:"servers"`
 	Search  []string `toml:"search"`
 	Options []string `toml:"options"`
+}
+
+// Network is what the default network is like, and where subnets of networks that name
+// none are chosen from.
+type Network struct {
+	MTU   int           `toml:"mtu"`
+	BIP   string        `toml:"bip"`
+	Range string        `toml:"fixed-cidr"`
+	Pools []AddressPool `toml:"default-address-pools"`
+}
+
+// AddressPool is divided into subnets of the prefix length Size.
+type AddressPool struct {
+	Base string `toml:"base"`
+	Size int    `toml:"size"`
 }
 
 // Registry is how registries are reached.

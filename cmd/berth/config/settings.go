@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 
 	"berth/engine"
+	"berth/engine/network"
 	"berth/engine/registry"
 )
 
@@ -21,6 +23,9 @@ func (f *File) Check() error {
 		return errors.New("max-concurrent-downloads and max-concurrent-uploads cannot be negative")
 	}
 	if _, err := f.Level(); err != nil {
+		return err
+	}
+	if _, err := f.NetworkDefaults(); err != nil {
 		return err
 	}
 	_, err := f.Settings()
@@ -85,6 +90,31 @@ func (f *File) Settings() (engine.Settings, error) {
 	return s, s.Check()
 }
 
+// NetworkDefaults are the choices for networks, for engine.Config.
+func (f *File) NetworkDefaults() (network.Defaults, error) {
+	d := network.Defaults{MTU: f.Network.MTU}
+	parse := func(to *netip.Prefix, name, text string) error {
+		var err error
+		if text != "" {
+			*to, err = netip.ParsePrefix(text)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %q is no address with the length of a prefix", name, text)
+		}
+		return nil
+	}
+	err := errors.Join(parse(&d.Address, "bip", f.Network.BIP), parse(&d.Range, "fixed-cidr", f.Network.Range))
+	for _, p := range f.Network.Pools {
+		pool := network.AddressPool{Size: p.Size}
+		err = errors.Join(err, parse(&pool.Base, "default-address-pools", p.Base))
+		d.Pools = append(d.Pools, pool)
+	}
+	if err != nil {
+		return d, err
+	}
+	return d, d.Check()
+}
+
 // Registries is how the engine reaches registries; agent is how it calls itself there.
 func (f *File) Registries(agent string) registry.Config {
 	return registry.Config{
@@ -101,6 +131,7 @@ func (f *File) Fixed(other *File) []string {
 		"root": f.Root != other.Root, "state": f.State != other.State, "group": f.Group != other.Group,
 		"storage-driver": f.StorageDriver != other.StorageDriver,
 		"hosts":          strings.Join(f.Hosts, "\n") != strings.Join(other.Hosts, "\n"),
+		"network":        !reflect.DeepEqual(f.Network, other.Network),
 		"tls.verify":     f.TLS.Verify != other.TLS.Verify,
 		"tls.ca":         f.TLS.CA != other.TLS.CA,
 		"tls.cert":       f.TLS.Cert != other.TLS.Cert,
