@@ -2,6 +2,7 @@ package diff
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -30,8 +31,11 @@ type applier struct {
 	byPath  map[string]int
 	size    int64
 	holes   int64
-	hideAll bool // the root was marked opaque
-	rootSet bool // an entry described the root
+	record  int64 // bytes that list takes, about
+	hideAll bool  // the root was marked opaque
+	rootSet bool  // an entry described the root
+
+	maxRecord int64
 }
 
 func newApplier(ctx context.Context, dir string, opts ApplyOptions) (*applier, error) {
@@ -39,7 +43,7 @@ func newApplier(ctx context.Context, dir string, opts ApplyOptions) (*applier, e
 	if err != nil {
 		return nil, err
 	}
-	a := &applier{tree: t, byPath: make(map[string]int), closers: []func(){t.close}}
+	a := &applier{tree: t, byPath: make(map[string]int), closers: []func(){t.close}, maxRecord: cmp.Or(opts.record, maxRecord)}
 	a.small.list = &a.list
 	a.below = sync.OnceValues(func() (*lowerDir, error) {
 		dirs := opts.Lower
@@ -98,6 +102,7 @@ func (a *applier) set(e Entry) {
 	}
 	a.byPath[e.Path] = len(a.list)
 	a.list = append(a.list, e)
+	a.record += entryCost + int64(len(e.Path)+len(e.Link))
 }
 
 // unset forgets an entry and all below it.

@@ -17,11 +17,16 @@ import (
 
 // Bounds on what a layer may ask for. Names and links are the kernel's own.
 const (
-	maxPath    = unix.PathMax - 1
-	maxName    = 255
-	maxDepth   = 1024
-	maxEntries = 20 << 20
-	maxHoles   = 16 << 30 // bytes of holes in sparse files, which cost no tar bytes
+	maxPath  = unix.PathMax - 1
+	maxName  = 255
+	maxDepth = 1024
+	maxHoles = 16 << 30 // bytes of holes in sparse files, which cost no tar bytes
+
+	// maxRecord bounds what is kept in memory of the entries: four million with
+	// ordinary names. A tar can make a thousand of one header, by naming directories
+	// that it does not describe.
+	maxRecord = 3 << 30
+	entryCost = 768 // bytes of it that an entry takes beside its names, as measured
 )
 
 // ApplyOptions tune Apply.
@@ -43,6 +48,8 @@ type ApplyOptions struct {
 	// digest tells what is complete it is not needed, and some tools leave
 	// the marker out.
 	Complete bool
+
+	record int64 // maxRecord, if not 0
 }
 
 // Result tells what Apply unpacked.
@@ -133,8 +140,8 @@ func (a *applier) entriesOf(ctx context.Context, tr *tar.Reader) error {
 		if err != nil {
 			return streamError(err)
 		}
-		if len(a.list) >= maxEntries {
-			return refuse("more than %d entries", maxEntries)
+		if a.record > a.maxRecord {
+			return refuse("its %d entries and more would take more than %d bytes of memory", len(a.list), a.maxRecord)
 		}
 		if err := a.entry(hdr, contextReader{ctx, tr}); err != nil {
 			if before := a.small.wait(); before != nil {

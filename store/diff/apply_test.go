@@ -291,6 +291,21 @@ func TestXZBomb(t *testing.T) {
 	}
 }
 
+// One header can name a thousand directories, and a small tar so fill the memory.
+func TestApplyBoundsMemory(t *testing.T) {
+	needRoot(t)
+	deep := archive(t, file(strings.Repeat("d/", 1000)+"f", "x"), file("g", "x"), file("h", "x"))
+	d := t.TempDir()
+	_, err := Apply(t.Context(), d, bytes.NewReader(deep), ApplyOptions{record: 100 << 10})
+	if !errdefs.IsInvalidArgument(err) || !strings.Contains(err.Error(), "of memory") {
+		t.Errorf("a thousand entries of one header: %v", err)
+	}
+	wantEmpty(t, d)
+	if _, err := Apply(t.Context(), d, bytes.NewReader(deep), ApplyOptions{record: 2 << 20}); err != nil {
+		t.Errorf("with room for them: %v", err)
+	}
+}
+
 func TestApplyBadStreams(t *testing.T) {
 	needRoot(t)
 	plain := archive(t, file("a", strings.Repeat("data", 10000)), file("b", "x"))
