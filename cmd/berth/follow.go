@@ -82,22 +82,22 @@ func (w stampedWriter) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// stampedLines cuts what a terminal printed, which comes without frames, into lines. (Of
-// a line longer than the engine keeps in one piece all pieces have a time; those within
-// stay.)
+// stampedLines cuts what a terminal printed, which comes without frames, into lines, and a
+// line longer than the engine keeps in one piece into the pieces: each has the time of the
+// first.
 type stampedLines struct {
 	stampedWriter
 	rest []byte
 }
 
+// pieceSize is what the engine, as docker's, keeps of a line in one piece.
+const pieceSize = 16 << 10
+
 // flush prints a last line that has no end.
 func (w *stampedLines) flush() error {
-	if len(w.rest) == 0 {
-		return nil
-	}
-	_, err := w.stampedWriter.Write(w.rest)
+	line := w.rest
 	w.rest = nil
-	return err
+	return w.print(line)
 }
 
 func (w *stampedLines) Write(p []byte) (int, error) {
@@ -107,9 +107,25 @@ func (w *stampedLines) Write(p []byte) (int, error) {
 		if end < 0 {
 			return len(p), nil
 		}
-		if _, err := w.stampedWriter.Write(w.rest[:end+1]); err != nil {
+		if err := w.print(w.rest[:end+1]); err != nil {
 			return 0, err
 		}
 		w.rest = w.rest[end+1:]
 	}
+}
+
+// print writes a line piece by piece.
+func (w *stampedLines) print(line []byte) error {
+	stamp := line[:bytes.IndexByte(line, ' ')+1]
+	for len(line) > 0 {
+		end := len(line)
+		if next := len(stamp) + pieceSize; len(stamp) > 0 && len(line) > next && bytes.HasPrefix(line[next:], stamp) {
+			end = next
+		}
+		if _, err := w.stampedWriter.Write(line[:end]); err != nil {
+			return err
+		}
+		line = line[end:]
+	}
+	return nil
 }
