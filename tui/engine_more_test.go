@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/events"
 	"github.com/moby/moby/api/types/jsonstream"
 	"github.com/moby/moby/api/types/network"
@@ -42,6 +43,9 @@ func (e *engine) moreRoutes(mux *http.ServeMux) {
 			"Driver": "overlay", "DockerRootDir": "/var/lib/berth", "CgroupVersion": "2", "CgroupDriver": "cgroupfs", "DefaultRuntime": "berth", "Containers": 12, "ContainersRunning": 7, "Images": 8})
 	})
 	mux.HandleFunc("POST /images/create", e.servePull)
+	mux.HandleFunc("GET /containers/{id}/top", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, container.TopResponse{Titles: []string{"PID", "USER", "CMD"}, Processes: [][]string{{"1", "root", "nginx: master"}, {"29", "www", "nginx: wor\x1b[2Jker"}}})
+	})
 	mux.HandleFunc("POST /volumes/prune", func(w http.ResponseWriter, _ *http.Request) {
 		reply(w, volume.PruneReport{VolumesDeleted: []string{"a", "b", "c"}, SpaceReclaimed: 6e6})
 	})
@@ -93,4 +97,34 @@ func (e *engine) makeVolume(name string) {
 	defer e.mu.Unlock()
 	e.volumes = append(e.volumes, volume.Volume{Name: name, Driver: "local"})
 	e.emit(events.VolumeEventType, events.ActionCreate, name)
+}
+
+func (e *engine) serveRemove(w http.ResponseWriter, r *http.Request) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i, c := range e.containers {
+		if c.ID == r.PathValue("id") {
+			if c.State == container.StateRunning && r.URL.Query().Get("force") == "" {
+				refuse(w, http.StatusConflict, "You cannot remove a running container")
+				return
+			}
+			e.containers = append(e.containers[:i:i], e.containers[i+1:]...)
+			e.emit(events.ContainerEventType, events.ActionDestroy, c.ID)
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+	}
+	refuse(w, http.StatusNotFound, "No such container")
+}
+
+func (e *engine) serveTag(w http.ResponseWriter, r *http.Request) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range e.images {
+		if img := &e.images[i]; img.RepoTags[0] == r.PathValue("name") {
+			img.RepoTags = append(img.RepoTags, r.URL.Query().Get("repo")+":"+r.URL.Query().Get("tag"))
+		}
+	}
+	e.emit(events.ImageEventType, events.ActionTag, r.PathValue("name"))
+	w.WriteHeader(http.StatusCreated)
 }

@@ -381,33 +381,3 @@ func (e *engine) serveVerb(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
-
-func (e *engine) serveRemove(w http.ResponseWriter, r *http.Request) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for i, c := range e.containers {
-		if c.ID == r.PathValue("id") {
-			if c.State == container.StateRunning && r.URL.Query().Get("force") == "" {
-				refuse(w, http.StatusConflict, "You cannot remove a running container")
-				return
-			}
-			e.containers = append(e.containers[:i:i], e.containers[i+1:]...)
-			e.emit(events.ContainerEventType, events.ActionDestroy, c.ID)
-			w.WriteHeader(http.StatusNoContent)
-			return
-		}
-	}
-	refuse(w, http.StatusNotFound, "No such container")
-}
-
-func (e *engine) serveTag(w http.ResponseWriter, r *http.Request) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for i := range e.images {
-		if img := &e.images[i]; img.RepoTags[0] == r.PathValue("name") {
-			img.RepoTags = append(img.RepoTags, r.URL.Query().Get("repo")+":"+r.URL.Query().Get("tag"))
-		}
-	}
-	e.emit(events.ImageEventType, events.ActionTag, r.PathValue("name"))
-	w.WriteHeader(http.StatusCreated)
-}

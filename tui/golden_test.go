@@ -16,12 +16,12 @@ func TestGoldenScreens(t *testing.T) {
 		keys []string
 		wait []string
 	}{
-		{"logs-80x24", 80, 24, []string{"G", "g", "j", "j", "j"}, []string{"web  Logs", "60 lines"}},
+		{"logs-80x24", 80, 24, []string{"G", "g", "j", "j", "j"}, []string{"▸ web", "60 lines"}},
 		{"logs-120x36", 120, 36, []string{"j", "j", "j"}, []string{"web stats", "60 lines"}},
 		{"logs-200x50", 200, 50, []string{"j", "j", "j"}, []string{"web stats", "60 lines"}},
 		{"list-60x20", 60, 20, nil, []string{"exit 137"}},
-		{"detail-60x20", 60, 20, []string{"j", "j", "j", "enter"}, []string{"web  Logs", "60 lines"}},
-		{"inspect-120x36", 120, 36, []string{"j", "j", "j", "[", "enter", "/", "I", "m", "a", "g", "e", "enter"}, []string{"web ▸ inspect", "hit 1/", "web stats", "/Image ─"}},
+		{"detail-60x20", 60, 20, []string{"j", "j", "j", "enter"}, []string{"60 lines"}},
+		{"inspect-120x36", 120, 36, []string{"j", "j", "j", "[", "[", "enter", "/", "I", "m", "a", "g", "e", "enter"}, []string{"web ▸ inspect", "hit 1/", "web stats", "/Image ─"}},
 		{"volumes-80x24", 80, 24, []string{"4", "j"}, []string{"USED BY", "/var/lib/postgresql/data", "42M"}},
 		{"volumes-120x36", 120, 36, []string{"4", "j"}, []string{"USED BY", "backup=nightly", "42M"}},
 		{"networks-120x36", 120, 36, []string{"5", "j"}, []string{"MEMBERS", "172.18.0.2", "orders"}},
@@ -39,7 +39,7 @@ func TestGoldenScreens(t *testing.T) {
 		{"remove-80x24", 80, 24, []string{"j", "j", "j", "d"}, []string{"remove web?", "60 lines"}},
 		{"run-120x36", 120, 36, []string{"3", "R", "w", "2", "tab", "tab", "tab", "8", ":", "x"}, []string{"run an image", "-p 8:x"}},
 		{"filter-80x24", 80, 24, []string{"/", "!", "r", "u", "n"}, []string{"6/12", "/!run"}},
-		{"marks-80x24", 80, 24, []string{"j", "space", "j", "v", "j", "j"}, []string{"4 marked", "shop-api-1  Logs", "follow ●"}},
+		{"marks-80x24", 80, 24, []string{"j", "space", "j", "v", "j", "j"}, []string{"4 marked", "▸ shop-api-1", "follow ●"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -32,7 +32,7 @@ func TestEveryBindingIsInTheHelp(t *testing.T) {
 func TestEveryActionIsDone(t *testing.T) {
 	for _, b := range keymap.Default() {
 		done := false
-		for _, prepare := range [][]string{nil, {"j", "j", "j"}, {"3"}, {"enter"}, {"[", "enter"}, {"@"}, {"v", "j"}, {"tab"}, {"+"}, {"1"}, {"4"}, {"5"}, {"5", "j"}, {"6"}} {
+		for _, prepare := range [][]string{nil, {"j", "j", "j"}, {"3"}, {"enter"}, {"[", "[", "enter"}, {"@"}, {"v", "j"}, {"tab"}, {"+"}, {"1"}, {"4"}, {"5"}, {"5", "j"}, {"6"}} {
 			m := offline(t, 120, 36)
 			m.logs.Reset(m.subject.id, m.logs.Stream, true)
 			m.logs.Append(manyLines(200))

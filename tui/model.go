@@ -77,6 +77,7 @@ type model struct {
 	inspectID  string
 	inspectErr error
 	inspector  *pager.Pager
+	inside     inside       // what was asked of a container
 	text       *pager.Pager // of the tabs that are text
 	shell      *term.Model
 	browser    *layers.Model

@@ -68,7 +68,7 @@ func TestEveryPanelRemembersItsTab(t *testing.T) {
 	if m.tab() != tabDiff {
 		t.Error(m.tab())
 	}
-	press(m, "]", "]", "]")
+	press(m, "]", "]", "]", "]", "]")
 	if m.tab() != tabLogs {
 		t.Error(m.tab())
 	}

@@ -18,7 +18,7 @@ func newContainers() *paneOf[state.Container] {
 		List: list.New(func(c state.Container) string { return c.ID }, state.Container.Match),
 		face: face{
 			number: "2", name: "Containers", noun: "container", scope: keymap.Containers,
-			tabs:   []tab{tabLogs, tabShell, tabDiff, tabFiles, tabInspect},
+			tabs:   []tab{tabLogs, tabShell, tabDiff, tabFiles, tabEnv, tabInspect, tabTop},
 			orders: []state.Order{state.ByState, state.ByName, state.ByAge, state.ByCPU, state.ByMem},
 			footer: (*model).containersFooter, empty: (*model).emptyContainers,
 			about: about("a container: a process with its own files", "R", "runs an image", "3", "goes to the images", "?", "shows all keys", ":", "finds an action by name"),
@@ -26,6 +26,7 @@ func newContainers() *paneOf[state.Container] {
 		rows:    func(m *model, by state.Order) []state.Container { return m.state.Containers(m.showAll, by, m.use) },
 		line:    (*model).containerRow,
 		item:    func(c state.Container) item { return item{key: c.ID, id: c.ID, title: c.Name, ref: c.Name} },
+		sheet:   (*model).insideSheet,
 		strip:   (*model).containerStrip,
 		inspect: func(m *model, c state.Container) tea.Cmd { return m.feed.InspectContainer(c.ID) },
 	}

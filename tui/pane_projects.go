@@ -51,7 +51,7 @@ func (m *model) projectSheet(p state.Project, width int) []string {
 		if service == "" {
 			service = c.Name
 		}
-		s.row(m.glyph(c)+" "+m.theme.Strong.Render(service), m.containerFacts(c, 34), m.theme.Dim.Render(c.Status), m.theme.Info.Render(c.Ports), m.theme.Dim.Render(c.Image))
+		s.row(m.glyph(c)+" "+m.theme.Strong.Render(service), m.containerFacts(c, 34), m.theme.Dim.Render(c.Status), m.theme.Dim.Render(c.Image))
 	}
 	s.table()
 	if p.Dir != "" {

@@ -124,6 +124,17 @@ func TestAProjectsVerbs(t *testing.T) {
 	r.WaitFor("Containers 10")
 }
 
+func TestWhatIsInsideAContainer(t *testing.T) {
+	r := start(t, newEngine(t), 120, 36)
+	r.WaitFor("● web")
+	r.Press("j", "j", "j", "[")
+	r.WaitFor("PID", "nginx: master", "nginx: worker")
+	r.Press("[", "[")
+	r.WaitFor("environment is empty")
+	r.Press("]", "]", "G")
+	r.WaitFor("no process: it does not run")
+}
+
 // Without a project there is no panel of projects, and its key says why.
 func TestNoProjectNoPanel(t *testing.T) {
 	m := bare(t, 120, 36)

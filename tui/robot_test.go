@@ -157,7 +157,7 @@ func TestEscapeSequencesStayOut(t *testing.T) {
 	r.WaitFor("○ weird", "● web")
 	r.Press("j", "j", "j")
 	r.WaitFor("60 lines", "GET /cart 500")
-	r.Press("[")
+	r.Press("[", "[")
 	r.WaitFor("AppArmorProfile")
 	out := r.Output()
 	for _, bad := range []string{"owned", "\x1b[2Jird"} {

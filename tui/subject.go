@@ -33,10 +33,14 @@ const (
 	tabAbout    tab = "About" // these are text, made from what is known
 	tabMembers  tab = "Members"
 	tabServices tab = "Services"
+	tabEnv      tab = "Env" // and these are asked of the engine when shown
+	tabTop      tab = "Top"
 )
 
 // isText tells whether a tab is text that the panel writes.
-func (t tab) isText() bool { return t == tabAbout || t == tabMembers || t == tabServices }
+func (t tab) isText() bool {
+	return t == tabAbout || t == tabMembers || t == tabServices || t == tabEnv || t == tabTop
+}
 
 // tab is the one shown.
 func (m *model) tab() tab { return m.pane().shape().tab() }
@@ -100,6 +104,8 @@ func (m *model) load() tea.Cmd {
 		switch t {
 		case tabLogs:
 			cmds = append(cmds, m.openLogs(c.ID, false))
+		case tabEnv, tabTop:
+			cmds = append(cmds, m.askInside(c, t))
 		case tabDiff:
 			cmds = append(cmds, m.browser.Show(layers.Subject{
 				Image: c.ImageID, ImageName: c.Image, Container: c.ID, Name: c.Name, Running: c.Running(),

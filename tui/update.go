@@ -24,6 +24,7 @@ import (
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := m.handle(msg)
 	m.resizePanes()
+	m.browser.SetFocused(m.detail)
 	m.logsGate.Hold(m.logs.Held())
 	return m, tea.Batch(cmd, m.sync(), m.probe(), m.measureVolumes(), m.tick())
 }
@@ -175,6 +176,8 @@ func (m *model) fromEngine(msg tea.Msg) (tea.Cmd, bool) {
 		m.gotUsage(msg)
 	case feed.Transfer:
 		m.carried(msg)
+	case inside:
+		m.inside = msg
 	case systemTold:
 		m.told(msg)
 	case feed.Probed:

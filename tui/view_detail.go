@@ -13,7 +13,7 @@ import (
 // drawDetail draws the tab of the selected container or image.
 func (m *model) drawDetail(r image.Rectangle) []string {
 	w, h := max(r.Dx()-2, 0), max(r.Dy()-2, 0)
-	f := theme.Frame{Title: m.detailTitle(), Focused: m.detail}
+	f := theme.Frame{Title: m.detailTitle(r.Dx() - 5), Focused: m.detail}
 	var lines []string
 	switch {
 	case m.subject.id == "" && m.nothingSelected():
@@ -54,8 +54,8 @@ func (m *model) nothingSelected() bool {
 	return !ok
 }
 
-// detailTitle is the name and the tabs.
-func (m *model) detailTitle() string {
+// detailTitle is the name, as much as there is room for, and the tabs.
+func (m *model) detailTitle(width int) string {
 	th := m.theme
 	name := ""
 	if row, ok := m.pane().current(); ok {
@@ -78,8 +78,10 @@ func (m *model) detailTitle() string {
 		}
 	}
 	line := strings.Join(tabs, th.Dim.Render("│"))
-	if name != "" {
-		name = th.Strong.Render(text.Fit(name, min(text.Width(name), 24))) + "  "
+	if room := min(text.Width(name), 24, width-text.Width(line)-2); room > 3 || room > 0 && room == text.Width(name) {
+		name = th.Strong.Render(text.Fit(name, room)) + "  "
+	} else {
+		name = ""
 	}
 	return name + line
 }

@@ -415,3 +415,16 @@ func TestAge(t *testing.T) {
 		t.Error("no time has no age")
 	}
 }
+
+// Without the keys nothing is drawn as if it had them.
+func TestBlur(t *testing.T) {
+	u := browse(t, newEngine(), Subject{Image: "app:dev"})
+	focused := string(u.m.cfg.Theme.Accent) + "Layers"
+	if !strings.Contains(u.m.View(100, 20), focused) {
+		t.Fatal("the list of layers is not drawn with the focus")
+	}
+	u.m.SetFocused(false)
+	if strings.Contains(u.m.View(100, 20), focused) {
+		t.Error("it is drawn so without the keys too")
+	}
+}

@@ -35,6 +35,7 @@ type Model struct {
 	subject Subject
 	visible bool
 	focus   focus
+	blurred bool // the keys go elsewhere
 
 	gen        int // counts the subjects, so that late answers are told apart
 	ctx        context.Context
@@ -163,6 +164,13 @@ func (m *Model) Close() { m.cancel() }
 func (m *Model) Capturing() bool {
 	return m.typing != nil || m.viewer != nil && (m.viewer.typing != nil || m.focus == onFile)
 }
+
+// SetFocused tells whether keys come here: without them nothing is drawn as if
+// they did.
+func (m *Model) SetFocused(on bool) { m.blurred = !on }
+
+// on tells whether a part has the keys.
+func (m *Model) on(f focus) bool { return m.focus == f && !m.blurred }
 
 // SetSize sets the size in cells.
 func (m *Model) SetSize(width, height int) { m.width, m.height = width, height }

@@ -122,7 +122,7 @@ func (m *Model) drawLayers(width, height int) []string {
 	case m.union:
 		mode = "union"
 	}
-	lines := []string{m.heading("Layers "+text.Clean(m.Title()), mode, width, m.focus == onLayers)}
+	lines := []string{m.heading("Layers "+text.Clean(m.Title()), mode, width, m.on(onLayers))}
 	room := height - 1
 	if room > m.rows() && room > 3 {
 		lines = append(lines, m.cfg.Theme.Dim.Render("   SIZE  WASTE  STEP"))
@@ -174,7 +174,7 @@ func (m *Model) layerRow(i, width int) string {
 		mark = "▌"
 	}
 	line := fmt.Sprintf("%s%6s %6s  ", mark, bytes, hidden)
-	return m.cursorRow(text.Fit(line+step, width), i == m.row, m.focus == onLayers)
+	return m.cursorRow(text.Fit(line+step, width), i == m.row, m.on(onLayers))
 }
 
 // cursorRow draws a row in the style of the cursor if it is there.
@@ -225,7 +225,7 @@ func (m *Model) drawViewer(width, height int) []string {
 	case v.msg.diff != nil:
 		right = strings.TrimPrefix(v.msg.note+"  d diff", "  ")
 	}
-	lines := []string{m.heading(title, right, width, m.focus == onFile)}
+	lines := []string{m.heading(title, right, width, m.on(onFile))}
 	switch {
 	case v.loading:
 		return append(lines, m.cfg.Theme.Dim.Render(" reading …"))

@@ -59,7 +59,7 @@ func (m *Model) filesHeading(width int) string {
 	case some && m.treeErr != nil:
 		title += "  ✗ not all: " + text.Clean(m.treeErr.Error())
 	}
-	return m.heading(title, m.totals(), width, m.focus == onFiles)
+	return m.heading(title, m.totals(), width, m.on(onFiles))
 }
 
 // totals counts what the tree holds.
@@ -139,7 +139,7 @@ func (m *Model) fileRow(r tree.Row, width int, cursor bool) string {
 	line := fmt.Sprintf("%-2s %6s ", info.Kind, bytes) + m.attributes(info) +
 		text.Spaces(2*r.Depth) + glyph
 	if cursor {
-		return m.cursorRow(text.Fit(line+name, width), true, m.focus == onFiles)
+		return m.cursorRow(text.Fit(line+name, width), true, m.on(onFiles))
 	}
 	return text.Fit(style.Render(line[:2])+line[2:]+style.Render(name), width)
 }
