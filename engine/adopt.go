@@ -141,7 +141,9 @@ func (cs *Containers) adoptEnded(ctx context.Context, c *ctr) (bool, error) {
 	}
 	cs.removeMountPoints(c.id)
 	rec := c.change(func(r *record) { r.State = exitState(before, exit) })
-	return true, errors.Join(err, cs.dropShm(c.id), cs.save(rec))
+	err = errors.Join(err, cs.dropShm(c.id), cs.save(rec))
+	cs.emitEnd(rec) // for who listened to the engine before, and asks this one for what it missed
+	return true, err
 }
 
 // resume applies AutoRemove and the restart policy to what does not run.

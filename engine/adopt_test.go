@@ -9,7 +9,9 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
+	"berth/engine/events"
 	"berth/shim"
 
 	"github.com/containerd/errdefs"
@@ -163,8 +165,14 @@ func TestEngineKilledUnderRunningContainers(t *testing.T) {
 	if err := unix.Kill(r.shimPID(restarting), unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
+	open := time.Now()
 	r.open()
 
+	for _, id := range []string{ending, vanishing, restarting} {
+		sub := r.Events.Subscribe(events.Options{Since: open})
+		r.actions(sub, id, "die")
+		sub.Close()
+	}
 	if s := r.inspect("counter").State; !s.Running || s.Pid == 0 {
 		t.Errorf("the counter: %+v", s)
 	}

@@ -70,11 +70,7 @@ func (cs *Containers) finish(c *ctr, r *run, exit shim.Exit) {
 		}
 	})
 	cs.forgetExecs(c.id)
-	if exit.OOMKilled {
-		cs.emit(rec, events.ActionOOM)
-	}
-	took := max(0, exit.ExitedAt.Sub(rec.State.StartedAt))
-	cs.emit(rec, events.ActionDie, "exitCode", strconv.Itoa(exit.Status), "execDuration", strconv.Itoa(int(took.Seconds())))
+	cs.emitEnd(rec)
 	if err := <-detached; err != nil {
 		cs.e.log.Error("detaching a container's network", "id", c.id, "err", err)
 	}
@@ -104,6 +100,15 @@ func (cs *Containers) finish(c *ctr, r *run, exit shim.Exit) {
 			c.answer(container.WaitResponse{StatusCode: int64(exit.Status), Error: &container.WaitExitError{Message: err.Error()}}, container.WaitConditionRemoved)
 		}
 	}
+}
+
+// emitEnd tells of the end of a run.
+func (cs *Containers) emitEnd(rec record) {
+	if rec.State.OOMKilled {
+		cs.emit(rec, events.ActionOOM)
+	}
+	took := max(0, rec.State.FinishedAt.Sub(rec.State.StartedAt))
+	cs.emit(rec, events.ActionDie, "exitCode", strconv.Itoa(rec.State.ExitCode), "execDuration", strconv.Itoa(int(took.Seconds())))
 }
 
 // waitResponse is the answer to who waits for a container.
