@@ -164,7 +164,10 @@ func (c *ctr) change(fn func(*record)) record {
 func (c *ctr) running() (*run, record, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.run == nil || !c.rec.State.Running || c.rec.State.Restarting {
+	if c.rec.State.Restarting {
+		return nil, c.rec, kind(errdefs.ErrConflict, "Container %s is restarting, wait until the container is running", c.id)
+	}
+	if c.run == nil || !c.rec.State.Running {
 		return nil, c.rec, kind(errdefs.ErrConflict, "container %s is not running", c.id)
 	}
 	return c.run, c.rec, nil

@@ -246,6 +246,10 @@ func (cs *Containers) freeze(ref string, on bool) error {
 	c.op.Lock()
 	defer c.op.Unlock()
 	r, rec, err := c.running()
+	if !on && !rec.State.Paused {
+		//lint:ignore ST1005 the words are docker's, and so is that it has no kind
+		return fmt.Errorf("Container %s is not paused", c.id)
+	}
 	if err != nil {
 		return err
 	}
@@ -253,9 +257,6 @@ func (cs *Containers) freeze(ref string, on bool) error {
 	switch {
 	case on && rec.State.Paused:
 		return kind(errdefs.ErrConflict, "Container %s is already paused", c.id)
-	case !on && !rec.State.Paused:
-		//lint:ignore ST1005 the words are docker's, and so is that it has no kind
-		return fmt.Errorf("Container %s is not paused", c.id)
 	case !on:
 		do, action = r.Client.Resume, events.ActionUnPause
 	}
