@@ -13,6 +13,7 @@ import (
 	"berth/store/diff"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
 )
 
 // LiveDiff iterates over what a container has changed in its file system
@@ -191,5 +192,6 @@ func (cs *Containers) Export(ctx context.Context, ref string, w io.Writer) (err 
 	if err := diff.WriteTarFrom(ctx, w, root, diff.TarOptions{}); err != nil {
 		return fmt.Errorf("export container %s: %w", ref, err)
 	}
+	cs.tell(ref, events.ActionExport)
 	return nil
 }

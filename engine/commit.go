@@ -69,6 +69,9 @@ func (cs *Containers) Commit(ctx context.Context, ref string, o CommitOptions) (
 	if err = errors.Join(err, thaw()); err != nil {
 		return "", fmt.Errorf("commit container %s: %w", c.id, err)
 	}
+	if n.Name != "" {
+		cs.e.Images.emit(events.ActionTag, img, n.Name)
+	}
 	cs.emit(rec, events.ActionCommit, "comment", o.Comment, "imageID", img.ID.String(), "imageRef", n.Name)
 	return img.ID.String(), nil
 }

@@ -210,6 +210,13 @@ func (cs *Containers) emit(rec record, action events.Action, extra ...string) {
 	cs.e.Events.Publish(events.ContainerEventType, action, rec.ID, attrs)
 }
 
+// tell is emit for who has no record at hand; of a container that is gone there is nothing to tell.
+func (cs *Containers) tell(ref string, action events.Action) {
+	if c, err := cs.get(ref); err == nil {
+		cs.emit(c.snapshot(), action)
+	}
+}
+
 // worded is an error whose text is docker's, and whose kind is not a part of it.
 type worded struct {
 	text string

@@ -16,6 +16,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
 	mounttypes "github.com/moby/moby/api/types/mount"
 	"golang.org/x/sys/unix"
 )
@@ -149,6 +150,7 @@ func (cs *Containers) CopyOut(ctx context.Context, ref, name string, describe fu
 	if err := copyOut(ctx, w, in, name); err != nil {
 		return fmt.Errorf("copy %s out of container %s: %w", name, ref, err)
 	}
+	cs.tell(ref, events.ActionArchivePath)
 	return nil
 }
 
@@ -206,6 +208,7 @@ func (cs *Containers) CopyIn(ctx context.Context, ref, dir string, r io.Reader, 
 	case err != nil:
 		return fmt.Errorf("copy into container %s: %w", ref, err)
 	}
+	cs.tell(ref, events.ActionExtractToDir)
 	return nil
 }
 

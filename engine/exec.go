@@ -110,7 +110,8 @@ func (cs *Containers) forgetExecs(containerID string) {
 // emitExec publishes an exec event; create and start carry the command.
 func (cs *Containers) emitExec(rec record, action events.Action, x *execution, extra ...string) {
 	if action != events.ActionExecDie && action != events.ActionExecDetach {
-		action += events.Action(": " + strings.Join(x.opts.Cmd, " "))
+		// As docker writes it: a space follows a program without arguments.
+		action += events.Action(": " + x.opts.Cmd[0] + " " + strings.Join(x.opts.Cmd[1:], " "))
 	}
 	cs.emit(rec, action, append([]string{"execID", x.id}, extra...)...)
 }

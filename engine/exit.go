@@ -57,6 +57,7 @@ func (cs *Containers) finish(c *ctr, r *run, exit shim.Exit) {
 	ctx := context.WithoutCancel(cs.e.ctx)
 	// Addresses and ports are given back while the rest is settled, but before anybody hears
 	// of the end: who waits for it may want the same port at once.
+	ends := cs.e.network.Endpoints(c.id)
 	detached := make(chan error, 1)
 	go func() { detached <- cs.e.network.Detach(ctx, c.id) }()
 
@@ -74,6 +75,7 @@ func (cs *Containers) finish(c *ctr, r *run, exit shim.Exit) {
 	if err := <-detached; err != nil {
 		cs.e.log.Error("detaching a container's network", "id", c.id, "err", err)
 	}
+	cs.tellEnd(rec, ends)
 	if err := cs.dropShm(c.id); err != nil {
 		cs.e.log.Error("ending a container", "id", c.id, "err", err)
 	}

@@ -115,6 +115,9 @@ func (is *Images) Import(ctx context.Context, r io.Reader, o ImportOptions) (str
 	if err != nil {
 		return "", err
 	}
+	if name != "" {
+		is.emit(events.ActionTag, img, name)
+	}
 	is.emit(events.ActionImport, img, img.ID.String())
 	return img.ID.String(), nil
 }

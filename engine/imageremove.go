@@ -53,7 +53,8 @@ func (is *Images) remove(ctx context.Context, img image.Image, ref string, o ima
 		case s.Untagged != "":
 			is.emit(events.ActionUnTag, img, img.ID.String())
 		case s.Deleted == img.ID.String():
-			is.emit(events.ActionDelete, img, img.ID.String())
+			// Without its labels: docker cannot read them any more when it tells.
+			is.events.Publish(events.ImageEventType, events.ActionDelete, img.ID.String(), map[string]string{"name": img.ID.String()})
 		}
 	}
 	return removed, err

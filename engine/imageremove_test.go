@@ -151,7 +151,7 @@ func TestTagAndImport(t *testing.T) {
 	if _, err := f.Load(ctx, strings.NewReader("junk")); !errdefs.IsInvalidArgument(err) {
 		t.Errorf("junk: %v", err)
 	}
-	if got := f.seen(); got != "import tag" {
+	if got := f.seen(); got != "tag import tag" {
 		t.Errorf("events: %s", got)
 	}
 }

@@ -178,7 +178,7 @@ func TestRemoveAndNames(t *testing.T) {
 	if err := r.Containers.Remove(r.ctx, "two", RemoveOptions{Force: true}); err != nil {
 		t.Error(err)
 	}
-	if _, err := r.Containers.get(""); !errdefs.IsNotFound(err) {
+	if _, err := r.Containers.get(""); !errdefs.IsInvalidArgument(err) {
 		t.Errorf("the empty reference: %v", err)
 	}
 }

@@ -230,6 +230,7 @@ func (cs *Containers) connectAndGo(ctx context.Context, c *ctr, rec record, clie
 	c.mu.Unlock()
 	// Those that came since; from now on they find the run.
 	cs.serveQueue(c, client, queue)
+	cs.tellStart(rec)
 	cs.emit(rec, events.ActionStart)
 	cs.refreshLinks(c.id)
 	cs.startHealth(c, r, nil)
