@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/netip"
 	"slices"
@@ -55,12 +56,19 @@ func (cs *Containers) ChangePorts(ctx context.Context, ref string, add, remove a
 		config.ExposedPorts[port] = struct{}{}
 	}
 	after := c.change(func(r *record) { r.HostConfig, r.Config = &hc, &config })
-	if err := cs.settlePorts(c, after); err != nil {
-		c.change(func(r *record) { r.HostConfig, r.Config = before.HostConfig, before.Config })
+	back := func() record {
+		return c.change(func(r *record) { r.HostConfig, r.Config = before.HostConfig, before.Config })
+	}
+	// The record goes first: it can be put back, while a port that was let go can be another's at once.
+	if err := cs.save(after); err != nil {
+		back()
 		return nil, err
 	}
+	if err := cs.settlePorts(c, after); err != nil {
+		return nil, errors.Join(err, cs.save(back()))
+	}
 	cs.emit(after, events.ActionUpdate)
-	return portMap(after, cs.e.network.Endpoints(c.id)), cs.save(after)
+	return portMap(after, cs.e.network.Endpoints(c.id)), nil
 }
 
 // settlePorts makes what is published of a running container follow from its record.

@@ -5,10 +5,14 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"berth/store/meta"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -174,4 +178,61 @@ func TestPortsOfARunningContainerChange(t *testing.T) {
 	if left, err = r.Containers.ChangePorts(r.ctx, id, nil, network.PortMap{port80: nil}); err != nil || len(left[port80]) != 0 {
 		t.Errorf("left are %v, %v", left, err)
 	}
+}
+
+// Ports and record agree after an error of either.
+func TestPortsThatCannotChangeStay(t *testing.T) {
+	r := newRig(t)
+	id := r.run(web("hello"))
+	before := r.inspect(id)
+	same := func(what string) {
+		t.Helper()
+		saved, err := r.records.Get(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := r.inspect(id)
+		for _, got := range []network.PortMap{saved.HostConfig.PortBindings, now.HostConfig.PortBindings} {
+			if len(got[port80]) != 0 {
+				t.Errorf("%s: the bindings are %v", what, got)
+			}
+		}
+		if got, want := now.NetworkSettings.Ports, before.NetworkSettings.Ports; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: published is %v, not %v", what, got, want)
+		}
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	_, port, err := net.SplitHostPort(taken.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := network.PortMap{port80: {{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: port}}}
+	if _, err := r.Containers.ChangePorts(r.ctx, id, add, nil); err == nil {
+		t.Error("a port that is taken was published")
+	}
+	same("a port that is taken")
+
+	db, err := meta.Open(filepath.Join(t.TempDir(), "closed.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed, err := meta.NewBucket[record](db, "containers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	open := r.records
+	r.records = closed
+	_, err = r.Containers.ChangePorts(r.ctx, id, network.PortMap{port80: {{}}}, nil)
+	r.records = open
+	if err == nil {
+		t.Error("a record that was not saved is no error")
+	}
+	same("a database that is closed")
 }
