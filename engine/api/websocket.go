@@ -1,7 +1,10 @@
 package api
 
 import (
+	"bufio"
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -55,8 +58,22 @@ func (c *containerHandlers) attachWebsocket(w http.ResponseWriter, r *http.Reque
 	return err
 }
 
+// taken is a connection that was taken from the HTTP server already.
+type taken struct {
+	http.ResponseWriter
+	conn     net.Conn
+	buffered *bufio.ReadWriter
+}
+
+func (t taken) Hijack() (net.Conn, *bufio.ReadWriter, error) { return t.conn, t.buffered, nil }
+
 // upgrade turns the connection of r into a websocket whose messages have the given type, and that into a stream.
 func upgrade(w http.ResponseWriter, r *http.Request, payload byte) (*stream, error) {
+	// Taken here, since the library panics where it cannot be, and nobody recovers its goroutine.
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, fmt.Errorf("taking the connection for a websocket: %w", err)
+	}
 	type result struct {
 		s   *stream
 		err error
@@ -71,7 +88,7 @@ func upgrade(w http.ResponseWriter, r *http.Request, payload byte) (*stream, err
 		}
 	}}
 	go func() {
-		server.ServeHTTP(w, r)
+		server.ServeHTTP(taken{w, conn, buffered}, r)
 		// After a handshake that came off there is a result already.
 		select {
 		case up <- result{err: errors.New("the websocket handshake did not come off")}:
