@@ -2,9 +2,12 @@ package meta
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strconv"
 
 	"github.com/containerd/errdefs"
@@ -46,7 +49,7 @@ func OpenCopy(path string) (*DB, error) {
 		if !same {
 			continue
 		}
-		b, err := bbolt.Open("/proc/self/fd/"+strconv.Itoa(fd), 0, &bbolt.Options{FreelistType: bbolt.FreelistMapType, NoSync: true, NoFreelistSync: true})
+		b, err := openWhole("/proc/self/fd/" + strconv.Itoa(fd))
 		if err != nil {
 			return nil, fmt.Errorf("open the copy of database %s: %w", path, err)
 		}
@@ -78,4 +81,41 @@ func copyState(from, to *os.File) (same bool, err error) {
 		return false, err
 	}
 	return bytes.Equal(before, after), nil
+}
+
+// openWhole opens the database file at path if all of it can be read. Where a page is
+// damaged bbolt panics, and it does so in a goroutine of its own when it opens a file
+// for writing: so all is read here first.
+func openWhole(path string) (b *bbolt.DB, err error) {
+	// A damaged page names others that are outside of the file.
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			b, err = nil, fmt.Errorf("the database is damaged: %v: %w", p, errdefs.ErrDataLoss)
+		}
+	}()
+	if b, err = bbolt.Open(path, 0, &bbolt.Options{ReadOnly: true}); err != nil {
+		return nil, err
+	}
+	err = b.View(func(tx *bbolt.Tx) error {
+		return tx.ForEach(func(_ []byte, in *bbolt.Bucket) error { return readAll(in) })
+	})
+	if err := errors.Join(err, b.Close()); err != nil {
+		return nil, err
+	}
+	return bbolt.Open(path, 0, &bbolt.Options{FreelistType: bbolt.FreelistMapType, NoSync: true, NoFreelistSync: true})
+}
+
+// readAll reads every key and value of a bucket.
+func readAll(in *bbolt.Bucket) error {
+	return in.ForEach(func(k, v []byte) error {
+		if v == nil {
+			return readAll(in.Bucket(k))
+		}
+		// To its end, for that is what can be outside.
+		if len(k) == 0 || !json.Valid(v) {
+			return fmt.Errorf("the database is damaged: the value of %q is no record: %w", k, errdefs.ErrDataLoss)
+		}
+		return nil
+	})
 }

@@ -1,10 +1,13 @@
 package meta
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -94,5 +97,61 @@ func TestOpenCopyOfWhatIsNone(t *testing.T) {
 	}
 	if _, err := OpenCopy(path); err == nil {
 		t.Error("zeros were taken for a database")
+	}
+}
+
+// Whatever page is damaged, and however: an error that names the file, or a database that can be read.
+func TestOpenCopyOfADamagedDatabase(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "meta.db")
+	db := open(t, path)
+	records := bucket[rec](t, db, "records")
+	for i := range 400 {
+		if err := records.Put(fmt.Sprint("key", i), rec{strings.Repeat("n", i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	page := os.Getpagesize()
+	random := rand.New(rand.NewPCG(1, 2))
+	for at := 2 * page; at+page <= len(whole); at += page {
+		for how, damage := range map[string]func([]byte){
+			"zeros":   func(p []byte) { clear(p) },
+			"ones":    func(p []byte) { copy(p, bytes.Repeat([]byte{0xff}, len(p))) },
+			"a count": func(p []byte) { p[10], p[11] = 0xff, 0x7f },
+			"lengths": func(p []byte) { copy(p[16:], bytes.Repeat([]byte{0x7f}, 16)) },
+			"bytes": func(p []byte) {
+				for range 40 {
+					p[random.IntN(len(p))] = byte(random.Uint32())
+				}
+			},
+			"another": func(p []byte) { copy(p, whole[page*(2+random.IntN(3)):][:page]) },
+		} {
+			bad := bytes.Clone(whole)
+			damage(bad[at:][:page])
+			if err := os.WriteFile(path, bad, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c, err := OpenCopy(path)
+			if err != nil {
+				if refused++; !strings.Contains(err.Error(), path) {
+					t.Errorf("%s in page %d: %v", how, at/page, err)
+				}
+				continue
+			}
+			_ = bucket[rec](t, c, "records").ForEach(func(string, rec) error { return nil })
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if refused == 0 {
+		t.Error("nothing was refused")
 	}
 }
