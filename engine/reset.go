@@ -203,7 +203,7 @@ func (r *reset) removeCgroups(context.Context) error {
 }
 
 // removeNetworks removes devices, rules and namespaces. The records say which; without
-// a database that can be read, the names that follow from the state directory do.
+// a database that can be read, what follows from the state directory does.
 func (r *reset) removeNetworks(ctx context.Context) error {
 	var nets network.Records = noRecords{}
 	path := filepath.Join(r.cfg.Root, "meta.db")
@@ -217,7 +217,7 @@ func (r *reset) removeNetworks(ctx context.Context) error {
 			}
 		}
 		if err != nil && r.cfg.Log != nil {
-			r.cfg.Log.Warn("the records of networks cannot be read: bridges of networks of your own may be left", "err", err)
+			r.cfg.Log.Warn("the records of networks cannot be read; their devices are known by their aliases", "err", err)
 		}
 	}
 	m, err := network.Open(network.Config{State: r.cfg.State, Networks: nets, Endpoints: noRecords{}, Log: r.cfg.Log})

@@ -106,8 +106,8 @@ func TestSystemReset(t *testing.T) {
 // The engine was killed, and its database is no database any more.
 func TestSystemResetWhereNoEngineStarts(t *testing.T) {
 	r := occupied(t)
-	r.berth("rm", "-f", "one")
-	r.berth("network", "rm", "own")
+	r.berth("network", "create", "--driver", "macvlan", "aside")
+	r.berth("run", "-d", "--network", "aside", "busybox", "sleep", "1000")
 	for _, pid := range r.processes("serve") {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)

@@ -16,10 +16,11 @@ import (
 )
 
 // ensureBridge makes n's bridge device exist, be up and own the gateways'
-// addresses, and returns its index. It is idempotent.
-func ensureBridge(n *Network) (int, error) {
+// addresses, and returns its index. It is idempotent. A device that it makes says in its
+// alias whose it is, for who has lost the records.
+func ensureBridge(n *Network, owner string) (int, error) {
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name, attrs.MTU = n.Device, n.MTU
+	attrs.Name, attrs.MTU, attrs.Alias = n.Device, n.MTU, owner
 	if own := n.ownAddress(n.V4); own.IsValid() {
 		attrs.HardwareAddr = macOf(own) // else it follows the lowest port's
 	} else if own := n.ownAddress(n.V6); own.IsValid() {

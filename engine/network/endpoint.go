@@ -237,13 +237,13 @@ func (m *Manager) ensureReady(n *Network) (_ int, err error) {
 // bringUp makes n's bridge and the rules of all networks.
 func (m *Manager) bringUp(n *Network) error {
 	if n.macvlan() {
-		i, err := ensureParent(n)
+		i, err := ensureParent(n, m.tableName())
 		if err == nil {
 			m.ready[n.ID] = i
 		}
 		return err
 	}
-	i, err := ensureBridge(n)
+	i, err := ensureBridge(n, m.tableName())
 	if err != nil {
 		return err
 	}

@@ -83,8 +83,9 @@ func parentExists(n *Network) (bool, error) {
 }
 
 // ensureParent makes the device that n is on exist and returns its index: a sub-interface
-// of a VLAN ("eth0.10") that n.Options name, or one that leads nowhere.
-func ensureParent(n *Network) (int, error) {
+// of a VLAN ("eth0.10") that n.Options name, or one that leads nowhere. The alias of one
+// that it makes is owner, as a bridge's.
+func ensureParent(n *Network, owner string) (int, error) {
 	link, err := netlink.LinkByName(n.Device)
 	if err == nil {
 		return link.Attrs().Index, nil
@@ -93,7 +94,7 @@ func ensureParent(n *Network) (int, error) {
 		return 0, fmt.Errorf("look for device %s: %w", n.Device, err)
 	}
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name = n.Device
+	attrs.Name, attrs.Alias = n.Device, owner
 	if n.Options[optParent] == "" {
 		err = netlink.LinkAdd(&netlink.Dummy{LinkAttrs: attrs})
 		if errors.Is(err, unix.EOPNOTSUPP) { // a kernel without it: a cable that is in nothing is as good

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/vishvananda/netlink"
 )
 
 // DefaultState is the state directory whose engine gets the plain device and
@@ -173,7 +175,22 @@ func (m *Manager) Remove(ctx context.Context) error {
 		}
 		delete(m.ready, n.ID)
 	}
-	return m.stopForwarding()
+	return errors.Join(m.removeOwned(), m.stopForwarding())
+}
+
+// removeOwned removes the devices that this engine made and has no record of.
+func (m *Manager) removeOwned() error {
+	links, err := dump(netlink.LinkList)
+	if err != nil {
+		return fmt.Errorf("list network devices: %w", err)
+	}
+	var errs []error
+	for _, l := range links {
+		if l.Attrs().Alias == m.tableName() {
+			errs = append(errs, removeLink(l.Attrs().Name))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (m *Manager) deviceName() string {
