@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"berth/engine/download"
 	"berth/store/diff"
 
 	"github.com/containerd/errdefs"
@@ -100,17 +100,9 @@ func fetch(ctx context.Context, remote string, report Report) (io.ReadCloser, er
 		return nil, fmt.Errorf("the context %q cannot be fetched by the engine: use the address of a tar or a Dockerfile, or clone the repository and send it: %w", remote, errdefs.ErrNotImplemented)
 	}
 	report(jsonstream.Message{Stream: "Downloading build context from remote url: " + remote + "\n"})
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, remote, nil)
+	resp, err := download.Open(ctx, remote)
 	if err != nil {
-		return nil, fmt.Errorf("download remote context %s: %w: %w", remote, err, errdefs.ErrInvalidArgument)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("error downloading remote context %s: %w: %w", remote, err, errdefs.ErrInvalidArgument)
-	}
-	if resp.StatusCode >= 400 {
-		resp.Body.Close()
-		return nil, fmt.Errorf("error downloading remote context %s: %s: %w", remote, resp.Status, errdefs.ErrInvalidArgument)
+		return nil, fmt.Errorf("error downloading remote context %s: %w", remote, err)
 	}
 	return resp.Body, nil
 }

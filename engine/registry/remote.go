@@ -66,7 +66,7 @@ func NewRemote(cfg Config) (*Remote, error) {
 		r.cfg.RetryDelay = time.Second
 	}
 	if r.cfg.Silence == 0 {
-		r.cfg.Silence = defaultSilence
+		r.cfg.Silence = DefaultSilence
 	}
 	if r.cfg.Downloads == 0 {
 		r.cfg.Downloads = 3

@@ -24,16 +24,16 @@ const (
 	maxRetryAfter  = 30 * time.Second
 )
 
-// defaultSilence is how long a registry may send nothing when it is to answer.
-// Some move a large blob to where it belongs before they confirm it.
-const defaultSilence = 2 * time.Minute
+// DefaultSilence is how long a server may send nothing when it is to answer.
+// Some registries move a large blob to where it belongs before they confirm it.
+const DefaultSilence = 2 * time.Minute
 
 // tame gives a client our limits. It may be called twice for one client.
 func (r *Remote) tame(c *http.Client) error {
 	if _, done := c.Transport.(*transport); done {
 		return nil
 	}
-	c.Transport = &transport{next: &watched{c.Transport, r.cfg.Silence}, delay: r.cfg.RetryDelay}
+	c.Transport = &transport{next: Watched(c.Transport, r.cfg.Silence), delay: r.cfg.RetryDelay}
 	c.CheckRedirect = checkRedirect
 	return nil
 }

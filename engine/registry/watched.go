@@ -12,9 +12,14 @@ import (
 	"github.com/containerd/errdefs"
 )
 
-// watched gives up on a registry that does not begin its answer, or stops in
-// the middle of it. There is no bound on how long a transfer may take, nor on
-// how long we take with what has arrived.
+// Watched sends requests through next, and gives up on a server that does not
+// begin its answer, or stops in the middle of it, for as long as silence. There
+// is no bound on how long a transfer may take, nor on how long we take with what
+// has arrived. The error is of kind Unavailable.
+func Watched(next http.RoundTripper, silence time.Duration) http.RoundTripper {
+	return &watched{next, silence}
+}
+
 type watched struct {
 	next  http.RoundTripper
 	after time.Duration
@@ -26,7 +31,7 @@ func (t *watched) RoundTrip(req *http.Request) (*http.Response, error) {
 	w.timer = time.AfterFunc(t.after, func() { cancel(errSilent) })
 	req = req.WithContext(ctx)
 	if req.Body != nil && req.Body != http.NoBody {
-		// While the request is on its way it is not for the registry to speak.
+		// While the request is on its way it is not for the server to speak.
 		req.Body = &sentBody{req.Body, w}
 	}
 	resp, err := t.next.RoundTrip(req)
@@ -54,7 +59,7 @@ func (w *watch) reason(err error) error {
 	var record tls.RecordHeaderError
 	switch {
 	case errors.Is(context.Cause(w.ctx), errSilent):
-		return &problem{fmt.Sprintf("%s: the registry has sent nothing for %s", w.what, w.after), errdefs.ErrUnavailable, err}
+		return &problem{fmt.Sprintf("%s: the server has sent nothing for %s", w.what, w.after), errdefs.ErrUnavailable, err}
 	case errors.As(err, &record):
 		// Not every server's complaint about TLS begins like an answer of HTTP.
 		// By this sign the fallback to plain HTTP, where one is allowed, knows it.
