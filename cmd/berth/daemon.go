@@ -82,8 +82,7 @@ func openDaemon(ctx context.Context, c daemonConfig) (*daemon, error) {
 	return d, nil
 }
 
-// secureTCP reads the certificates that tcp is answered with; new connections
-// are answered with them.
+// secureTCP reads the certificates that tcp is answered with.
 func (d *daemon) secureTCP() error {
 	if !d.TLS.Used() {
 		return nil

@@ -251,14 +251,17 @@ func (d *daemon) apply(f config.File, level *slog.LevelVar) error {
 	if err != nil {
 		return err
 	}
-	if d.secured.Load() != nil {
-		if err := d.secureTCP(); err != nil {
+	// All that can fail is before all that changes something: the engine checks first, too.
+	secured := d.secured.Load()
+	if secured != nil {
+		if secured, err = d.TLS.Server(); err != nil {
 			return err
 		}
 	}
 	if err := d.engine.reload(f); err != nil {
 		return err
 	}
+	d.secured.Store(secured)
 	level.Set(now)
 	if fixed := f.Fixed(&d.settings); len(fixed) > 0 {
 		d.log.Warn("these settings have changed and count from the next start of the engine on", "settings", fixed)
