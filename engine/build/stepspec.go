@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"berth/engine/network"
@@ -174,7 +175,19 @@ func (s *step) mount(src executor.MountableRef, m executor.Mount) (specs.Mount, 
 	if m.Readonly {
 		mode = "ro"
 	}
-	return specs.Mount{Type: "bind", Source: at, Destination: to, Options: []string{"rbind", mode}}, nil
+	return specs.Mount{Type: "bind", Source: at, Destination: to, Options: append([]string{"rbind", mode}, barred(list)...)}, nil
+}
+
+// barred are the options by which BuildKit bars devices, set-user-ID and execution from a
+// mount. A bind mount starts without them, whatever holds where its source is.
+func barred(list []ctdmount.Mount) []string {
+	var out []string
+	for _, o := range []string{"nodev", "nosuid", "noexec"} {
+		if slices.ContainsFunc(list, func(m ctdmount.Mount) bool { return slices.Contains(m.Options, o) }) {
+			out = append(out, o)
+		}
+	}
+	return out
 }
 
 // host gives mounts a place on the host until the step is cleaned.
