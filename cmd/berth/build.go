@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"strings"
@@ -18,8 +17,6 @@ import (
 	"github.com/moby/buildkit/util/progress/progressui"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
-
-	"berth/cmd/berth/connect"
 )
 
 func newBuild(a *app) *cobra.Command {
@@ -52,7 +49,7 @@ func (a *app) build(ctx context.Context, o *buildOptions, where string) (err err
 	if o.quiet {
 		mode = progressui.QuietMode
 	}
-	display, err := progressui.NewDisplay(a.errFile(), mode)
+	display, err := progressui.NewDisplay(a.err, mode)
 	if err != nil {
 		return fmt.Errorf("--progress %s: %w", o.progress, err)
 	}
@@ -135,9 +132,3 @@ type buildError struct {
 
 func (e *buildError) Error() string { return e.text }
 func (e *buildError) Unwrap() error { return e.err }
-
-// errFile is stderr as the progress display wants it: a file, if it is one.
-func (a *app) errFile() io.Writer { return a.err }
-
-// buildPlace is for engines of this machine, which are berth's: others know nothing of it.
-func buildPlace(c connect.Config) bool { return c.Local() }

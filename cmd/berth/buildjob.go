@@ -48,7 +48,8 @@ func (a *app) buildJob(ctx context.Context, cl *connect.Client, o *buildOptions,
 	}()
 	s := &j.solve
 	s.Frontend, s.LocalMounts = "dockerfile.v0", map[string]fsutil.FS{}
-	if s.FrontendAttrs, err = o.attrs(buildPlace(a.conf)); err != nil {
+	// Where steps run can be said to engines of this machine, which are berth's: others know nothing of it.
+	if s.FrontendAttrs, err = o.attrs(a.conf.Local()); err != nil {
 		return nil, err
 	}
 	if err := a.buildContext(j, o, where); err != nil {
