@@ -227,7 +227,7 @@ func TestNetworkRoutes(t *testing.T) {
 func TestExecRoutes(t *testing.T) {
 	f, o := serveAll(t)
 	f.expect("POST", "/containers/web/exec", `{"Cmd":["a","b"]}`, 201, `{"Id":"web a b"}`)
-	f.expect("POST", "/containers/web/exec", `{}`, 400, "message: no exec command specified")
+	f.expect("POST", "/containers/web/exec", `{}`, 400, "message: No exec command specified")
 	f.expect("POST", "/exec/x/start", `{"Detach":true,"Tty":true,"ConsoleSize":[3,4]}`, 200, "")
 	if o.started.Conn != nil || !o.started.Detach || *o.started.ConsoleSize != [2]uint{3, 4} {
 		t.Errorf("started %+v", o.started)
@@ -271,7 +271,7 @@ func TestInfoAndVersion(t *testing.T) {
 }
 
 func TestInspectOfOldClientsHasTheBridgeTwice(t *testing.T) {
-	c := container.InspectResponse{ID: "0123", NetworkSettings: &container.NetworkSettings{Networks: map[string]*network.EndpointSettings{
+	c := container.InspectResponse{ID: "0123", Config: &container.Config{}, NetworkSettings: &container.NetworkSettings{Networks: map[string]*network.EndpointSettings{
 		"bridge": {IPAddress: netip.MustParseAddr("172.17.0.2"), Gateway: netip.MustParseAddr("172.17.0.1"), IPPrefixLen: 16},
 	}}}
 	for v, want := range map[version]bool{{1, 51}: true, {1, 52}: false} {

@@ -135,8 +135,8 @@ func TestTreesAreComparedAndRead(t *testing.T) {
 	}{
 		{top.DiffID, berthapi.Part{Depth: 2}, "A /etc,A /etc/a,A /etc/bin,A /etc/gone,A /etc/seq,A /link"},
 		{top.DiffID[7:20], berthapi.Part{Dir: "/etc", Depth: 1, After: "/etc/a", Limit: 2}, "A /etc/bin,A /etc/gone"},
-		{"edited:1@" + top.ChainID, berthapi.Part{Dir: "/etc", Depth: 1}, "A /etc/a,A /etc/bin,A /etc/gone,A /etc/seq"},
-		{"web", berthapi.Part{Dir: "/etc", Depth: 1}, "A /etc/a,A /etc/bin,A /etc/seq"},
+		{"edited:1@" + top.ChainID, berthapi.Part{Dir: "/etc", Depth: 1}, "A /etc/a,A /etc/bin,A /etc/gone,/etc/group,/etc/passwd,A /etc/seq"},
+		{"web", berthapi.Part{Dir: "/etc", Depth: 1}, "A /etc/a,A /etc/bin,/etc/group,/etc/passwd,A /etc/seq"},
 		{"web@live", berthapi.Part{Dir: "/new"}, "A /new,A /new/hard,A /new/sub,A /new/sub/f"},
 		{"web", berthapi.Part{Dir: "relative"}, `error: "relative" is not an absolute path`},
 	} {

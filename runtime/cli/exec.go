@@ -45,7 +45,7 @@ func (a *app) execute(f values) (int, error) {
 	}
 	defer fg.close()
 	proc, err := c.Exec(context.Background(), container.ExecOptions{Process: p, Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr,
-		ConsoleSocket: socket, ExtraFiles: extra, Cgroups: cgroups, IgnorePaused: f.has("ignore-paused"), Warn: a.warn})
+		ConsoleSocket: socket, PlainNewlines: fg.plain(), ExtraFiles: extra, Cgroups: cgroups, IgnorePaused: f.has("ignore-paused"), Warn: a.warn})
 	if err != nil {
 		return 0, err
 	}

@@ -63,7 +63,7 @@ func (a *app) run(f values) (int, error) {
 		return 1, err
 	}
 	defer fg.close()
-	o.ConsoleSocket = socket
+	o.ConsoleSocket, o.PlainNewlines = socket, fg.plain()
 	c, err := container.Create(context.Background(), o)
 	if err != nil {
 		return 1, err

@@ -109,9 +109,6 @@ func (fg *foreground) connect() error {
 	if err := unix.SetNonblock(fds[0], true); err != nil {
 		return err
 	}
-	if err := plainNewlines(fds[0]); err != nil {
-		return err
-	}
 	fg.master = os.NewFile(uintptr(fds[0]), "terminal")
 	fg.resize()
 	if err := fg.raw(); err != nil {
@@ -127,19 +124,10 @@ func (fg *foreground) connect() error {
 	return nil
 }
 
-// plainNewlines has the container's terminal print a newline as it is, as runc
-// does: our own terminal, if there is one, adds the carriage return.
-func plainNewlines(fd int) error {
-	t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
-	if err == nil {
-		t.Oflag &^= unix.ONLCR
-		err = unix.IoctlSetTermios(fd, unix.TCSETS, t)
-	}
-	if err != nil {
-		return fmt.Errorf("set up the container's terminal: %w", err)
-	}
-	return nil
-}
+// plain tells whether the container's terminal prints a newline as it is, as runc has
+// it for one that it shows itself: our own terminal, if there is one, adds the carriage
+// return.
+func (fg *foreground) plain() bool { return fg.socket != nil }
 
 // raw hands every key to the container, if our standard input is a terminal.
 func (fg *foreground) raw() error {

@@ -155,7 +155,7 @@ func (b *build) mount(root *rootfs.Rootfs, hostProc *os.File) (terminal *os.File
 		if master, terminal, err = root.Console(b.spec.Process, hostProc); err != nil {
 			return nil, err
 		}
-		err = sendTerminal(b.o.ConsoleSocket, master)
+		err = sendTerminal(b.o.ConsoleSocket, master, b.o.PlainNewlines)
 		master.Close()
 		if err != nil {
 			return nil, err
@@ -215,8 +215,18 @@ func (b *build) park(root *rootfs.Rootfs, terminal *os.File) error {
 }
 
 // sendTerminal sends the master of a terminal to the console socket, with its
-// name as the message, as runc does.
-func sendTerminal(socket, master *os.File) error {
+// name as the message, as runc does. With plain it is set to print newlines as they are.
+func sendTerminal(socket, master *os.File, plain bool) error {
+	if plain {
+		t, err := unix.IoctlGetTermios(int(master.Fd()), unix.TCGETS)
+		if err == nil {
+			t.Oflag &^= unix.ONLCR
+			err = unix.IoctlSetTermios(int(master.Fd()), unix.TCSETS, t)
+		}
+		if err != nil {
+			return fmt.Errorf("set up the terminal: %w", err)
+		}
+	}
 	err := unix.Sendmsg(int(socket.Fd()), []byte(master.Name()), unix.UnixRights(int(master.Fd())), nil, unix.MSG_NOSIGNAL)
 	if err != nil {
 		return fmt.Errorf("send the terminal to the console socket: %w", err)

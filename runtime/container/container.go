@@ -60,6 +60,9 @@ type Options struct {
 	// ConsoleSocket is a connected unix socket that receives the master of the
 	// terminal as SCM_RIGHTS; required with process.terminal.
 	ConsoleSocket *os.File
+	// PlainNewlines has the terminal print a newline as it is, without a carriage
+	// return, from the first one on.
+	PlainNewlines bool
 	ExtraFiles    []*os.File // become the command's descriptors 3, 4, …
 	NoPivot       bool       // move the root to / instead of pivot_root
 	NoNewKeyring  bool       // leave the caller's session keyring

@@ -25,6 +25,7 @@ type ExecOptions struct {
 	Process *specs.Process
 	// As those of Options.
 	Stdin, Stdout, Stderr, ConsoleSocket *os.File
+	PlainNewlines                        bool
 	ExtraFiles                           []*os.File
 	// Cgroups are where to run below the container's cgroups, by controller, or
 	// under "" for all. They have to exist.
@@ -247,7 +248,7 @@ func (e *execution) terminal(proc *os.File) (slave *os.File, err error) {
 		return nil, err
 	}
 	defer master.Close()
-	if err := sendTerminal(e.o.ConsoleSocket, master); err != nil {
+	if err := sendTerminal(e.o.ConsoleSocket, master, e.o.PlainNewlines); err != nil {
 		slave.Close()
 		return nil, err
 	}

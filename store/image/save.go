@@ -180,7 +180,7 @@ func (a *archiveWriter) image(ctx context.Context, img *selected) error {
 	}
 	made := epoch
 	if config.Created != nil {
-		made = *config.Created // docker's archives tell it by this file's time
+		made = config.Created.Truncate(time.Second) // not rounded, into the future; docker's archives tell it by this file's time
 	}
 	if err := a.blob(ctx, r.Config, made); err != nil {
 		return err
