@@ -193,7 +193,10 @@ func TestPrefixes(t *testing.T) {
 	if _, err := cs.get("a"); !errdefs.IsInvalidArgument(err) {
 		t.Errorf("an ambiguous prefix: %v", err)
 	}
-	for _, ref := range []string{"", "x", "b12", "/"} {
+	if _, err := cs.get(""); !errdefs.IsInvalidArgument(err) {
+		t.Errorf("no name: %v", err)
+	}
+	for _, ref := range []string{"x", "b12", "/"} {
 		if _, err := cs.get(ref); !errdefs.IsNotFound(err) {
 			t.Errorf("%q: %v", ref, err)
 		}
