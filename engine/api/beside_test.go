@@ -148,6 +148,8 @@ var replacements = []struct {
 	{regexp.MustCompile(`  +`), "  "},
 	{regexp.MustCompile(` +\n`), "\n"},
 	{regexp.MustCompile("\r"), ""},
+	// The client's own log of an upload that is refused early: how far it had come is chance.
+	{regexp.MustCompile(`time="TIME" level=error msg="Can't (add file|close tar writer).*\n`), ""},
 	{regexp.MustCompile(`failed to create task for container: |runc create failed: `), ""},
 	{regexp.MustCompile(`0\.01 to \d+\.00, as there are only \d+ CPUs`), "0.01 to N.00, as there are only N CPUs"},
 	{regexp.MustCompile(`Invalid filter`), "invalid filter"},
