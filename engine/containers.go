@@ -68,6 +68,7 @@ type ctr struct {
 type run struct {
 	*shim.Client
 	done chan struct{} // closed when its end has been recorded
+	tell sync.Mutex    // held from a signal until it is told of: the death that it brings is told later
 }
 
 // overSoon tells that the run ends, waiting a little: what fails because its

@@ -71,7 +71,9 @@ func (cs *Containers) finish(c *ctr, r *run, exit shim.Exit) {
 		}
 	})
 	cs.forgetExecs(c.id)
+	r.tell.Lock()
 	cs.emitEnd(rec)
+	r.tell.Unlock()
 	if err := <-detached; err != nil {
 		cs.e.log.Error("detaching a container's network", "id", c.id, "err", err)
 	}

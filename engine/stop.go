@@ -130,6 +130,8 @@ func (cs *Containers) signal(c *ctr, r *run, rec record, sig unix.Signal) error 
 		return kind(errdefs.ErrConflict, "container %s is not running", c.id)
 	default:
 	}
+	r.tell.Lock()
+	defer r.tell.Unlock()
 	if err := r.Client.Kill(sig, false); err != nil {
 		if errdefs.IsNotFound(err) || errdefs.IsUnavailable(err) || errdefs.IsFailedPrecondition(err) {
 			return kind(errdefs.ErrConflict, "container %s is not running", c.id)

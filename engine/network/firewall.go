@@ -22,7 +22,6 @@ import (
 type firewall struct {
 	table  string
 	router map[*family]bool // whether the host forwards because of us
-	mu     sync.Mutex
 	own    senders
 }
 
@@ -242,10 +241,14 @@ func (fw *firewall) remove() error {
 	})
 }
 
+// transactions go one at a time, whoever's they are: nftables.Conn.AddSet numbers the sets
+// of a batch by a variable of its package.
+var transactions sync.Mutex
+
 // transaction applies what fn says to the kernel, all of it or nothing.
 func (fw *firewall) transaction(what string, fn func(*nftables.Conn) error) error {
-	fw.mu.Lock()
-	defer fw.mu.Unlock()
+	transactions.Lock()
+	defer transactions.Unlock()
 	c, err := nftables.New(nftables.AsLasting(), nftables.WithSockOptions(fw.own.note))
 	if err != nil {
 		return fmt.Errorf("open nftables: %w", err)
