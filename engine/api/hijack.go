@@ -30,6 +30,19 @@ type stream struct {
 // Close gives up this process's hold on the stream. Whoever received the descriptor keeps the stream open.
 func (s *stream) Close() error { return errors.Join(s.file.Close(), s.conn.Close()) }
 
+// end closes a stream, with err said on it if it was served badly, and passes err on. A nil
+// stream is one that was never had: err has to be told as an answer.
+func (s *stream) end(err error) error {
+	if s == nil {
+		return err
+	}
+	defer s.Close()
+	if err != nil {
+		s.fail(err)
+	}
+	return err
+}
+
 // fail says err in place of the stream that could not be had, on standard output as docker does; the status line is
 // gone by then. What the client still sends is read for a while: a socket closed over unread bytes is reset, and the
 // client would show that instead of err. A client that has left hears nothing, which changes nothing.

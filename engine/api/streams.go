@@ -55,14 +55,7 @@ func (c *containerHandlers) attach(w http.ResponseWriter, r *http.Request) error
 			return s.file, s.pending, nil
 		},
 	})
-	if s == nil {
-		return err
-	}
-	defer s.Close()
-	if err != nil {
-		s.fail(err)
-	}
-	return err
+	return s.end(err)
 }
 
 // logs answers GET /containers/{id}/logs with the lines that ?stdout=, ?stderr=, ?since=, ?until= and ?tail= choose, and

@@ -48,14 +48,7 @@ func (c *containerHandlers) attachWebsocket(w http.ResponseWriter, r *http.Reque
 		return s.file, nil, nil
 	}
 	err = c.flow.Attach(r.Context(), found.ID, o)
-	if s == nil {
-		return err
-	}
-	defer s.Close()
-	if err != nil {
-		s.fail(err)
-	}
-	return err
+	return s.end(err)
 }
 
 // taken is a connection that was taken from the HTTP server already.

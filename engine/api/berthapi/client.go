@@ -188,6 +188,11 @@ func (c *Client) json(ctx context.Context, path string, query url.Values, into a
 	if err != nil {
 		return err
 	}
+	return decode(body, path, into)
+}
+
+// decode reads the answer to path into into, and closes it.
+func decode(body io.ReadCloser, path string, into any) error {
 	defer body.Close()
 	if err := json.NewDecoder(body).Decode(into); err != nil {
 		return fmt.Errorf("reading the engine's answer to %s: %w", path, err)
@@ -215,11 +220,7 @@ func (c *Client) post(ctx context.Context, path string, in, into any) error {
 	if err != nil {
 		return err
 	}
-	defer body.Close()
-	if err := json.NewDecoder(body).Decode(into); err != nil {
-		return fmt.Errorf("reading the engine's answer to %s: %w", path, err)
-	}
-	return nil
+	return decode(body, path, into)
 }
 
 func (c *Client) send(ctx context.Context, method, path string, query url.Values) (io.ReadCloser, error) {
