@@ -27,7 +27,8 @@ func withInit(t *testing.T, script string) CreateOptions {
 
 func TestInitRunsTheCommandAsItsChild(t *testing.T) {
 	r := newRig(t)
-	// The command is a child in a group of its own, has no signal blocked or ignored that it
+	// The init is not interrupted by signals of its own, which would reach the command; the
+	// command is a child in a group of its own, does not see that, has no signal blocked or ignored that it
 	// would not have without, and cannot write to the executable of its parent.
 	out, code := r.output(withInit(t, `
 		tr '\0' ' ' </proc/1/cmdline; echo
@@ -35,13 +36,16 @@ func TestInitRunsTheCommandAsItsChild(t *testing.T) {
 		echo parent $PPID
 		[ "$(cut -d' ' -f5 /proc/$$/stat)" = $$ ] && echo group
 		grep -E '^Sig(Blk|Ign)' /proc/self/status
+		tr '\0' '\n' </proc/1/environ | grep GODEBUG | sed 's/^/init /'
+		echo "command GODEBUG=$GODEBUG"
 		(echo x >>/sbin/docker-init) 2>&1 | grep -o 'Read-only file system'
 		(echo x >>/proc/1/exe) 2>&1 | grep -o 'Read-only file system'
 		exit 7`))
 	if code != 7 {
 		t.Errorf("exit code %d, want the command's", code)
 	}
-	for _, want := range []string{"/sbin/docker-init -- sh -c", "parent 1\n", "group\n", "SigBlk:\t0000000000000000\n", "SigIgn:\t0000000000000000\n"} {
+	for _, want := range []string{"/sbin/docker-init -- sh -c", "parent 1\n", "group\n", "SigBlk:\t0000000000000000\n", "SigIgn:\t0000000000000000\n",
+		"init GODEBUG=asyncpreemptoff=1\n", "command GODEBUG=\n"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in:\n%s", want, out)
 		}

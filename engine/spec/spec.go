@@ -156,6 +156,9 @@ func process(in Input, sec security) (*specs.Process, error) {
 			Type: "RLIMIT_" + strings.ToUpper(u.Name), Soft: uint64(u.Soft), Hard: uint64(u.Hard),
 		})
 	}
+	if hasInit(hc) {
+		p.Env = pid1.Env(p.Env)
+	}
 	return p, nil
 }
 

@@ -109,7 +109,7 @@ func spawn(command []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	attr := &syscall.ProcAttr{Env: syscall.Environ(), Files: []uintptr{0, 1, 2}, Sys: sys}
+	attr := &syscall.ProcAttr{Env: commandEnv(syscall.Environ()), Files: []uintptr{0, 1, 2}, Sys: sys}
 	pid, err := syscall.ForkExec(path, command, attr)
 	if err == syscall.ENOEXEC { // a script without a first line that says whose
 		pid, err = syscall.ForkExec("/bin/sh", append([]string{"/bin/sh", path}, command[1:]...), attr)
