@@ -117,15 +117,15 @@ func (m *model) typeFilter(msg tea.Msg) tea.Cmd {
 // applyFilter filters the list, or searches the detail, wherever the focus is.
 func (m *model) applyFilter(s string) {
 	if m.detail {
-		re := list.Regexp(s)
+		q := list.NewFilter(s)
 		switch m.tab() {
 		case tabLogs:
-			m.logs.Search(re)
+			m.logs.Search(q)
 		case tabInspect:
-			m.inspector.Search(re)
+			m.inspector.Search(q)
 		default:
 			if m.tab().isText() {
-				m.text.Search(re)
+				m.text.Search(q)
 			}
 		}
 		return
@@ -138,8 +138,8 @@ func (m *model) filterText() string {
 	if !m.detail {
 		return m.pane().Filter().String()
 	}
-	if p := m.pager(); p != nil && p.Query() != nil {
-		return p.Query().String()[len("(?i)"):]
+	if p := m.pager(); p != nil {
+		return p.Query().String()
 	}
 	return ""
 }

@@ -190,7 +190,7 @@ func (m *model) showInspect(id string, json []byte) {
 	}
 	m.inspectID = id
 	m.inspector.SetSource(doc)
-	if q := m.inspector.Query(); q != nil {
+	if q := m.inspector.Query(); q.Active() {
 		m.inspector.Search(q)
 	}
 }

@@ -126,7 +126,7 @@ func (m *model) drawInspect(w, h int) (lines []string, footer string) {
 		return nil, ""
 	}
 	lines = m.inspector.View(m.theme, w, h)
-	if cur, all := m.inspector.Hits(); m.inspector.Query() != nil {
+	if cur, all := m.inspector.Hits(); m.inspector.Query().Active() {
 		footer = m.theme.Warn.Render(fmt.Sprintf("hit %d/%d", cur, all))
 	}
 	return lines, footer

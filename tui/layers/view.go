@@ -217,7 +217,7 @@ func (m *Model) drawViewer(width, height int) []string {
 	switch {
 	case v.typing != nil:
 		right = "/" + v.typing.View(20, true)
-	case v.pager.Query() != nil:
+	case v.pager.Query().Active():
 		at, of := v.pager.Hits()
 		right = fmt.Sprintf("hit %d/%d", at, of)
 	case v.msg.diff != nil && v.asDiff && v.file.kind != 0:

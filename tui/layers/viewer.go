@@ -19,7 +19,7 @@ func (m *Model) viewerKey(k tea.KeyPressMsg) tea.Cmd {
 			v.typing = nil
 		default:
 			if v.typing.Update(k) {
-				p.Search(list.Regexp(v.typing.Value()))
+				p.Search(list.NewFilter(v.typing.Value()))
 			}
 		}
 		return nil

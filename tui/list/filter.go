@@ -3,6 +3,7 @@ package list
 import (
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/sahilm/fuzzy"
 )
@@ -51,6 +52,27 @@ func (f Filter) String() string { return f.text }
 
 // Active tells whether the filter hides anything.
 func (f Filter) Active() bool { return f.re != nil || f.fuzzy != "" }
+
+// Inverse tells whether the filter shows what does not match.
+func (f Filter) Inverse() bool { return f.inverse && f.re != nil }
+
+// Spots are the byte ranges of s that match, ascending; none of an inverse filter.
+func (f Filter) Spots(s string) [][]int {
+	switch {
+	case f.fuzzy != "":
+		var out [][]int
+		for _, hit := range fuzzy.Find(f.fuzzy, []string{s}) {
+			for _, at := range hit.MatchedIndexes {
+				_, n := utf8.DecodeRuneInString(s[at:])
+				out = append(out, []int{at, at + n})
+			}
+		}
+		return out
+	case f.re == nil || f.inverse:
+		return nil
+	}
+	return f.re.FindAllStringIndex(s, -1)
+}
 
 // Match tells whether a row with this text is shown.
 func (f Filter) Match(s string) bool {

@@ -2,9 +2,9 @@ package logs
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
+	"berth/tui/list"
 	"berth/tui/pager"
 	"berth/tui/text"
 	"berth/tui/theme"
@@ -57,8 +57,8 @@ func (v *View) Pager() *pager.Pager { return v.pager }
 // ToggleTimes shows or hides the times.
 func (v *View) ToggleTimes() { v.buf.times = !v.buf.times }
 
-// Search looks for a regular expression.
-func (v *View) Search(q *regexp.Regexp) { v.pager.Search(q) }
+// Search looks for lines that a filter lets through.
+func (v *View) Search(q list.Filter) { v.pager.Search(q) }
 
 // Lines draws the view. empty is shown when there is no line.
 func (v *View) Lines(width, height int, empty []string) []string {
@@ -72,7 +72,7 @@ func (v *View) Lines(width, height int, empty []string) []string {
 // Footer says where the view is: following or not, how many lines, what was dropped.
 func (v *View) Footer() string {
 	var parts []string
-	if cur, all := v.pager.Hits(); v.pager.Query() != nil {
+	if cur, all := v.pager.Hits(); v.pager.Query().Active() {
 		s := fmt.Sprintf("hit %d/%d", cur, all)
 		if v.pager.OnlyHits() {
 			s = fmt.Sprintf("matches only %d/%d", cur, all)

@@ -6,13 +6,15 @@
 // except for a search, which reads each line once.
 //
 // Terms: a line is the source's, a row is what fits the screen (a wrapped line
-// has several), a hit is a line that matches the search.
+// has several, and so has one with line ends in it), a hit is a line that
+// matches the search.
 package pager
 
 import (
-	"regexp"
 	"sort"
+	"strings"
 
+	"berth/tui/list"
 	"berth/tui/text"
 )
 
@@ -20,9 +22,14 @@ import (
 type Source interface {
 	First() int
 	End() int
-	// Line returns a line ready to show: cleaned, colours allowed.
+	// Line returns a line ready to show: cleaned, colours allowed. Line ends in
+	// it begin new rows.
 	Line(n int) string
 }
+
+// searched is a Source whose lines are searched in another form than they are
+// shown in.
+type searched interface{ Searched(n int) string }
 
 // Pager is a window onto a Source.
 type Pager struct {
@@ -33,7 +40,7 @@ type Pager struct {
 	live     bool
 	wrap     bool
 
-	query    *regexp.Regexp
+	query    list.Filter
 	hits     []int // matching lines, ascending
 	scanned  int   // lines below it were searched
 	hit      int   // line of the current hit, -1
@@ -178,14 +185,19 @@ func (p *Pager) bottom() (top, sub int) {
 
 // rows is how many rows a line takes.
 func (p *Pager) rows(n int) int {
-	if !p.wrap || p.width <= 0 {
+	if n < p.src.First() || n >= p.src.End() { // there is no line at all
 		return 1
 	}
-	w := text.Width(p.src.Line(n))
-	if w <= p.width {
-		return 1
+	line := p.src.Line(n)
+	rows := 1 + strings.Count(line, "\n")
+	if !p.wrap || p.width <= 0 || rows == 1 && text.Width(line) <= p.width {
+		return rows
 	}
-	return len(text.Wrap(p.src.Line(n), p.width))
+	rows = 0
+	for part := range strings.SplitSeq(line, "\n") {
+		rows += len(text.Wrap(part, p.width))
+	}
+	return rows
 }
 
 // Scroll moves by rows, down when positive. Reaching the end of live lines

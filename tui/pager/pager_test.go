@@ -2,10 +2,10 @@ package pager
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 
+	"berth/tui/list"
 	"berth/tui/text"
 	"berth/tui/theme"
 )
@@ -116,7 +116,7 @@ func TestSearch(t *testing.T) {
 	src.grow(50)
 	p := New(src, true)
 	expect(t, p, "line 47|line 48|line 49")
-	p.Search(regexp.MustCompile(`\b\d*7$`))
+	p.Search(list.NewFilter(`\b\d*7$`))
 	if cur, all := p.Hits(); cur != 5 || all != 5 {
 		t.Errorf("hit %d of %d", cur, all)
 	}
@@ -136,12 +136,12 @@ func TestSearch(t *testing.T) {
 	src.forget(20)
 	p.Home()
 	expect(t, p, "line 27|line 37|line 47")
-	p.Search(regexp.MustCompile("nowhere"))
+	p.Search(list.NewFilter("nowhere"))
 	expect(t, p, "||")
 	if p.Step(1) {
 		t.Error("stepped to a hit that is not there")
 	}
-	p.Search(nil)
+	p.Search(list.Filter{})
 	if p.OnlyHits() {
 		t.Error("still filtered")
 	}
@@ -149,7 +149,7 @@ func TestSearch(t *testing.T) {
 
 func TestHitsAreMarked(t *testing.T) {
 	p := New(Static{"a \x1b[31mred\x1b[m b"}, false)
-	p.Search(regexp.MustCompile("red"))
+	p.Search(list.NewFilter("red"))
 	got := p.View(theme.ANSI16(), 8, 1)[0]
 	if got != "a "+string(theme.ANSI16().Hit)+"red\x1b[m b " {
 		t.Errorf("%q", got)
@@ -162,7 +162,7 @@ func TestHitsAreMarked(t *testing.T) {
 func TestEmptyAndTiny(t *testing.T) {
 	for _, live := range []bool{true, false} {
 		p := New(&tape{}, live)
-		for _, f := range []func(){p.Home, p.End, func() { p.Scroll(3) }, func() { p.Scroll(-3) }, func() { p.Page(1) }, func() { p.Search(regexp.MustCompile("x")) }, func() { p.Step(1) }, func() { p.ToggleOnlyHits() }} {
+		for _, f := range []func(){p.Home, p.End, func() { p.Scroll(3) }, func() { p.Scroll(-3) }, func() { p.Page(1) }, func() { p.Search(list.NewFilter("x")) }, func() { p.Step(1) }, func() { p.ToggleOnlyHits() }} {
 			f()
 			for h := range 3 {
 				if got := p.View(theme.Theme{}, h, h); len(got) != h {

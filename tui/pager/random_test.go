@@ -3,10 +3,10 @@ package pager
 import (
 	"fmt"
 	"math/rand/v2"
-	"regexp"
 	"strings"
 	"testing"
 
+	"berth/tui/list"
 	"berth/tui/text"
 	"berth/tui/theme"
 )
@@ -54,7 +54,7 @@ func (k *walk) step() {
 	case 8:
 		k.p.ToggleWrap()
 	case 9:
-		k.p.Search(regexp.MustCompile([]string{"7", "line 1", "[02468]$", "never"}[k.rnd.IntN(4)]))
+		k.p.Search(list.NewFilter([]string{"7", "line 1", "[02468]$", "never"}[k.rnd.IntN(4)]))
 	case 10:
 		k.p.Step(1 - 2*k.rnd.IntN(2))
 		if cur, all := k.p.Hits(); cur > all {
@@ -65,7 +65,7 @@ func (k *walk) step() {
 	case 12:
 		k.w, k.h = k.rnd.IntN(40), k.rnd.IntN(12)
 	case 13:
-		k.p.Search(nil)
+		k.p.Search(list.Filter{})
 	}
 	k.check()
 }

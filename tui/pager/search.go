@@ -1,20 +1,26 @@
 package pager
 
 import (
-	"regexp"
 	"sort"
 
+	"berth/tui/list"
 	"berth/tui/text"
 )
 
-// Search looks for a regular expression; nil ends the search. The current hit
-// becomes the first one on screen or below, else the last one above.
-func (p *Pager) Search(query *regexp.Regexp) {
+// Search looks for lines that a filter lets through; one that is not active ends
+// the search. The current hit becomes the first one on screen or below, else the
+// last one above. An inverse search only makes sense as a filter: it hides the
+// other lines at once.
+func (p *Pager) Search(query list.Filter) {
 	p.settle()
+	wasInverse := p.query.Inverse()
 	p.query, p.hits, p.scanned, p.hit = query, nil, p.src.First(), -1
-	if query == nil {
+	if !query.Active() {
 		p.onlyHits = false
 		return
+	}
+	if query.Inverse() || wasInverse {
+		p.onlyHits = query.Inverse()
 	}
 	p.scan()
 	if len(p.hits) == 0 {
@@ -31,8 +37,8 @@ func (p *Pager) Search(query *regexp.Regexp) {
 	p.reveal(p.hit)
 }
 
-// Query is the search in effect, or nil.
-func (p *Pager) Query() *regexp.Regexp { return p.query }
+// Query is the search in effect.
+func (p *Pager) Query() list.Filter { return p.query }
 
 // Hits returns how many lines match and which of them is current, from 1;
 // 0 when none is.
@@ -74,7 +80,7 @@ func (p *Pager) OnlyHits() bool { return p.onlyHits }
 
 // ToggleOnlyHits hides or shows the lines that do not match.
 func (p *Pager) ToggleOnlyHits() bool {
-	if p.query == nil {
+	if !p.query.Active() {
 		return false
 	}
 	p.settle()
@@ -111,15 +117,19 @@ func (p *Pager) fill() {
 // scan searches the lines that were not searched yet and forgets hits on lines
 // that are gone.
 func (p *Pager) scan() {
-	if p.query == nil {
+	if !p.query.Active() {
 		return
+	}
+	line := p.src.Line
+	if s, ok := p.src.(searched); ok {
+		line = s.Searched
 	}
 	first, end := p.src.First(), p.src.End()
 	if i := sort.SearchInts(p.hits, first); i > 0 {
 		p.hits = append(p.hits[:0], p.hits[i:]...)
 	}
 	for n := max(p.scanned, first); n < end; n++ {
-		if p.query.MatchString(text.Strip(p.src.Line(n))) {
+		if p.query.Match(text.Strip(line(n))) {
 			p.hits = append(p.hits, n)
 		}
 	}

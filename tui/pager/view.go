@@ -31,26 +31,30 @@ func (p *Pager) View(th theme.Theme, width, height int) []string {
 
 // draw returns the rows of a line, hits marked.
 func (p *Pager) draw(th theme.Theme, n int) []string {
-	line := p.src.Line(n)
-	if p.query != nil {
-		plain := text.Strip(line)
-		if at := p.query.FindAllStringIndex(plain, -1); at != nil {
-			style := th.Match
-			if n == p.hit {
-				style = th.Hit
+	var rows []string
+	for line := range strings.SplitSeq(p.src.Line(n), "\n") {
+		if p.query.Active() {
+			plain := text.Strip(line)
+			if at := p.query.Spots(plain); at != nil {
+				style := th.Match
+				if n == p.hit {
+					style = th.Hit
+				}
+				line = text.Highlight(plain, at, string(style))
 			}
-			line = text.Highlight(plain, at, string(style))
 		}
+		switch {
+		case p.wrap:
+			rows = append(rows, text.Wrap(line, p.width)...)
+			continue
+		case p.left > 0:
+			line = text.Cut(line, p.left, p.left+p.width)
+		case text.Width(line) > p.width:
+			line = text.Fit(line, p.width)
+		}
+		rows = append(rows, line)
 	}
-	if p.wrap {
-		return text.Wrap(line, p.width)
-	}
-	if p.left > 0 {
-		line = text.Cut(line, p.left, p.left+p.width)
-	} else if text.Width(line) > p.width {
-		line = text.Fit(line, p.width)
-	}
-	return []string{line}
+	return rows
 }
 
 // Text is the plain text of the visible lines, for copying.

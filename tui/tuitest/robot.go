@@ -244,7 +244,8 @@ func (r *Robot) WaitGone(text string) {
 	r.Wait(fmt.Sprintf("%q to go", text), func(screen string) bool { return !strings.Contains(screen, text) })
 }
 
-// Wait waits until the screen fulfils a condition; what names it.
+// Wait waits until the screen fulfils a condition, which must not use the robot;
+// what names it.
 func (r *Robot) Wait(what string, cond func(screen string) bool) {
 	r.t.Helper()
 	timeout := time.NewTimer(Patience)
@@ -259,7 +260,10 @@ func (r *Robot) Wait(what string, cond func(screen string) bool) {
 		select {
 		case <-changed:
 		case <-r.exited:
-			if cond(r.Screen()) {
+			r.mu.Lock()
+			ok := cond(screenText(r.emu))
+			r.mu.Unlock()
+			if ok {
 				return
 			}
 			r.t.Fatalf("waited for %s, and the program ended (%v); the screen is\n%s", what, r.err, r.Screen())
@@ -333,4 +337,11 @@ func (r *Robot) Picture(w io.Writer, p picture.Palette) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return picture.SVG(w, r.emu, p)
+}
+
+// WaitOutput waits until the program has written something that is not on the
+// screen, such as an escape sequence.
+func (r *Robot) WaitOutput(sequence string) {
+	r.t.Helper()
+	r.Wait(fmt.Sprintf("%q in the output", sequence), func(string) bool { return bytes.Contains(r.raw.Bytes(), []byte(sequence)) })
 }
