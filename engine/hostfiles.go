@@ -141,15 +141,17 @@ func resolvConf(rec record) ([]byte, error) {
 }
 
 // forwarders are who the engine's name server asks for a container: the servers of
-// the host, or those that the container's user named.
-func forwarders(rec record) ([]netip.AddrPort, error) {
+// the host, or those that the container's user named. Of the host's, those that a container
+// may not reach (on the loopback, or by IPv6, which it may not have) are asked from the host.
+func forwarders(rec record) ([]network.Forwarder, error) {
 	r, err := hostResolver(false)
 	if err != nil {
 		return nil, err
 	}
-	var out []netip.AddrPort
+	named := len(rec.HostConfig.DNS) > 0
+	var out []network.Forwarder
 	for _, a := range r.with(rec.HostConfig).servers {
-		out = append(out, netip.AddrPortFrom(a, 53))
+		out = append(out, network.Forwarder{Addr: netip.AddrPortFrom(a, 53), Host: !named && (a.IsLoopback() || a.Is6())})
 	}
 	return out, nil
 }

@@ -224,7 +224,7 @@ func TestResolvConf(t *testing.T) {
 	if got, want := string(b), "nameserver 127.0.0.11\noptions timeout:1 ndots:0\n"; err != nil || got != want {
 		t.Errorf("in a user-defined network: got %q, %v, want %q", got, err, want)
 	}
-	if f, err := forwarders(rec); err != nil || len(f) != 1 || f[0].String() != "9.9.9.9:53" {
+	if f, err := forwarders(rec); err != nil || len(f) != 1 || f[0].Addr.String() != "9.9.9.9:53" || f[0].Host {
 		t.Errorf("forwarders: %v, %v", f, err)
 	}
 }

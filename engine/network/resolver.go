@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/containerd/errdefs"
 	"github.com/google/nftables"
@@ -35,7 +36,7 @@ type resolver struct {
 // earlier engine got from Resolve. The caller has them kept by who outlives
 // the engine: questions that come while there is none wait in them. That the
 // container has a name server already is an error of kind ErrAlreadyExists.
-func (m *Manager) Resolve(containerID string, forwarders []netip.AddrPort, ns *os.File, sockets []*os.File) (_ []*os.File, err error) {
+func (m *Manager) Resolve(containerID string, forwarders []Forwarder, ns *os.File, sockets []*os.File) (_ []*os.File, err error) {
 	m.mu.Lock()
 	_, there := m.resolvers[containerID]
 	m.mu.Unlock()
@@ -56,12 +57,16 @@ func (m *Manager) Resolve(containerID string, forwarders []netip.AddrPort, ns *o
 	if err != nil {
 		return nil, fmt.Errorf("start the name server of container %s: %w", containerID, err)
 	}
+	inside, err := udp.SyscallConn()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start the name server of container %s: %w", containerID, err), udp.Close(), tcp.Close())
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &resolver{cancel: cancel, done: make(chan struct{})}
 	m.mu.Lock()
 	m.resolvers[containerID] = r
 	m.mu.Unlock()
-	server := dns.NewServer(&view{m: m, container: containerID, forwarders: forwarders}, m.log)
+	server := dns.NewServer(&view{m: m, container: containerID, forwarders: asked(forwarders), inside: inside}, m.log)
 	go func() {
 		defer close(r.done)
 		if err := server.Serve(ctx, udp, tcp); err != nil {
@@ -193,7 +198,8 @@ func redirect(ns *os.File, sockets []*os.File) error {
 type view struct {
 	m          *Manager
 	container  string
-	forwarders []netip.AddrPort
+	forwarders []Forwarder
+	inside     syscall.RawConn // a socket in the container's namespace
 }
 
 // Addresses looks name up in the user-defined networks of the container, as it is
@@ -266,15 +272,4 @@ func (v *view) Name(addr netip.Addr) (string, bool) {
 		}
 	}
 	return "", ours
-}
-
-// Forwarders are none for a container that has no way out.
-func (v *view) Forwarders() []netip.AddrPort {
-	v.m.mu.Lock()
-	defer v.m.mu.Unlock()
-	ends := v.m.ends[v.container]
-	if gateway(ends, false) == nil && gateway(ends, true) == nil {
-		return nil
-	}
-	return v.forwarders
 }

@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"context"
 	"log/slog"
 	"maps"
 	"net"
@@ -35,7 +36,14 @@ func (v *view) Name(addr netip.Addr) (string, bool) {
 	return "", v.subnet.Contains(addr)
 }
 
-func (v *view) Forwarders() []netip.AddrPort { return v.forwarders }
+func (v *view) Forwarders() (out []Forwarder) {
+	for _, to := range v.forwarders {
+		out = append(out, Forwarder{Addr: to, Dial: func(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, to.String())
+		}})
+	}
+	return out
+}
 
 func newView() *view {
 	return &view{

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -23,7 +21,7 @@ func (s *Server) forward(ctx context.Context, query []byte, network string) []by
 	for _, to := range s.view.Forwarders() {
 		reply, err := exchange(ctx, query, network, to)
 		if err != nil {
-			s.log.Debug("a forwarder did not answer", "forwarder", to, "error", err)
+			s.log.Debug("a forwarder did not answer", "forwarder", to.Addr, "error", err)
 			continue
 		}
 		if code := dnsmessage.RCode(reply[3] & 0xf); code != dnsmessage.RCodeServerFailure && code != dnsmessage.RCodeRefused {
@@ -39,11 +37,10 @@ func (s *Server) forward(ctx context.Context, query []byte, network string) []by
 
 // exchange sends query to one forwarder from a port of its own, which nobody
 // can guess, and waits for the answer.
-func exchange(ctx context.Context, query []byte, network string, to netip.AddrPort) ([]byte, error) {
+func exchange(ctx context.Context, query []byte, network string, to Forwarder) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, network, to.String())
+	conn, err := to.Dial(ctx, network, to.Addr)
 	if err != nil {
 		return nil, err
 	}

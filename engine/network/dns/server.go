@@ -25,8 +25,15 @@ type View interface {
 	// none; false if the address is in none of the container's subnets.
 	Name(addr netip.Addr) (string, bool)
 	// Forwarders are asked for what is not a neighbour's, in this order. Without
-	// any, such questions are refused.
-	Forwarders() []netip.AddrPort
+	// any, such questions are answered SERVFAIL.
+	Forwarders() []Forwarder
+}
+
+// Forwarder is a server that knows more.
+type Forwarder struct {
+	Addr netip.AddrPort
+	// Dial opens a connection from where the server is reached; network is "udp" or "tcp".
+	Dial func(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error)
 }
 
 // Limits of one container's server.
