@@ -61,8 +61,11 @@ func endpointConfigs(mode container.NetworkMode, asked *api.NetworkingConfig, na
 	return &api.NetworkingConfig{EndpointsConfig: out}, nil
 }
 
-// optInterface is the driver option of an endpoint that names its interface in the container.
-const optInterface = "com.docker.network.endpoint.ifname"
+// The driver options of an endpoint: the name of its interface in the container, and sysctls of it.
+const (
+	optInterface = "com.docker.network.endpoint.ifname"
+	optSysctls   = "com.docker.network.endpoint.sysctls"
+)
 
 // checkEndpoint refuses what a network cannot have and what is not done here.
 func checkEndpoint(name string, es *api.EndpointSettings) error {
@@ -91,6 +94,10 @@ func checkEndpoint(name string, es *api.EndpointSettings) error {
 		case key == optInterface:
 			if value == "." || value == ".." || len(value) > 15 || strings.ContainsAny(value, "/: %\t\n") { // net/core/dev.c, dev_valid_name
 				return kind(errdefs.ErrInvalidArgument, "invalid name of an interface in network %s: %q", name, value)
+			}
+		case key == optSysctls:
+			if _, err := network.ParseSysctls(value); err != nil {
+				return kind(errdefs.ErrInvalidArgument, "invalid config for network %s: invalid endpoint settings:\n%s", name, err)
 			}
 		case strings.HasPrefix(key, "com.docker.network."):
 			return fmt.Errorf("the option %s of an endpoint in network %s cannot be used with this engine: %w", key, name, errdefs.ErrNotImplemented)
@@ -129,6 +136,13 @@ func attachSpec(rec record, name string) (network.AttachSpec, error) {
 	es := rec.Networking.EndpointsConfig[name]
 	as.Aliases, as.MAC, as.GwPriority = es.Aliases, net.HardwareAddr(es.MacAddress), es.GwPriority
 	as.Interface = es.DriverOpts[optInterface]
+	if value := es.DriverOpts[optSysctls]; value != "" {
+		sysctls, err := network.ParseSysctls(value)
+		if err != nil {
+			return as, kind(errdefs.ErrInvalidArgument, "network %s: %s", name, err)
+		}
+		as.Sysctls = sysctls
+	}
 	if es.IPAMConfig != nil {
 		as.IP, as.IP6, as.LinkLocal = es.IPAMConfig.IPv4Address, es.IPAMConfig.IPv6Address, es.IPAMConfig.LinkLocalIPs
 	}

@@ -12,7 +12,7 @@ import (
 
 func newNetworkConnect(a *app) *cobra.Command {
 	es := &network.EndpointSettings{}
-	var driverOpts []string
+	var driverOpts, linkLocal []string
 	c := &cobra.Command{
 		Use:   "connect [flags] NETWORK CONTAINER",
 		Short: "Join a container to a network, also while it runs",
@@ -31,6 +31,13 @@ func newNetworkConnect(a *app) *cobra.Command {
 				}
 				es.IPAMConfig = own
 			}
+			for _, value := range linkLocal {
+				a, err := netip.ParseAddr(value)
+				if err != nil {
+					return fmt.Errorf("--link-local-ip %s: not an address", value)
+				}
+				own.LinkLocalIPs, es.IPAMConfig = append(own.LinkLocalIPs, a), own
+			}
 			cl, err := a.client(c.Context())
 			if err != nil {
 				return err
@@ -42,6 +49,7 @@ func newNetworkConnect(a *app) *cobra.Command {
 	fs := c.Flags()
 	fs.String("ip", "", "IPv4 address")
 	fs.String("ip6", "", "IPv6 address")
+	fs.StringArrayVar(&linkLocal, "link-local-ip", nil, "further address, of the container's own link (169.254.0.0/16, fe80::/10)")
 	fs.StringArrayVar(&es.Aliases, "alias", nil, "name of the container on the network")
 	fs.StringArrayVar(&es.Links, "link", nil, "name for another container that only this one uses (CONTAINER:NAME)")
 	fs.IntVar(&es.GwPriority, "gw-priority", 0, "the network with the highest one gives the default route")

@@ -41,6 +41,10 @@ func (c *containerHandlers) create(w http.ResponseWriter, r *http.Request) error
 	if err := req.adapt(versionOf(r)); err != nil {
 		return err
 	}
+	warning, err := req.moveSysctls(versionOf(r))
+	if err != nil {
+		return err
+	}
 	created, err := c.life.Create(r.Context(), engine.CreateOptions{
 		Name: strings.TrimPrefix(query.Get("name"), "/"), Platform: platform,
 		Config: req.Config, HostConfig: req.HostConfig, NetworkingConfig: req.NetworkingConfig,
@@ -50,6 +54,9 @@ func (c *containerHandlers) create(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	created.Warnings = list(created.Warnings)
+	if warning != "" {
+		created.Warnings = append(created.Warnings, warning)
+	}
 	return writeJSON(w, http.StatusCreated, created)
 }
 
@@ -111,6 +118,13 @@ func adaptMount(m *mount.Mount, v version) {
 
 // moveMAC gives the container's MAC address to the endpoint of its network.
 func (req *createRequest) moveMAC() {
+	if e := req.mainEndpoint(); len(e.MacAddress) == 0 {
+		e.MacAddress = req.MacAddress
+	}
+}
+
+// mainEndpoint is that of the network mode; it is made where there is none.
+func (req *createRequest) mainEndpoint() *network.EndpointSettings {
 	if req.NetworkingConfig == nil {
 		req.NetworkingConfig = &network.NetworkingConfig{}
 	}
@@ -125,9 +139,7 @@ func (req *createRequest) moveMAC() {
 	if (*endpoints)[name] == nil {
 		(*endpoints)[name] = &network.EndpointSettings{}
 	}
-	if e := (*endpoints)[name]; len(e.MacAddress) == 0 {
-		e.MacAddress = req.MacAddress
-	}
+	return (*endpoints)[name]
 }
 
 // platformOf reads ?platform= of a create: "linux/amd64" or the JSON that newer clients send.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"strings"
 	"testing"
 
 	"berth/engine"
@@ -41,6 +42,30 @@ func TestCreateOfOldVersions(t *testing.T) {
 	const networks = `{"Image":"i","NetworkingConfig":{"EndpointsConfig":{"b":{},"a":{}}}}`
 	f.expect("POST", "/v1.43/containers/create", networks, 400, "message: Container cannot be created with multiple network endpoints: a, b")
 	if status, got := f.do("POST", "/v1.44/containers/create", networks); status != 201 {
+		t.Errorf("%d %s", status, got)
+	}
+}
+
+// Sysctls of eth0 become its endpoint's for clients that know no better, and are refused of others.
+func TestSysctlsOfAnInterface(t *testing.T) {
+	f := serve(t)
+	create := func(mode, name string) string {
+		return `{"Image":"i","HostConfig":{"NetworkMode":"` + mode + `","Sysctls":{"` + name + `":"1","net.ipv4.conf.all.forwarding":"1"}}}`
+	}
+	f.expect("POST", "/v1.47/containers/create", create("web", "net.ipv4.conf.eth0.log_martians"), 400,
+		`message: interface specific sysctl setting "net.ipv4.conf.eth0.log_martians" must be supplied using driver option 'com.docker.network.endpoint.sysctls'`)
+	f.expect("POST", "/v1.46/containers/create", create("web", "net.ipv4.conf.eth1.log_martians"), 400,
+		"message: unable to determine network endpoint for sysctl net.ipv4.conf.eth1.log_martians, use driver option 'com.docker.network.endpoint.sysctls' to set per-interface sysctls")
+	status, got := f.do("POST", "/v1.46/containers/create", create("web", "net.ipv4.conf.eth0.log_martians"))
+	if status != 201 || !strings.Contains(got, "Migrated net.ipv4.conf.IFNAME.log_martians=1") {
+		t.Errorf("%d %s", status, got)
+	}
+	asked := f.containers.asked[len(f.containers.asked)-1].(engine.CreateOptions)
+	if opts := asked.NetworkingConfig.EndpointsConfig["web"].DriverOpts[endpointSysctls]; opts != "net.ipv4.conf.IFNAME.log_martians=1" || len(asked.HostConfig.Sysctls) != 1 {
+		t.Errorf("endpoint %q, container %v", opts, asked.HostConfig.Sysctls)
+	}
+	// The host's interfaces are nobody's endpoints.
+	if status, got := f.do("POST", "/v1.47/containers/create", create("host", "net.ipv4.conf.eth0.log_martians")); status != 201 {
 		t.Errorf("%d %s", status, got)
 	}
 }

@@ -26,6 +26,7 @@ type AttachSpec struct {
 	MAC         net.HardwareAddr
 	Interface   string            // inside the container; "": the first of eth0, eth1, … that is free
 	LinkLocal   []netip.Addr      // further addresses, of its link alone
+	Sysctls     []Sysctl          // of its interface
 	Aliases     []string          // names that the user gave it in this network
 	DNSNames    []string          // all its names in this network
 	Links       map[string]string // names that it alone uses for others here, and the names they have
@@ -86,7 +87,7 @@ func (m *Manager) Attach(ctx context.Context, spec AttachSpec, netns *os.File) (
 			err = errors.Join(err, m.leave(e, in))
 		}
 	}()
-	if err := m.connect(e, n, bridge, in); err != nil {
+	if err := m.connect(e, n, bridge, in, spec.Sysctls); err != nil {
 		return Endpoint{}, err
 	}
 	if err := m.keepInside(spec.ContainerID, netns); err != nil {
@@ -262,7 +263,7 @@ func (m *Manager) bringUp(n *Network) error {
 
 // connect makes the veth pair, its peer already inside the sandbox, and
 // configures the sandbox.
-func (m *Manager) connect(e *Endpoint, n *Network, bridge int, in *sandbox) error {
+func (m *Manager) connect(e *Endpoint, n *Network, bridge int, in *sandbox, sysctls []Sysctl) error {
 	mac, err := net.ParseMAC(e.MAC)
 	if err != nil {
 		return fmt.Errorf("parse hardware address %q: %w", e.MAC, err)
@@ -271,7 +272,7 @@ func (m *Manager) connect(e *Endpoint, n *Network, bridge int, in *sandbox) erro
 		if err := addMacvlan(e, n, bridge, in, mac); err != nil {
 			return err
 		}
-		return configured(e, in)
+		return configured(e, in, sysctls)
 	}
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name, attrs.MTU, attrs.MasterIndex = m.vethName(e), n.MTU, bridge
@@ -300,12 +301,12 @@ func (m *Manager) connect(e *Endpoint, n *Network, bridge int, in *sandbox) erro
 			return fmt.Errorf("isolate veth %s: %w", attrs.Name, err)
 		}
 	}
-	return configured(e, in)
+	return configured(e, in, sysctls)
 }
 
 // configured sets up e's device, which is in its sandbox.
-func configured(e *Endpoint, in *sandbox) error {
-	if err := in.configure(e); err != nil {
+func configured(e *Endpoint, in *sandbox, sysctls []Sysctl) error {
+	if err := in.configure(e, sysctls); err != nil {
 		return fmt.Errorf("configure %s of container %s: %w", e.Interface, e.ContainerID, err)
 	}
 	return nil

@@ -66,8 +66,8 @@ func (s *sandbox) loopbackUp() error {
 	return nil
 }
 
-// configure brings lo and e's interface up, with its addresses.
-func (s *sandbox) configure(e *Endpoint) error {
+// configure brings lo and e's interface up, with its addresses and settings.
+func (s *sandbox) configure(e *Endpoint, sysctls []Sysctl) error {
 	if err := s.loopbackUp(); err != nil {
 		return err
 	}
@@ -95,6 +95,11 @@ func (s *sandbox) configure(e *Endpoint) error {
 			return fmt.Errorf("add address %s: %w", a, err)
 		}
 	}
+	if len(sysctls) > 0 {
+		if err := enter(s.ns, func() error { return setSysctls(e.Interface, sysctls) }); err != nil {
+			return err
+		}
+	}
 	if err := s.h.LinkSetUp(eth); err != nil {
 		return fmt.Errorf("set it up: %w", err)
 	}
@@ -104,10 +109,7 @@ func (s *sandbox) configure(e *Endpoint) error {
 // disableIPv6 keeps IPv6 off a device of the calling thread's namespace. That there is
 // none anyway is os.ErrNotExist.
 func disableIPv6(device string) error {
-	proc, err := procfs.New()
-	if err != nil {
-		proc, err = procfs.Root()
-	}
+	proc, err := netProc()
 	if err != nil {
 		return err
 	}
@@ -117,6 +119,15 @@ func disableIPv6(device string) error {
 		return fmt.Errorf("keep IPv6 off: set %s to 1: %w", name, err)
 	}
 	return nil
+}
+
+// netProc opens a proc with the sysctls of the calling thread's namespace.
+func netProc() (*os.File, error) {
+	proc, err := procfs.New()
+	if err != nil {
+		proc, err = procfs.Root()
+	}
+	return proc, err
 }
 
 // linkLocalBits are those of the prefix that a link-local address is in (RFC 3927, RFC 4291 2.5.6).

@@ -41,10 +41,10 @@ type Flags struct {
 	volumeDriver                      string
 
 	// network
-	network, networkAlias, publish, expose, link []string
-	publishAll                                   bool
-	addHost, dns, dnsOption, dnsSearch           []string
-	ip, ip6, macAddress                          string
+	network, networkAlias, linkLocal, publish, expose, link []string
+	publishAll                                              bool
+	addHost, dns, dnsOption, dnsSearch                      []string
+	ip, ip6, macAddress                                     string
 
 	// logs and health
 	logDriver                                                string
@@ -196,6 +196,7 @@ func (f *Flags) registerNetwork(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.dnsSearch, "dns-search", nil, "search domain")
 	fs.StringVar(&f.ip, "ip", "", "IPv4 address")
 	fs.StringVar(&f.ip6, "ip6", "", "IPv6 address")
+	fs.StringArrayVar(&f.linkLocal, "link-local-ip", nil, "further address, of the container's own link (169.254.0.0/16, fe80::/10)")
 	fs.StringVar(&f.macAddress, "mac-address", "", "MAC address")
 }
 

@@ -113,6 +113,9 @@ func TestWhatTheEngineIsAskedFor(t *testing.T) {
 		{"--platform linux/arm64/v8", "Platform.variant", "v8"},
 		{"--ip 10.0.0.9 --network n", "Networking.EndpointsConfig.n.IPAMConfig.IPv4Address", "10.0.0.9"},
 		{"--network name=n,alias=a", "Networking.EndpointsConfig.n.Aliases", []any{"a"}},
+		{`--network name=n,"driver-opt=k=v,w=x"`, "Networking.EndpointsConfig.n.DriverOpts.k", "v,w=x"},
+		{"--network n --link-local-ip 169.254.1.2", "Networking.EndpointsConfig.n.IPAMConfig.LinkLocalIPs", []any{"169.254.1.2"}},
+		{"--network name=n,link-local-ip=169.254.1.2", "Networking.EndpointsConfig.n.IPAMConfig.LinkLocalIPs", []any{"169.254.1.2"}},
 		{"--device /dev/fuse", "HostConfig.Devices", []any{map[string]any{"PathOnHost": "/dev/fuse", "PathInContainer": "/dev/fuse", "CgroupPermissions": "rwm"}}},
 	} {
 		r := mustParse(t, append(strings.Fields(c.args), "image")...)
@@ -231,6 +234,9 @@ func TestBadFlagsAreNamed(t *testing.T) {
 		{"--no-healthcheck --health-cmd x image", "contradict"},
 		{"--platform linux image", "OS/ARCHITECTURE"},
 		{"--network a --network a image", "named twice"},
+		{"--network name=n,driver-opt=k image", "driver-opt k is not KEY=VALUE"},
+		{"--link-local-ip x --network n image", "--link-local-ip x: not an address"},
+		{"--network name=n,link-local-ip=x image", "--network x: not an address"},
 		{"--mac-address zz image", "--mac-address zz"},
 		{"", "no image"},
 	} {

@@ -1,6 +1,7 @@
 package runflags
 
 import (
+	"encoding/csv"
 	"fmt"
 	"net"
 	"net/netip"
@@ -197,6 +198,11 @@ func (f *Flags) endpoint(ep *network.EndpointSettings) error {
 			}
 		}
 	}
+	for _, a := range f.linkLocal {
+		if err := addLinkLocal(ep, "link-local-ip", a); err != nil {
+			return err
+		}
+	}
 	if f.macAddress != "" {
 		mac, err := net.ParseMAC(f.macAddress)
 		if err != nil {
@@ -207,14 +213,19 @@ func (f *Flags) endpoint(ep *network.EndpointSettings) error {
 	return nil
 }
 
-// parseNetwork reads NAME, or name=NAME,alias=…,ip=…,ip6=…,mac-address=…,gw-priority=….
+// parseNetwork reads NAME, or name=NAME,alias=…,ip=…,ip6=…,link-local-ip=…,mac-address=…,gw-priority=…,
+// driver-opt=KEY=VALUE. A field with commas of its own is in double quotes.
 func parseNetwork(s string) (string, *network.EndpointSettings, error) {
 	ep := &network.EndpointSettings{}
 	if !strings.Contains(s, "=") {
 		return s, ep, nil
 	}
 	var name string
-	for _, kv := range strings.Split(s, ",") {
+	fields, err := csv.NewReader(strings.NewReader(s)).Read()
+	if err != nil {
+		return "", nil, fmt.Errorf("--network %s: %w", s, err)
+	}
+	for _, kv := range fields {
 		k, v, ok := strings.Cut(kv, "=")
 		if !ok {
 			return "", nil, fmt.Errorf("--network %s: %s is not KEY=VALUE", s, kv)
@@ -233,6 +244,17 @@ func parseNetwork(s string) (string, *network.EndpointSettings, error) {
 			var mac net.HardwareAddr
 			mac, err = net.ParseMAC(v)
 			ep.MacAddress = network.HardwareAddr(mac)
+		case "link-local-ip":
+			err = addLinkLocal(ep, "network", v)
+		case "driver-opt":
+			key, value, ok := strings.Cut(v, "=")
+			if !ok || key == "" {
+				err = fmt.Errorf("--network %s: driver-opt %s is not KEY=VALUE", s, v)
+			}
+			if ep.DriverOpts == nil {
+				ep.DriverOpts = map[string]string{}
+			}
+			ep.DriverOpts[key] = value
 		case "gw-priority":
 			if ep.GwPriority, err = strconv.Atoi(v); err != nil {
 				err = fmt.Errorf("--network %s: gw-priority %s is not a number", s, v)
@@ -248,6 +270,19 @@ func parseNetwork(s string) (string, *network.EndpointSettings, error) {
 		return "", nil, fmt.Errorf("--network %s: name is missing", s)
 	}
 	return name, ep, nil
+}
+
+// addLinkLocal adds an address of the container's own link.
+func addLinkLocal(ep *network.EndpointSettings, flag, s string) error {
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return fmt.Errorf("--%s %s: not an address", flag, s)
+	}
+	if ep.IPAMConfig == nil {
+		ep.IPAMConfig = &network.EndpointIPAMConfig{}
+	}
+	ep.IPAMConfig.LinkLocalIPs = append(ep.IPAMConfig.LinkLocalIPs, a)
+	return nil
 }
 
 func setAddress(ep *network.EndpointSettings, flag, s string, v6 bool) error {
