@@ -39,7 +39,9 @@ var signals = sync.OnceValues(func() (*os.File, error) {
 	}
 	signalPipe = int32(fds[1])
 	handler, restorer := handlers()
-	act := sigaction{handler: handler, flags: saOnStack | saRestart | saRestorer, restorer: restorer}
+	// No handler interrupts another: the frames of all of them, with the registers of
+	// AVX-512 in each, are more than a thread's signal stack holds.
+	act := sigaction{handler: handler, flags: saOnStack | saRestart | saRestorer, restorer: restorer, mask: ^uint64(0)}
 	for _, s := range forwarded {
 		if _, _, err := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&act)), 0, 8, 0, 0); err != 0 {
 			return nil, fmt.Errorf("catch signal %d: %w", s, err)
