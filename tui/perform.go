@@ -9,6 +9,7 @@ import (
 
 	"berth/tui/keymap"
 	"berth/tui/pager"
+	"berth/tui/paint"
 	"berth/tui/text"
 )
 
@@ -374,7 +375,7 @@ func (m *model) copyID() tea.Cmd {
 // copy puts text on the terminal's clipboard (OSC 52).
 func (m *model) copy(what, s string) tea.Cmd {
 	m.say("copied " + text.Fit(what, min(text.Width(what), 60)))
-	return tea.SetClipboard(s)
+	return func() tea.Msg { return paint.Clip(s) }
 }
 
 // applicable are the actions that the palette offers where the focus is.
