@@ -34,6 +34,8 @@ func (cs *Containers) checkConfig(opts CreateOptions) (_ *container.Config, _ *c
 		func() error { return checkRestart(&hc) },
 		func() error { return checkNetworkMode(&cfg, &hc) },
 		func() error { return checkModes(&hc) },
+		func() error { return checkHostFiles(&cfg, &hc) },
+		func() error { return checkPorts(&cfg, &hc) },
 		// Checked here, though used at start: a client reads the answer to create.
 		func() error { _, err := logConfig(hc.LogConfig); return err },
 		func() error { return cs.e.capacity.refuse(&hc.Resources) },
@@ -134,6 +136,8 @@ func checkRestart(hc *container.HostConfig) error {
 func checkNetworkMode(cfg *container.Config, hc *container.HostConfig) error {
 	what := ""
 	switch mode := hc.NetworkMode; {
+	case mode == "container:":
+		return kind(errdefs.ErrInvalidArgument, "invalid network mode: invalid container format container:<name|id>")
 	case mode.IsHost() && len(hc.Links) > 0:
 		what = "host type networking can't be used with links. This would result in undefined behavior"
 	case !mode.IsContainer():

@@ -11,8 +11,6 @@ import (
 
 	"berth/engine/network"
 	"berth/engine/spec"
-
-	"github.com/containerd/errdefs"
 )
 
 // The three files that the engine writes for each container and its spec binds.
@@ -79,24 +77,17 @@ func (cs *Containers) writeHosts(rec record, ends []network.Endpoint) error {
 		b.WriteString("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\n" +
 			"ff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n")
 	}
-	// "name:address" or, for IPv6 without brackets, "name=address".
 	for _, extra := range rec.HostConfig.ExtraHosts {
-		name, addr, ok := strings.Cut(extra, ":")
-		if n, a, eq := strings.Cut(extra, "="); eq {
-			name, addr, ok = n, a, true
+		name, addresses, err := extraHost(extra)
+		if err != nil {
+			return err
 		}
-		if !ok {
-			return kind(errdefs.ErrInvalidArgument, "bad format for add-host: %q", extra)
-		}
-		for _, one := range strings.Split(strings.Trim(addr, "[]"), ",") {
-			if one == "host-gateway" {
+		for _, one := range addresses {
+			if one == hostGatewayName {
 				if !gateway.IsValid() {
 					continue
 				}
 				one = gateway.String()
-			}
-			if _, err := netip.ParseAddr(one); err != nil {
-				return kind(errdefs.ErrInvalidArgument, "invalid IP address in add-host: %q", one)
 			}
 			fmt.Fprintf(&b, "%s\t%s\n", one, name)
 		}

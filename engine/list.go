@@ -14,7 +14,6 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/docker/go-units"
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/network"
 )
 
 // listFilters are docker's; those about swarm tasks and isolation match nothing here.
@@ -40,6 +39,22 @@ func (cs *Containers) List(ctx context.Context, opts ListOptions) ([]container.S
 			return nil, kind(errdefs.ErrInvalidArgument, "invalid filter 'exited=%s'", v)
 		}
 		exited = append(exited, n)
+	}
+	for _, v := range f["health"] {
+		if err := container.ValidateHealthStatus(container.HealthStatus(v)); err != nil {
+			return nil, kind(errdefs.ErrInvalidArgument, "Unrecognised filter value for health: %s", v)
+		}
+	}
+	task, err := f.Bool("is-task", false)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range []string{"publish", "expose"} {
+		for _, v := range f[key] {
+			if _, err := parsePortRange(v); err != nil {
+				return nil, kind(errdefs.ErrInvalidArgument, "error while looking up for %s %s: %v", key, v, err)
+			}
+		}
 	}
 	// An unknown container in before or since is an error, not an empty list.
 	before, since, err := cs.bounds(f)
@@ -69,7 +84,7 @@ func (cs *Containers) List(ctx context.Context, opts ListOptions) ([]container.S
 			f.Prefix("id", r.rec.ID) && (f.Match("name", r.rec.Name) || f.Match("name", "/"+r.rec.Name)) &&
 			f.Labels(r.rec.Config.Labels) && f.Exact("health", string(healthStatus(s.Health))) &&
 			(!f.Has("ancestor") || slices.Contains(ancestors, r.rec.ImageID)) &&
-			cs.matchPlaces(f, r.rec) && !slices.Contains(f["is-task"], "true")
+			cs.matchPlaces(f, r.rec) && !task
 		if keep {
 			rows = append(rows, r)
 		}
@@ -127,43 +142,6 @@ func (cs *Containers) matchPlaces(f filter.Args, rec record) bool {
 		}
 	}
 	return true
-}
-
-// hasPort matches "80", "80/udp" or "8000-8010/tcp".
-func hasPort(rec record, want string, published bool) bool {
-	ports := func(yield func(network.Port) bool) {
-		for p := range rec.HostConfig.PortBindings {
-			if !yield(p) {
-				return
-			}
-		}
-		if !published {
-			for p := range rec.Config.ExposedPorts {
-				if !yield(p) {
-					return
-				}
-			}
-		}
-	}
-	nums, proto, ok := strings.Cut(want, "/")
-	if !ok {
-		proto = "tcp"
-	}
-	lo, hi, isRange := strings.Cut(nums, "-")
-	if !isRange {
-		hi = lo
-	}
-	first, err1 := strconv.Atoi(lo)
-	last, err2 := strconv.Atoi(hi)
-	if err1 != nil || err2 != nil {
-		return false
-	}
-	for p := range ports {
-		if n := int(p.Num()); n >= first && n <= last && string(p.Proto()) == proto {
-			return true
-		}
-	}
-	return false
 }
 
 // summary is a row of the list, without image name and sizes.

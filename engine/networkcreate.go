@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"time"
 
 	"berth/engine/filter"
 	engnet "berth/engine/network"
@@ -124,12 +123,9 @@ func (n *Networks) Prune(ctx context.Context, filters filter.Args) ([]string, er
 	if err := filters.Validate("until", "label", "label!"); err != nil {
 		return nil, err
 	}
-	var until time.Time
-	if values := filters["until"]; len(values) > 0 {
-		var err error
-		if until, err = ParseTime(values[0], time.Now()); err != nil {
-			return nil, err
-		}
+	until, err := untilOf(filters)
+	if err != nil {
+		return nil, err
 	}
 	names := []string{}
 	var errs []error

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"berth/engine/filter"
 
@@ -74,12 +73,9 @@ func (cs *Containers) Prune(ctx context.Context, f filter.Args) (container.Prune
 	if err := f.Validate("until", "label", "label!"); err != nil {
 		return report, err
 	}
-	var until time.Time
-	if values := f["until"]; len(values) > 0 {
-		var err error
-		if until, err = ParseTime(values[0], time.Now()); err != nil {
-			return report, err
-		}
+	until, err := untilOf(f)
+	if err != nil {
+		return report, err
 	}
 	list := cs.all()
 	// The oldest first, so that of a prune that fails in the middle the newest are left.

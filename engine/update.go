@@ -27,6 +27,9 @@ func (cs *Containers) Update(_ context.Context, ref string, u container.UpdateCo
 			return kind(errdefs.ErrInvalidArgument, "%v", err)
 		}
 	}
+	if err := cs.e.capacity.refuse(&u.Resources); err != nil {
+		return err
+	}
 	limits, err := spec.Changes(u.Resources)
 	if err != nil {
 		return err

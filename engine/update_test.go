@@ -49,7 +49,7 @@ func TestUpdateOfARunningContainer(t *testing.T) {
 	if got := r.limit(id, "cpu", "cpu.cfs_quota_us", "cpu.max"); !strings.HasPrefix(got, "50000") {
 		t.Errorf("quota %s", got)
 	}
-	none := int64(0)
+	none, tooMany := int64(0), int64(1)<<62
 	r.update(id, container.Resources{PidsLimit: &none})
 	if got := r.limit(id, "pids", "pids.max", "pids.max"); got != "max" {
 		t.Errorf("pids %s", got)
@@ -64,8 +64,9 @@ func TestUpdateOfARunningContainer(t *testing.T) {
 		"more than with swap":       {container.UpdateConfig{Resources: container.Resources{Memory: 256 << 20}}, errdefs.IsConflict, "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time"},
 		"a quota beside CPUs":       {container.UpdateConfig{Resources: container.Resources{CPUQuota: 1000, PidsLimit: &pids}}, errdefs.IsConflict, "Conflicting options: CPU Quota cannot be updated as NanoCPUs has already been set"},
 		"CPUs that are not there":   {container.UpdateConfig{Resources: container.Resources{CpusetCpus: "4000"}}, errdefs.IsInvalidArgument, "Requested CPUs are not available - requested 4000"},
+		"a period of no length":     {container.UpdateConfig{Resources: container.Resources{CPUPeriod: 5}}, errdefs.IsInvalidArgument, "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)"},
 		"a policy of no name":       {container.UpdateConfig{RestartPolicy: container.RestartPolicy{Name: "sometimes"}}, errdefs.IsInvalidArgument, "sometimes"},
-		"what the kernel refuses":   {container.UpdateConfig{Resources: container.Resources{PidsLimit: &pids, CPUPeriod: 1}}, func(error) bool { return true }, "Cannot update container " + id},
+		"what the kernel refuses":   {container.UpdateConfig{Resources: container.Resources{PidsLimit: &tooMany, CPUShares: 700}}, func(error) bool { return true }, "Cannot update container " + id},
 	} {
 		if err := r.Containers.Update(r.ctx, id, c.u); err == nil || !c.is(err) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", what, err)

@@ -98,7 +98,7 @@ func (a Args) Bool(key string, def bool) (bool, error) {
 	yes := a.Exact(key, "1") || a.Exact(key, "true")
 	no := a.Exact(key, "0") || a.Exact(key, "false")
 	if yes == no {
-		return false, fmt.Errorf("invalid filter '%s=%s': %w", key, strings.Join(a[key], ","), errdefs.ErrInvalidArgument)
+		return false, fmt.Errorf("invalid filter '%s=%s': %w", key, a[key], errdefs.ErrInvalidArgument)
 	}
 	return yes, nil
 }

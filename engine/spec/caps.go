@@ -72,7 +72,7 @@ func normalizeCaps(names []string) (caps []string, all bool, err error) {
 			c = "CAP_" + c
 		}
 		if !slices.Contains(capNames, c) {
-			return nil, false, fmt.Errorf("unknown capability: %q: %w", n, errdefs.ErrInvalidArgument)
+			return nil, false, fmt.Errorf("unknown capability: %q: %w", c, errdefs.ErrInvalidArgument)
 		}
 		caps = append(caps, c)
 	}

@@ -35,7 +35,7 @@ func limits(res *container.Resources, update bool) (*specs.LinuxResources, error
 	r := &specs.LinuxResources{}
 	// The words are docker's: scripts look for them.
 	switch {
-	case res.Memory > 0 && res.Memory < minMemory:
+	case res.Memory > 0 && res.Memory < minMemory, res.Memory < 0 && !update:
 		return nil, invalid("Minimum memory limit allowed is 6MB")
 	case res.Memory > 0 && res.MemorySwap > 0 && res.MemorySwap < res.Memory:
 		return nil, invalid("Minimum memoryswap limit should be larger than memory limit, see usage")

@@ -41,7 +41,7 @@ func parseSecurity(hc *container.HostConfig) (security, error) {
 		}
 		bad := fmt.Errorf("invalid --security-opt 2: %q: %w", opt, errdefs.ErrInvalidArgument)
 		if !ok {
-			return s, bad
+			return s, fmt.Errorf("invalid --security-opt 1: %q: %w", opt, errdefs.ErrInvalidArgument)
 		}
 		switch name {
 		case "no-new-privileges":
