@@ -23,13 +23,13 @@ func (c *commitHandlers) routes(rt *router) { rt.on("POST /commit", c.commit) }
 // body, if there is one, is a configuration that goes before the container's.
 func (c *commitHandlers) commit(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
-	var config *container.Config
+	var config *configBody
 	if err := readJSON(w, r, &config); err != nil {
 		return err
 	}
 	id, err := c.containers.Commit(r.Context(), query.Get("container"), engine.CommitOptions{
 		Repo: query.Get("repo"), Tag: query.Get("tag"), Author: query.Get("author"), Comment: query.Get("comment"),
-		Changes: query["changes"], Pause: flagOr(query, "pause", true), Config: config,
+		Changes: query["changes"], Pause: flagOr(query, "pause", true), Config: config.config(),
 	})
 	if err != nil {
 		return err

@@ -135,6 +135,10 @@ func (c *containerHandlers) top(w http.ResponseWriter, r *http.Request) error {
 
 // start answers POST /containers/{id}/start with 204, or 304 if the container runs.
 func (c *containerHandlers) start(w http.ResponseWriter, r *http.Request) error {
+	// Until API 1.24 a start could bring a configuration. An unknown length is taken for one; "{}" and "null" are nothing.
+	if r.ContentLength > 7 || r.ContentLength == -1 {
+		return invalid("starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24")
+	}
 	o := engine.StartOptions{Checkpoint: r.URL.Query().Get("checkpoint")}
 	return noContent(w, c.life.Start(r.Context(), r.PathValue("id"), o))
 }

@@ -16,7 +16,15 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// createRequest is the body of a create, with what later versions of the API dropped from it.
+// createBody is the body of a create.
+type createBody struct {
+	configBody
+	HostConfig       *hostBody
+	NetworkingConfig *network.NetworkingConfig
+	MacAddress       network.HardwareAddr
+}
+
+// createRequest is what a client asks for, with what later versions of the API dropped from it.
 type createRequest struct {
 	container.CreateRequest
 	// MacAddress was the container's own until API 1.43, when each endpoint got one; 1.52 ignores it.
@@ -27,10 +35,13 @@ type createRequest struct {
 // CLI pull; 409 is a name that is taken.
 func (c *containerHandlers) create(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
-	var req createRequest
-	if err := readJSON(w, r, &req); err != nil {
+	var body createBody
+	if err := readJSON(w, r, &body); err != nil {
 		return err
 	}
+	req := createRequest{MacAddress: body.MacAddress, CreateRequest: container.CreateRequest{
+		Config: body.configBody.config(), HostConfig: body.HostConfig.config(), NetworkingConfig: body.NetworkingConfig,
+	}}
 	if req.Config == nil {
 		return invalid("config cannot be empty in order to create a container")
 	}

@@ -23,18 +23,22 @@ func invalid(format string, args ...any) error {
 	return fmt.Errorf("%w%w", fmt.Errorf(format, args...), quiet{errdefs.ErrInvalidArgument})
 }
 
-// readJSON decodes the body of r into v. An absent body leaves v as it is, as docker does; unknown fields are ignored,
-// since newer clients send them; anything after the value is refused.
+// readJSON decodes the body of r into v. An absent body leaves v as it is, as docker does, if it is not said to be
+// something else than JSON; unknown fields are ignored, since newer clients send them; anything after the value is
+// refused.
 func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
-	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
+	empty := r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0
+	contentType := r.Header.Get("Content-Type")
+	if empty && contentType == "" {
 		return nil
 	}
-	contentType := r.Header.Get("Content-Type")
 	switch media, _, err := mime.ParseMediaType(contentType); {
 	case err != nil:
 		return invalid("malformed Content-Type header (%s): %w", contentType, err)
 	case media != "application/json":
 		return invalid("unsupported Content-Type header (%s): must be 'application/json'", contentType)
+	case empty:
+		return nil
 	}
 	return decodeJSON(http.MaxBytesReader(w, r.Body, maxJSON), v)
 }

@@ -60,7 +60,7 @@ func TestBodies(t *testing.T) {
 		f.expect("POST", path, `{"Image":"busybox"} `+garbage, 400, "message: unexpected content after JSON")
 	}
 	f.expect("POST", path, `{"Image":"`+strings.Repeat("x", maxJSON)+`"}`, 413, fmt.Sprintf("message: the request body is larger than %d bytes", maxJSON))
-	f.expect("POST", path, `{"Image":7}`, 400, "message: invalid JSON: json: cannot unmarshal number into Go struct field createRequest.CreateRequest.Config.Image of type string")
+	f.expect("POST", path, `{"Image":7}`, 400, "message: invalid JSON: json: cannot unmarshal number into Go struct field createBody.configBody.Config.Image of type string")
 
 	req, _ := http.NewRequest("POST", "http://berth"+path, strings.NewReader("{}"))
 	req.Header.Set("Content-Type", "text/plain")
