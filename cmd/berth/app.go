@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"berth/cmd/berth/connect"
+	"berth/cmd/berth/output"
 	"berth/cmd/berth/session"
 	"berth/engine/release"
 )
@@ -87,7 +88,11 @@ func report(w io.Writer, err error) int {
 			return code
 		}
 	}
-	fmt.Fprintln(w, "berth: "+message(err))
+	text := message(err)
+	if f, ok := w.(*os.File); ok && session.IsTerminal(f) {
+		text = output.CleanLines(text) // it may quote what a stranger named
+	}
+	fmt.Fprintln(w, "berth: "+text)
 	return code
 }
 

@@ -117,6 +117,9 @@ func portRange(first, last uint16) string {
 // UTF-8.
 func Clean(s string) string { return clean(s, "") }
 
+// CleanLines is Clean for texts that may have lines and columns of their own, as messages of errors have.
+func CleanLines(s string) string { return clean(s, "\n\t") }
+
 // clean is Clean that leaves some characters alone.
 func clean(s, but string) string {
 	return strings.Map(func(r rune) rune {
