@@ -214,7 +214,7 @@ func TestBuildsThatFail(t *testing.T) {
 		{"tag", "FROM busybox", build.Request{Tags: []string{"A:b:c"}}, errdefs.IsInvalidArgument, "invalid reference format"},
 		{"host", "FROM busybox", build.Request{ExtraHosts: []string{"x"}}, errdefs.IsInvalidArgument, "bad format for add-host"},
 		{"network", "FROM busybox\nRUN true", build.Request{NetworkMode: "nope"}, nil, "nope"},
-		{"remote", "FROM busybox", build.Request{Remote: "git://example/x"}, errdefs.IsNotImplemented, "cannot be fetched"},
+		{"remote", "FROM busybox", build.Request{Remote: "ftp://example/x"}, errdefs.IsInvalidArgument, "cannot be fetched"},
 		{"confinement", "FROM busybox\nRUN --security=insecure true", build.Request{}, nil, "security"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

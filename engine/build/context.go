@@ -20,12 +20,26 @@ import (
 
 // received is the context of a classic build, unpacked.
 type received struct {
-	dir        string
+	top        string // all that was received
+	dir        string // the part of it that is the context
 	dockerfile string // its name, if the context is nothing else
 }
 
 // receive unpacks the context of a request.
 func (b *Builder) receive(ctx context.Context, r Request, body io.Reader, report Report) (_ *received, err error) {
+	dir, err := os.MkdirTemp(b.contexts(), "")
+	if err != nil {
+		return nil, fmt.Errorf("receive build context: %w", err)
+	}
+	s := &received{top: dir, dir: dir}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if repo, ok := repository(r.Remote); ok {
+		return s, s.clone(ctx, repo)
+	}
 	if r.Remote != "" {
 		rc, err := fetch(ctx, r.Remote, report)
 		if err != nil {
@@ -37,16 +51,6 @@ func (b *Builder) receive(ctx context.Context, r Request, body io.Reader, report
 	if body == nil {
 		return nil, fmt.Errorf("build: there is no context: send a tar, or name one as 'remote': %w", errdefs.ErrInvalidArgument)
 	}
-	dir, err := os.MkdirTemp(b.contexts(), "")
-	if err != nil {
-		return nil, fmt.Errorf("receive build context: %w", err)
-	}
-	s := &received{dir: dir}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.close())
-		}
-	}()
 	in := bufio.NewReaderSize(body, 64<<10)
 	head, err := in.Peek(512)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -95,9 +99,8 @@ func IsArchive(head []byte) bool {
 
 // fetch opens a context that is elsewhere.
 func fetch(ctx context.Context, remote string, report Report) (io.ReadCloser, error) {
-	if !strings.HasPrefix(remote, "http://") && !strings.HasPrefix(remote, "https://") ||
-		strings.HasSuffix(strings.SplitN(remote, "#", 2)[0], ".git") {
-		return nil, fmt.Errorf("the context %q cannot be fetched by the engine: use the address of a tar or a Dockerfile, or clone the repository and send it: %w", remote, errdefs.ErrNotImplemented)
+	if !strings.HasPrefix(remote, "http://") && !strings.HasPrefix(remote, "https://") {
+		return nil, fmt.Errorf("the context %q cannot be fetched: use the address of a git repository, a tar or a Dockerfile: %w", remote, errdefs.ErrInvalidArgument)
 	}
 	report(jsonstream.Message{Stream: "Downloading build context from remote url: " + remote + "\n"})
 	resp, err := download.Open(ctx, remote)
@@ -126,7 +129,7 @@ func (s *received) open(name string) (*os.File, error) {
 
 // close removes the context.
 func (s *received) close() error {
-	if err := os.RemoveAll(s.dir); err != nil {
+	if err := os.RemoveAll(s.top); err != nil {
 		return fmt.Errorf("remove build context: %w", err)
 	}
 	return nil
