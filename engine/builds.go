@@ -18,7 +18,6 @@ import (
 	"github.com/distribution/reference"
 	buildkit "github.com/moby/buildkit/client"
 	apibuild "github.com/moby/moby/api/types/build"
-	"github.com/moby/moby/api/types/container"
 	apievents "github.com/moby/moby/api/types/events"
 )
 
@@ -49,7 +48,7 @@ func (bs *Builds) open(ctx context.Context) (*build.Builder, error) {
 		Steps: build.StepOptions{
 			Self: e.self, Shims: filepath.Join(e.cfg.State, "shim"), Runtime: e.Containers.runtimeRoot(),
 			Files: filepath.Join(e.cfg.Root, "containers"), Mounts: e.mountRoot(),
-			CgroupParent: e.cgroups.parent, CgroupV2: e.cgroups.unified, Network: e.network, Resolv: resolvConfOf,
+			CgroupParent: e.cgroups.parent, CgroupV2: e.cgroups.unified, Network: e.network, Names: stepNames{e.Containers},
 		},
 	})
 	if err != nil {
@@ -66,15 +65,6 @@ func (bs *Builds) root() string { return filepath.Join(bs.e.cfg.Root, "build") }
 // mount. The process's directory for temporary files is to be this one (TMPDIR):
 // BuildKit mounts there, and what a killed engine leaves there the next takes away.
 func (e *Engine) BuildTemp() string { return filepath.Join(e.mountRoot(), "build") }
-
-// resolvConfOf is the resolv.conf of a container with a network of its own, or the host's.
-func resolvConfOf(own bool) ([]byte, error) {
-	mode := container.NetworkMode(network.Bridge)
-	if !own {
-		mode = "host"
-	}
-	return resolvConf(record{Config: &container.Config{}, HostConfig: &container.HostConfig{NetworkMode: mode}})
-}
 
 // gateway is the host's address on the default network; "" if there is none.
 func (bs *Builds) gateway() string {

@@ -44,6 +44,7 @@ func (cs *Containers) join(hc *container.HostConfig) (n namespaces, err error) {
 		n.files[kind] = f
 		switch kind {
 		case "net":
+			rec = cs.networkOwner(rec)
 			n.network = &rec
 		case "ipc":
 			n.ipc = &rec
@@ -70,6 +71,18 @@ func (cs *Containers) openNamespace(ref, name string) (*os.File, record, error) 
 		err = notRunning(name, rec.ID)
 	}
 	return f, rec, err
+}
+
+// networkOwner is the container whose network rec uses, over however many that joined another.
+func (cs *Containers) networkOwner(rec record) record {
+	for rec.HostConfig.NetworkMode.IsContainer() {
+		next, err := cs.get(rec.HostConfig.NetworkMode.ConnectedContainer())
+		if err != nil {
+			break // it was removed; its network lives while somebody is in it
+		}
+		rec = next.snapshot()
+	}
+	return rec
 }
 
 // notRunning is docker's error for each kind of namespace that is not there to be joined.

@@ -60,8 +60,7 @@ type StepOptions struct {
 	CgroupParent string
 	CgroupV2     bool
 	Network      Network
-	// Resolv is the content of /etc/resolv.conf, for a network of its own or the host's.
-	Resolv func(own bool) ([]byte, error)
+	Names        Names
 
 	places *places
 }

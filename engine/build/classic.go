@@ -129,8 +129,6 @@ func (b *Builder) attrs(r *Request) (map[string]string, error) {
 	case r.NetworkMode == "", mode.IsDefault(), mode.IsBridge():
 	case mode.IsHost(), mode.IsNone():
 		attrs["force-network-mode"] = r.NetworkMode
-	case mode.IsContainer():
-		return nil, fmt.Errorf("the network of another container cannot be used to build: %w", errdefs.ErrNotImplemented)
 	default:
 		r.Place.Network = r.NetworkMode
 	}

@@ -12,7 +12,6 @@ import (
 	"sync"
 	"syscall"
 
-	"berth/engine/network"
 	"berth/runtime/container"
 	"berth/runtime/mount"
 	"berth/shim"
@@ -26,12 +25,6 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
-
-// Network connects steps to the default network.
-type Network interface {
-	Attach(ctx context.Context, spec network.AttachSpec, netns *os.File) (network.Endpoint, error)
-	Detach(ctx context.Context, containerID string) error
-}
 
 // containers runs steps in containers like those of users, confined alike: with a
 // shim each, docker's default capabilities and seccomp profile, on the default
@@ -53,14 +46,14 @@ func newExecutor(opts StepOptions, log *slog.Logger) *containers {
 // step is one container from before it is made until it is gone.
 type step struct {
 	*containers
-	id      string // of the container
-	dir     string // its files: hosts, resolv.conf, exit.json
-	root    string // its root file system on the host, while it is mounted
-	spec    *specs.Spec
-	network string // a user-defined one; "" is the default
-	client  *shim.Client
-	ready   chan struct{} // closed when client is set, or the step has ended
-	undo    []func() error
+	id     string // of the container
+	dir    string // its files: hosts, resolv.conf, exit.json
+	root   string // its root file system on the host, while it is mounted
+	spec   *specs.Spec
+	net    stepNet
+	client *shim.Client
+	ready  chan struct{} // closed when client is set, or the step has ended
+	undo   []func() error
 }
 
 // Run implements executor.Executor: it returns when the process has ended, with an
@@ -140,30 +133,6 @@ func (s *step) start(ctx context.Context, process executor.ProcessInfo) (*shim.C
 		return err
 	})
 	return client, s.connect(whole, client, process.Meta)
-}
-
-// connect gives the parked container its network.
-func (s *step) connect(ctx context.Context, client *shim.Client, meta executor.Meta) error {
-	if meta.NetMode == pb.NetMode_HOST {
-		return s.writeHosts(meta, network.Endpoint{})
-	}
-	netns, err := client.NetNS()
-	if err != nil {
-		return err
-	}
-	defer netns.Close()
-	if meta.NetMode == pb.NetMode_NONE {
-		if err := network.Loopback(netns); err != nil {
-			return err
-		}
-		return s.writeHosts(meta, network.Endpoint{})
-	}
-	end, err := s.opts.Network.Attach(ctx, network.AttachSpec{ContainerID: s.id, Name: "build-" + s.id[:12], Network: s.network}, netns)
-	if err != nil {
-		return err
-	}
-	s.undo = append(s.undo, func() error { return s.opts.Network.Detach(ctx, s.id) })
-	return s.writeHosts(meta, end)
 }
 
 // startError is why a process could not be started, with the exit code that a

@@ -14,7 +14,7 @@ import (
 // passes only the name of a cgroup on to them; the rest travels with it.
 type Place struct {
 	CgroupParent string `json:",omitempty"`
-	Network      string `json:",omitempty"` // a user-defined network; "" is the default one
+	Network      string `json:",omitempty"` // a user-defined network, or container:ID; "" is the default one
 	Memory       int64  `json:",omitempty"` // bytes
 	MemorySwap   int64  `json:",omitempty"` // bytes, with memory; -1 is no limit
 	CPUShares    int64  `json:",omitempty"`

@@ -1,26 +1,21 @@
 package build
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 
-	"berth/engine/network"
 	"berth/engine/spec"
 
 	ctdmount "github.com/containerd/containerd/v2/core/mount"
 	continuity "github.com/containerd/continuity/fs"
 	"github.com/docker/go-units"
 	"github.com/moby/buildkit/executor"
-	"github.com/moby/buildkit/solver/pb"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/sys/user"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -40,7 +35,11 @@ func (s *step) prepare(ctx context.Context, root executor.Mount, mounts []execut
 	if s.root, err = s.mounted(src); err != nil {
 		return fmt.Errorf("mount the root of a build step: %w", err)
 	}
-	if err := s.writeFiles(meta); err != nil {
+	place, err := decodePlace(meta.CgroupParent)
+	if err != nil {
+		return fmt.Errorf("read where a build step is to run: %w", err)
+	}
+	if err := s.prepareNet(meta, place); err != nil {
 		return err
 	}
 	dir, err := os.Open(s.root)
@@ -48,11 +47,6 @@ func (s *step) prepare(ctx context.Context, root executor.Mount, mounts []execut
 		return err
 	}
 	defer dir.Close()
-	place, err := decodePlace(meta.CgroupParent)
-	if err != nil {
-		return fmt.Errorf("read where a build step is to run: %w", err)
-	}
-	s.network = place.Network
 	in := s.input(meta, place, spec.Mounted{Dir: dir})
 	if err := makeWorkDir(s.root, in.Root, meta); err != nil {
 		return err
@@ -86,13 +80,7 @@ func (s *step) input(meta executor.Meta, place Place, root spec.Root) spec.Input
 		cfg.Hostname = s.id[:12]
 	}
 	hc := &container.HostConfig{
-		NetworkMode: "bridge", IpcMode: container.IPCModePrivate, ShmSize: 64 << 20, ReadonlyRootfs: meta.ReadonlyRootFS,
-	}
-	switch meta.NetMode {
-	case pb.NetMode_HOST:
-		hc.NetworkMode = "host"
-	case pb.NetMode_NONE:
-		hc.NetworkMode = "none"
+		NetworkMode: s.net.mode, IpcMode: container.IPCModePrivate, ShmSize: 64 << 20, ReadonlyRootfs: meta.ReadonlyRootFS,
 	}
 	place.limit(hc)
 	for _, u := range meta.Ulimit {
@@ -100,7 +88,7 @@ func (s *step) input(meta executor.Meta, place Place, root spec.Root) spec.Input
 	}
 	return spec.Input{
 		ID: s.id, Rootfs: filepath.Join(s.opts.Mounts, s.id), Root: root, Config: cfg, HostConfig: hc,
-		Path: meta.Args[0], Args: meta.Args[1:], Hostname: cfg.Hostname,
+		Path: meta.Args[0], Args: meta.Args[1:], Hostname: cfg.Hostname, NetNS: s.net.path(),
 		CgroupParent: s.opts.CgroupParent, CgroupV2: s.opts.CgroupV2,
 		Files: []spec.File{
 			{Source: filepath.Join(s.dir, "resolv.conf"), Destination: "/etc/resolv.conf"},
@@ -243,49 +231,6 @@ func (s *step) part(dir, sel string) (string, error) {
 	}
 	s.undo = append(s.undo, func() error { return unix.Unmount(at, unix.MNT_DETACH) })
 	return at, nil
-}
-
-// writeFiles makes the files that the engine gives every container.
-func (s *step) writeFiles(meta executor.Meta) error {
-	resolv, err := s.opts.Resolv(meta.NetMode != pb.NetMode_HOST)
-	if err != nil {
-		return err
-	}
-	name := meta.Hostname
-	if name == "" {
-		name = s.id[:12]
-	}
-	for file, content := range map[string][]byte{"resolv.conf": resolv, "hostname": []byte(name + "\n"), "hosts": nil} {
-		if err := os.WriteFile(filepath.Join(s.dir, file), content, 0o644); err != nil {
-			return fmt.Errorf("write %s of a build step: %w", file, err)
-		}
-	}
-	return nil
-}
-
-// writeHosts fills /etc/hosts once the address is known.
-func (s *step) writeHosts(meta executor.Meta, end network.Endpoint) error {
-	var b bytes.Buffer
-	if meta.NetMode == pb.NetMode_HOST {
-		host, err := os.ReadFile("/etc/hosts")
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("read the host's hosts file: %w", err)
-		}
-		b.Write(host)
-	} else {
-		b.WriteString("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\n" +
-			"ff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n")
-	}
-	for _, h := range meta.ExtraHosts {
-		fmt.Fprintf(&b, "%s\t%s\n", net.IP(h.IP), h.Host)
-	}
-	if end.IP.IsValid() {
-		fmt.Fprintf(&b, "%s\t%s\n", end.IP, strings.TrimSpace(s.spec.Hostname))
-	}
-	if err := os.WriteFile(filepath.Join(s.dir, "hosts"), b.Bytes(), 0o644); err != nil {
-		return fmt.Errorf("write hosts of a build step: %w", err)
-	}
-	return nil
 }
 
 // userIn finds a user in the databases below dir.
