@@ -96,11 +96,11 @@ func inodeTime(dir string) time.Duration {
 // merged tree takes its attributes from the upper directory, so that starts
 // with those of the parent.
 func (o *Overlay) makeDir(r, parent *record) error {
-	if parent != nil { // little will be made in it
-		if err := os.Mkdir(o.dir(r), 0o700); err != nil {
+	if r.Kind == snapshots.KindActive && r.Parent == "" { // a layer is unpacked into it
+		if err := o.place(r, inodeTime); err != nil {
 			return err
 		}
-	} else if err := o.place(r, inodeTime); err != nil {
+	} else if err := os.Mkdir(o.dir(r), 0o700); err != nil {
 		return err
 	}
 	dir, upper := o.dir(r), o.upper(r)
