@@ -27,6 +27,7 @@ import (
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/solver"
 	"github.com/moby/buildkit/solver/bboltcachestorage"
+	"github.com/moby/buildkit/util/db"
 	"github.com/moby/buildkit/util/db/boltutil"
 	"github.com/moby/buildkit/util/entitlements"
 	"github.com/moby/buildkit/worker"
@@ -85,16 +86,6 @@ type Builder struct {
 
 // Open opens or creates the build cache.
 func Open(ctx context.Context, opts Options) (_ *Builder, err error) {
-	if err := os.MkdirAll(opts.Root, 0o700); err != nil {
-		return nil, fmt.Errorf("open builder: %w", err)
-	}
-	if err := os.MkdirAll(opts.Mounts, 0o700); err != nil {
-		return nil, fmt.Errorf("open builder: %w", err)
-	}
-	contexts := filepath.Join(opts.Root, "contexts")
-	if err := errors.Join(os.RemoveAll(contexts), os.Mkdir(contexts, 0o700)); err != nil {
-		return nil, fmt.Errorf("open builder: %w", err)
-	}
 	opts.Steps.places = &places{}
 	b := &Builder{opts: opts, conns: newListener(), builds: make(map[string]context.CancelFunc)}
 	ctx, b.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -109,6 +100,11 @@ func Open(ctx context.Context, opts Options) (_ *Builder, err error) {
 			err = errors.Join(err, undo[i]())
 		}
 	}()
+	// Contexts are those of requests that a killed engine was serving.
+	if err := errors.Join(os.MkdirAll(opts.Root, 0o700), os.MkdirAll(opts.Mounts, 0o700),
+		os.RemoveAll(b.contexts()), os.Mkdir(b.contexts(), 0o700)); err != nil {
+		return nil, err
+	}
 	logTo(opts.Log)
 	if b.sessions, err = session.NewManager(); err != nil {
 		return nil, err
@@ -131,11 +127,21 @@ func Open(ctx context.Context, opts Options) (_ *Builder, err error) {
 		return nil, err
 	}
 	undo = append(undo, history.Close)
+	if b.controller, err = b.control(ctx, workers, results, history); err != nil {
+		return nil, err
+	}
+	b.serve()
+	return b, nil
+}
+
+// control makes BuildKit's own server.
+func (b *Builder) control(ctx context.Context, workers *worker.Controller, results *bboltcachestorage.Store, history db.DB) (*control.Controller, error) {
 	images, err := gateway.NewGatewayFrontend(workers.Infos(), nil)
 	if err != nil {
 		return nil, err
 	}
-	b.controller, err = control.NewController(control.Opt{
+	blobs, hosts := b.worker.ContentStore(), b.opts.Hosts
+	return control.NewController(control.Opt{
 		SessionManager:   b.sessions,
 		WorkerController: workers,
 		Frontends: map[string]frontend.Frontend{
@@ -144,12 +150,12 @@ func Open(ctx context.Context, opts Options) (_ *Builder, err error) {
 		},
 		CacheManager: solver.NewCacheManager(ctx, "local", results, worker.NewCacheResultStorage(workers)),
 		ResolveCacheExporterFuncs: map[string]remotecache.ResolveCacheExporterFunc{
-			"registry": registry.ResolveCacheExporterFunc(b.sessions, opts.Hosts),
+			"registry": registry.ResolveCacheExporterFunc(b.sessions, hosts),
 			"local":    local.ResolveCacheExporterFunc(b.sessions),
 			"inline":   inline.ResolveCacheExporterFunc(),
 		},
 		ResolveCacheImporterFuncs: map[string]remotecache.ResolveCacheImporterFunc{
-			"registry": registry.ResolveCacheImporterFunc(b.sessions, b.worker.ContentStore(), opts.Hosts),
+			"registry": registry.ResolveCacheImporterFunc(b.sessions, blobs, hosts),
 			"local":    local.ResolveCacheImporterFunc(b.sessions),
 		},
 		// What docker allows; a step without confinement is refused.
@@ -157,15 +163,10 @@ func Open(ctx context.Context, opts Options) (_ *Builder, err error) {
 		HistoryDB:      history,
 		CacheStore:     results,
 		LeaseManager:   b.worker.LeaseManager(),
-		ContentStore:   b.worker.ContentStore(),
+		ContentStore:   blobs,
 		GarbageCollect: b.worker.GarbageCollect,
 		GracefulStop:   ctx.Done(),
 	})
-	if err != nil {
-		return nil, err
-	}
-	b.serve()
-	return b, nil
 }
 
 // logTo has BuildKit, which logs through logrus's only logger, write for who looks for

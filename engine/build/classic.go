@@ -8,9 +8,7 @@ import (
 	"io"
 	"maps"
 	"net"
-	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -71,7 +69,7 @@ const sessionRemote = "client-session"
 // Build builds an image; context is a tar, or a Dockerfile by itself. It returns
 // after all progress was reported. An error of a step is one of type *StepError.
 func (b *Builder) Build(ctx context.Context, r Request, body io.Reader, report Report) error {
-	attrs, err := b.attrs(&r)
+	attrs, err := b.attrs(r)
 	if err != nil {
 		return err
 	}
@@ -97,77 +95,6 @@ func (b *Builder) Build(ctx context.Context, r Request, body io.Reader, report R
 		return b.withSession(ctx, c, r, attrs, exports, report)
 	}
 	return b.withContext(ctx, c, r, attrs, exports, body, report)
-}
-
-// attrs are the options of the Dockerfile frontend for a request.
-func (b *Builder) attrs(r *Request) (map[string]string, error) {
-	bad := func(format string, args ...any) (map[string]string, error) {
-		return nil, fmt.Errorf(format+": %w", append(args, errdefs.ErrInvalidArgument)...)
-	}
-	attrs := map[string]string{"target": r.Target}
-	if r.Dockerfile != "" {
-		attrs["filename"] = path.Clean("/" + r.Dockerfile)[1:]
-	}
-	if r.NoCache {
-		attrs["no-cache"] = ""
-	}
-	if r.Pull {
-		attrs["image-resolve-mode"] = "pull"
-	}
-	if r.Platform != "" {
-		attrs["platform"] = r.Platform
-	}
-	for k, v := range r.Args {
-		if v != nil {
-			attrs["build-arg:"+k] = *v
-		}
-	}
-	for k, v := range r.Labels {
-		attrs["label:"+k] = v
-	}
-	switch mode := container.NetworkMode(r.NetworkMode); {
-	case r.NetworkMode == "", mode.IsDefault(), mode.IsBridge():
-	case mode.IsHost(), mode.IsNone():
-		attrs["force-network-mode"] = r.NetworkMode
-	default:
-		r.Place.Network = r.NetworkMode
-	}
-	var hosts []string
-	for _, h := range r.ExtraHosts {
-		name, addr, ok := strings.Cut(h, ":")
-		if n, a, eq := strings.Cut(h, "="); eq {
-			name, addr, ok = n, a, true
-		}
-		addr = strings.Trim(addr, "[]")
-		if addr == "host-gateway" {
-			addr = b.opts.Gateway()
-		}
-		if !ok || net.ParseIP(addr) == nil {
-			return bad("bad format for add-host: %q", h)
-		}
-		hosts = append(hosts, name+"="+addr)
-	}
-	if len(hosts) > 0 {
-		attrs["add-hosts"] = strings.Join(hosts, ",")
-	}
-	if r.ShmSize > 0 {
-		attrs["shm-size"] = strconv.FormatInt(r.ShmSize, 10)
-	}
-	var limits []string
-	for _, u := range r.Ulimits {
-		limits = append(limits, u.String())
-	}
-	if len(limits) > 0 {
-		attrs["ulimit"] = strings.Join(limits, ",")
-	}
-	if place := r.Place.Encode(); place != "" {
-		attrs["cgroup-parent"] = place
-	}
-	if len(r.CacheFrom) > 0 && r.BuildKit {
-		// The classic builder means local images, whose steps are in the cache anyway.
-		attrs["cache-from"] = strings.Join(r.CacheFrom, ",")
-	}
-	return attrs, nil
 }
 
 // exports are the outputs of a request: an image, if it does not say.
