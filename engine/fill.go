@@ -34,15 +34,14 @@ func (cs *Containers) fillVolumes(ctx context.Context, rec *record, chain string
 	}()
 	for i := range rec.Mounts {
 		m := rec.mount(i)
-		// A part of a volume is what somebody has put there.
-		if m.Type != mount.TypeVolume || m.NoCopy || m.Subpath != "" {
+		if m.Type != mount.TypeVolume || m.NoCopy {
 			continue
 		}
 		v, err := cs.e.Volumes.Inspect(ctx, m.Name)
 		if err != nil {
 			return err
 		}
-		err = cs.e.Volumes.fill(ctx, v, func(into string) error {
+		err = cs.e.Volumes.fill(ctx, v, m.Subpath, func(into string) error {
 			if image == nil {
 				var err error
 				if image, err = cs.viewLayers(ctx, chain); err != nil {
@@ -67,15 +66,15 @@ const (
 	filledPrefix  = ".filled-"
 )
 
-// fill puts what copy makes into a volume that is empty; copy gets a directory.
-// A volume that is not empty stays as it is.
-func (vs *Volumes) fill(ctx context.Context, v volume.Volume, copy func(into string) error) error {
+// fill puts what copy makes into a volume that is empty, or into the directory part of
+// it if that is; copy gets a directory. What is not empty stays as it is.
+func (vs *Volumes) fill(ctx context.Context, v volume.Volume, part string, copy func(into string) error) error {
 	// Two containers that are made at once must not both fill it.
 	defer vs.lockMount(v.Name)()
 	stage, name, target := filepath.Dir(vs.dir(v.Name)), v.Name, v.Mountpoint
-	if hasDevice(v) {
-		tree, err := vs.tree(ctx, v)
-		if err != nil {
+	if hasDevice(v) || part != "" {
+		tree, err := vs.openPart(ctx, v, part)
+		if err != nil || tree == nil {
 			return err
 		}
 		defer tree.Close()
@@ -109,6 +108,27 @@ func (vs *Volumes) fill(ctx context.Context, v volume.Volume, copy func(into str
 		return errors.Join(err, os.RemoveAll(filling))
 	}
 	return sealFill(stage, name, target)
+}
+
+// openPart opens a volume, or a directory in it that no link leads out of; nil if there
+// is none, of which the start of the container tells.
+func (vs *Volumes) openPart(ctx context.Context, v volume.Volume, part string) (*os.File, error) {
+	tree, err := vs.tree(ctx, v)
+	if err != nil || part == "" {
+		return tree, err
+	}
+	defer tree.Close()
+	fd, err := unix.Openat2(int(tree.Fd()), part, &unix.OpenHow{
+		Flags:   unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC,
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS,
+	})
+	switch err {
+	case nil:
+		return os.NewFile(uintptr(fd), part), nil
+	case unix.ENOENT, unix.ENOTDIR, unix.EXDEV, unix.ELOOP:
+		return nil, nil
+	}
+	return nil, &os.PathError{Op: "open directory of volume " + v.Name, Path: part, Err: err}
 }
 
 // openStage opens a directory of which a container may change the name: a link is

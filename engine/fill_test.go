@@ -58,7 +58,7 @@ func TestFillFollowsNoLinks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	err = r.Volumes.fill(r.ctx, v, func(into string) error {
+	err = r.Volumes.fill(r.ctx, v, "", func(into string) error {
 		swap(filling)
 		return errors.Join(os.Chmod(into, 0o755), os.WriteFile(filepath.Join(into, "hostile"), nil, 0o644))
 	})
@@ -68,7 +68,7 @@ func TestFillFollowsNoLinks(t *testing.T) {
 	if err := errors.Join(os.RemoveAll(filepath.Join(inside, "old")), os.Symlink(outside, filled)); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Volumes.fill(r.ctx, v, func(string) error { return errNothing }); err != nil {
+	if err := r.Volumes.fill(r.ctx, v, "", func(string) error { return errNothing }); err != nil {
 		t.Errorf("a link where a complete copy would be: %v", err)
 	}
 	entries, err := os.ReadDir(outside)

@@ -161,6 +161,33 @@ func TestSubpaths(t *testing.T) {
 	}
 }
 
+// An empty directory of a volume gets what the image has where it is mounted, as an empty volume does.
+func TestEmptySubpathsAreFilled(t *testing.T) {
+	r := newRig(t)
+	v, err := r.Volumes.Create(r.ctx, volume.CreateRequest{Name: "vol"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Mkdir(v.Mountpoint+"/empty", 0o755), os.MkdirAll(v.Mountpoint+"/full/x", 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	for part, want := range map[string]bool{"empty": true, "full": false} {
+		r.create(mounted("true", mount.Mount{Type: "volume", Source: "vol", Target: "/etc", VolumeOptions: &mount.VolumeOptions{Subpath: part}}))
+		_, err := os.Lstat(filepath.Join(v.Mountpoint, part, "passwd"))
+		if (err == nil) != want {
+			t.Errorf("%s: filled %v, want %v (%v)", part, err == nil, want, err)
+		}
+	}
+	got, err := os.ReadDir(v.Mountpoint)
+	if err != nil || len(got) != 2 {
+		t.Errorf("the volume has %v, %v", got, err)
+	}
+	left, err := filepath.Glob(v.Mountpoint + "/empty/.fill*")
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
 // Until API 1.44 a bind that is read-only left what is mounted below its source writable.
 func TestShallowReadOnlyBinds(t *testing.T) {
 	r := newRig(t)

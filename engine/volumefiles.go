@@ -208,7 +208,7 @@ func (vs *Volumes) Import(ctx context.Context, name string, r io.Reader, force b
 		return v, kind(errdefs.ErrConflict, "volume %s is in use by running containers - [%s]: stop them, or use --force to unpack all the same", name, strings.Join(users, ", "))
 	}
 	filled := false
-	err = vs.fill(ctx, v, func(into string) error {
+	err = vs.fill(ctx, v, "", func(into string) error {
 		filled = true
 		return extractInto(ctx, into, r)
 	})

@@ -43,14 +43,14 @@ func defaultMounts(in Input, sec security) []specs.Mount {
 		{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: []string{"nosuid", "noexec", "nodev"}},
 		{Destination: "/dev/shm", Type: "tmpfs", Source: "shm", Options: []string{"nosuid", "noexec", "nodev", "mode=1777", "size=" + strconv.FormatInt(shm, 10)}},
 	}
-	// With the host's IPC namespace its shared memory and queues are the host's too.
+	// With the host's IPC namespace its shared memory is the host's too. Message queues are
+	// those of the namespace, wherever they are mounted; the host need not have done so.
 	bind := func(source, dest string) {
 		at := slices.IndexFunc(ms, func(m specs.Mount) bool { return m.Destination == dest })
 		ms[at] = specs.Mount{Destination: dest, Type: "bind", Source: source, Options: []string{"rbind", "nosuid", "noexec", "nodev"}}
 	}
 	if hc.IpcMode.IsHost() {
 		bind("/dev/shm", "/dev/shm")
-		bind("/dev/mqueue", "/dev/mqueue")
 	}
 	if in.Shm != "" {
 		bind(in.Shm, "/dev/shm")

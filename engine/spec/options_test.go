@@ -126,3 +126,17 @@ func TestSharedIPCNamespace(t *testing.T) {
 		t.Errorf("/dev/shm is %+v", m)
 	}
 }
+
+// A host that has not mounted its message queues has containers with its IPC all the same.
+func TestIPCNamespaceOfTheHost(t *testing.T) {
+	s := build(t, func(in *Input) { in.HostConfig.IpcMode = "host" })
+	if ns := namespaceOf(s, specs.IPCNamespace); ns != nil {
+		t.Errorf("namespace %+v", ns)
+	}
+	if m := mountAt(s, "/dev/shm"); m.Type != "bind" || m.Source != "/dev/shm" {
+		t.Errorf("/dev/shm is %+v", m)
+	}
+	if m := mountAt(s, "/dev/mqueue"); m.Type != "mqueue" {
+		t.Errorf("/dev/mqueue is %+v", m)
+	}
+}

@@ -177,6 +177,9 @@ func (x *extraction) entry(hdr *tar.Header, r io.Reader) error {
 // name is an entry's path relative to the directory that is extracted into.
 func (x *extraction) name(name string) (string, error) {
 	clean := path.Clean(name)
+	if path.Clean("/"+x.dir) == "/" {
+		clean = path.Clean("/" + name) // there is nothing above the root
+	}
 	if strings.HasPrefix(clean, "../") || clean == ".." {
 		return "", refuse("it is outside")
 	}

@@ -126,6 +126,35 @@ func TestExtractRefuses(t *testing.T) {
 	}
 }
 
+// What names something above the root means the root, which is above itself; above any
+// other directory it is refused.
+func TestExtractAboveTheRoot(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("not root: owners are set")
+	}
+	top := t.TempDir()
+	root := filepath.Join(top, "root")
+	if err := os.MkdirAll(root+"/dir", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	above := tar.Header{Name: "../../f=x", Typeflag: tar.TypeReg, Mode: 0o644}
+	link := tar.Header{Name: "/../l", Linkname: "../f", Typeflag: tar.TypeLink}
+	if err := extractInto(t, root, "/", ExtractOptions{}, above, link); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{"f", "l"} {
+		if data, err := os.ReadFile(filepath.Join(root, name)); err != nil || string(data) != "x" {
+			t.Errorf("%s: %q, %v", name, data, err)
+		}
+	}
+	if err := extractInto(t, root, "/dir", ExtractOptions{}, above); !errdefs.IsInvalidArgument(err) {
+		t.Errorf("above a directory: %v", err)
+	}
+	if names, err := os.ReadDir(top); err != nil || len(names) != 1 {
+		t.Errorf("beside the root there are %v, %v", names, err)
+	}
+}
+
 // A container that swaps a directory for a link while files are copied into it
 // must not get them written elsewhere.
 func TestExtractIntoATreeThatChanges(t *testing.T) {
