@@ -258,17 +258,19 @@ func (e *engine) serveLogs(w http.ResponseWriter, r *http.Request) {
 	c := e.copy(r.PathValue("id"))
 	e.mu.Lock()
 	more := make(chan string, 1000)
-	if c != nil {
+	follow := r.URL.Query().Get("follow") == "1"
+	if c != nil && follow {
 		e.follow[c.Names[0]] = more
 	}
 	e.mu.Unlock()
 	w.WriteHeader(http.StatusOK)
-	if c != nil && c.Names[0] == "/web" {
+	again := strings.Contains(r.URL.Query().Get("since"), ".") // reading on: what is there has been read
+	if c != nil && c.Names[0] == "/web" && !again {
 		for line := range strings.Lines(string(load(e.t, "web.log", nil))) {
 			writeFrame(w, line)
 		}
 	}
-	if c != nil && c.Names[0] == "/db" {
+	if c != nil && c.Names[0] == "/db" && !again {
 		e.mu.Lock()
 		flood := e.flood
 		e.mu.Unlock()
@@ -277,7 +279,7 @@ func (e *engine) serveLogs(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	w.(http.Flusher).Flush()
-	if c == nil || c.State == container.StateExited || c.State == container.StateCreated {
+	if c == nil || !follow || c.State == container.StateExited || c.State == container.StateCreated {
 		return
 	}
 	for {

@@ -39,7 +39,7 @@ func TestGoldenScreens(t *testing.T) {
 		{"remove-80x24", 80, 24, []string{"j", "j", "j", "d"}, []string{"remove web?", "60 lines"}},
 		{"run-120x36", 120, 36, []string{"3", "R", "w", "2", "tab", "tab", "tab", "8", ":", "x"}, []string{"run an image", "-p 8:x"}},
 		{"filter-80x24", 80, 24, []string{"/", "!", "r", "u", "n"}, []string{"6/12", "/!run"}},
-		{"marks-80x24", 80, 24, []string{"j", "space", "j", "v", "j", "j"}, []string{"4 marked", "▸ shop-api-1", "follow ●"}},
+		{"marks-80x24", 80, 24, []string{"j", "space", "j", "v", "j", "j"}, []string{"4 marked", "▸ shop-api-1", "60 lines", "follow ●"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

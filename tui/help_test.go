@@ -34,7 +34,7 @@ func TestEveryActionIsDone(t *testing.T) {
 		done := false
 		for _, prepare := range [][]string{nil, {"j", "j", "j"}, {"3"}, {"enter"}, {"[", "[", "enter"}, {"@"}, {"v", "j"}, {"tab"}, {"+"}, {"1"}, {"4"}, {"5"}, {"5", "j"}, {"6"}} {
 			m := offline(t, 120, 36)
-			m.logs.Reset(m.subject.id, m.logs.Stream, true)
+			m.logs.Reset(m.logSources(), m.logs.Stream, true)
 			m.logs.Append(manyLines(200))
 			m.inspectID = m.inspected()
 			m.inspector.SetSource(pager.Static(strings.Split(strings.Repeat("{\n", 200), "\n")))

@@ -71,7 +71,9 @@ type model struct {
 	subject    subject
 	subjectSeq int
 	logs       *logs.View
+	logsCtx    context.Context // of the streams that are open
 	logsCancel context.CancelFunc
+	span       logs.Span // what part of the logs is read
 	logsGate   *feed.Gate
 	streams    int
 	inspectID  string

@@ -19,6 +19,7 @@ type prompt struct {
 	hint    func(string) string
 	field   edit.Field
 	run     func(string) tea.Cmd
+	empty   bool // nothing typed is an answer
 }
 
 // update edits the line until enter or escape.
@@ -28,7 +29,7 @@ func (o *prompt) update(_ *model, msg tea.Msg) (bool, tea.Cmd) {
 		case "esc":
 			return true, nil
 		case "enter":
-			if v := o.field.Value(); v != "" {
+			if v := o.field.Value(); v != "" || o.empty {
 				return true, o.run(v)
 			}
 			return false, nil
@@ -40,8 +41,11 @@ func (o *prompt) update(_ *model, msg tea.Msg) (bool, tea.Cmd) {
 
 // box draws the line and under it what enter will do.
 func (o *prompt) box(m *model, width, _ int) (theme.Frame, []string) {
-	w := min(60, width-2)
-	lines := []string{"", " " + o.field.View(w-2, true) + " ", "", text.Fit(" "+m.theme.Dim.Render(text.Fit(o.says(), w-2)), w)}
+	w := min(78, width-2)
+	lines := []string{"", " " + o.field.View(w-2, true) + " ", ""}
+	for _, row := range text.Wrap(text.Clean(o.says()), w-2) {
+		lines = append(lines, text.Fit(" "+m.theme.Dim.Render(row), w))
+	}
 	return theme.Frame{Title: m.theme.Strong.Render(o.title), Footer: m.theme.Dim.Render("⏎ does it  esc cancels")}, lines
 }
 

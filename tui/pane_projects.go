@@ -15,7 +15,7 @@ func newProjects() *paneOf[state.Project] {
 		List: list.New(func(p state.Project) string { return p.Name }, state.Project.Match),
 		face: face{
 			number: "1", name: "Projects", noun: "project", scope: keymap.Projects,
-			tabs:   []tab{tabServices},
+			tabs:   []tab{tabServices, tabLogs},
 			orders: []state.Order{state.ByState, state.ByName},
 			empty:  noRows("projects"),
 			about:  about("a project: the containers that compose has started together"),

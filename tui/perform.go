@@ -312,7 +312,7 @@ func (m *model) scroll(a keymap.Action) tea.Cmd {
 	case keymap.Top:
 		if m.tab() == tabLogs && !m.logs.Whole && m.subject.id != "" {
 			p.SetFollow(false)
-			cmd := m.openLogs(m.subject.id, true)
+			cmd := m.openLogs(true)
 			p.Home()
 			return cmd
 		}
@@ -343,6 +343,12 @@ func (m *model) scroll(a keymap.Action) tea.Cmd {
 		}
 	case keymap.Times:
 		m.logs.ToggleTimes()
+	case keymap.LayOut:
+		m.togglePretty()
+	case keymap.Since:
+		m.askSince()
+	case keymap.SaveLog:
+		m.askSaveLog()
 	case keymap.Follow:
 		if p.Follows() {
 			p.SetFollow(false)

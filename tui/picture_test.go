@@ -49,7 +49,7 @@ func portrait(t *testing.T) *model {
 	m.version = feed.Version{Name: "berth", Version: "0.1"}
 	m.conts.Select(web)
 	m.sync()
-	m.logs.Reset(web, m.streams, true)
+	m.logs.Reset(m.logSources(), m.streams, true)
 	for line := range strings.Lines(string(load(t, "web.log", nil))) {
 		line, stderr := strings.CutPrefix(strings.TrimSpace(line), "2|")
 		if at, rest, ok := strings.Cut(line, " "); ok && latin(strings.ReplaceAll(rest, "\x1b", "")) {

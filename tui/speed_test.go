@@ -34,7 +34,7 @@ func crowd(t testing.TB, n int) *model {
 // time between two frames to the keys.
 func TestAFloodLeavesTimeForKeys(t *testing.T) {
 	m := crowd(t, 500)
-	m.logs.Reset(m.subject.id, m.logs.Stream, true)
+	m.logs.Reset(m.logSources(), m.logs.Stream, true)
 	batch := manyLines(3300)
 	for range 60 { // fill the buffer first
 		m.Update(feed.LogLines{Stream: m.logs.Stream, Lines: batch})
@@ -58,7 +58,7 @@ func TestAFloodLeavesTimeForKeys(t *testing.T) {
 
 func BenchmarkView(b *testing.B) {
 	m := crowd(b, 500)
-	m.logs.Reset(m.subject.id, m.logs.Stream, true)
+	m.logs.Reset(m.logSources(), m.logs.Stream, true)
 	m.logs.Append(manyLines(1000))
 	for b.Loop() {
 		m.View()

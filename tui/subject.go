@@ -5,17 +5,14 @@ import (
 	"io"
 	"iter"
 	"slices"
-	"strconv"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 
 	"berth/engine/api/berthapi"
-	"berth/tui/feed"
 	"berth/tui/files"
 	"berth/tui/inspect"
 	"berth/tui/layers"
-	"berth/tui/logs"
 	"berth/tui/pager"
 )
 
@@ -58,6 +55,7 @@ type subject struct {
 	panel panel
 	id    string // of the row
 	tab   tab
+	logs  string // of whom, when it is the log of several
 }
 
 // settleMsg arrives when the selection has rested for a moment.
@@ -69,7 +67,7 @@ const restFor = 80 * time.Millisecond
 
 // sync brings the detail in line with the selection; it runs after every message.
 func (m *model) sync() tea.Cmd {
-	want := subject{panel: m.panel, tab: m.tab()}
+	want := subject{panel: m.panel, tab: m.tab(), logs: m.merging()}
 	if row, ok := m.pane().current(); ok {
 		want.id = row.key
 	}
@@ -100,10 +98,11 @@ func (m *model) load() tea.Cmd {
 	t := m.tab()
 	browsing := t == tabDiff || t == tabLayers
 	cmds := []tea.Cmd{m.browser.SetVisible(browsing)}
+	if t == tabLogs {
+		cmds = append(cmds, m.openLogs(!m.span.Since.IsZero()))
+	}
 	if c, ok := m.current(); ok {
 		switch t {
-		case tabLogs:
-			cmds = append(cmds, m.openLogs(c.ID, false))
 		case tabEnv, tabTop:
 			cmds = append(cmds, m.askInside(c, t))
 		case tabDiff:
@@ -154,29 +153,6 @@ func (m *model) treeOf() files.Tree {
 		Open: func(ctx context.Context, path string) (io.ReadCloser, error) {
 			return m.berth.VolumeFile(ctx, v.Name, path)
 		},
-	}
-}
-
-// openLogs begins a log stream: the last lines, or all of them.
-func (m *model) openLogs(id string, whole bool) tea.Cmd {
-	m.stopLogs()
-	m.streams++
-	tail := strconv.Itoa(logs.Tail)
-	if whole {
-		tail = "all"
-	}
-	m.logs.Reset(id, m.streams, whole)
-	ctx, cancel := context.WithCancel(m.feed.Context())
-	m.logsCancel = cancel
-	m.logsGate = &feed.Gate{}
-	return m.feed.OpenLogs(ctx, id, m.streams, tail, m.logsGate)
-}
-
-// stopLogs gives up the stream that is open, if one is.
-func (m *model) stopLogs() {
-	if m.logsCancel != nil {
-		m.logsCancel()
-		m.logsCancel = nil
 	}
 }
 

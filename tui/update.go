@@ -8,7 +8,6 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
-	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 
 	"berth/tui/feed"
@@ -151,12 +150,7 @@ func (m *model) fromEngine(msg tea.Msg) (tea.Cmd, bool) {
 			m.logs.Append(msg.Lines)
 		}
 	case feed.LogEnd:
-		if msg.Stream == m.logs.Stream {
-			m.logs.Ended = true
-			if msg.Err != nil && !errdefs.IsNotFound(msg.Err) {
-				m.logs.Err = clean(msg.Err)
-			}
-		}
+		m.logEnded(msg)
 	case feed.Inspected:
 		m.inspectErr = nil
 		if msg.ID == m.inspected() {
@@ -238,12 +232,9 @@ func (m *model) row(msg feed.Row) tea.Cmd {
 	if again {
 		cmds = append(cmds, m.feed.FetchRow(msg.ID, wait))
 	}
+	cmds = append(cmds, m.rejoinLogs(msg.ID))
 	if c, ok := m.current(); ok && c.ID == msg.ID && m.subject.id == c.ID {
 		switch m.tab() {
-		case tabLogs:
-			if c.Running() && m.logs.Container == c.ID && m.logs.Ended {
-				cmds = append(cmds, m.openLogs(c.ID, m.logs.Whole))
-			}
 		case tabInspect, tabDiff:
 			cmds = append(cmds, m.load())
 		}

@@ -2,7 +2,6 @@ package tui
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -84,27 +83,16 @@ func (m *model) askRemoveVolumes() {
 
 // exportVolume writes a volume into a file of this machine, which must not be there yet.
 func (m *model) exportVolume(v state.Volume, file string) tea.Cmd {
-	return m.order("berth volume export -o "+file+" "+v.Name, feed.Done{Verb: "export", Past: "exported", Name: v.Title()},
-		func(ctx context.Context, _ *client.Client) (told string, err error) {
-			path, err := homed(file)
-			if err != nil {
-				return "", err
-			}
+	return m.save("berth volume export -o "+file+" "+v.Name, feed.Done{Verb: "export", Past: "exported", Name: v.Title()}, file,
+		func(ctx context.Context, to *counter) error {
 			from, err := m.berth.VolumeExport(ctx, v.Name)
 			if err != nil {
-				return "", err
+				return err
 			}
 			defer from.Close()
-			to, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-			if err != nil {
-				return "", fmt.Errorf("writing the volume to a file: %w", err)
-			}
-			n, err := io.Copy(to, from)
-			if err = errors.Join(err, to.Close()); err != nil {
-				return "", errors.Join(fmt.Errorf("writing the volume to %s: %w", path, err), os.Remove(path))
-			}
-			return fmt.Sprintf("to %s, %s", path, size(uint64(n))), nil
-		})
+			_, err = io.Copy(to, from)
+			return err
+		}, bytesWritten)
 }
 
 // importVolume unpacks a file of this machine into a volume.

@@ -20,9 +20,8 @@ func (m *model) drawDetail(r image.Rectangle) []string {
 		lines = m.emptyDetail(w)
 	case m.tab() == tabLogs:
 		lines = m.drawLogs(w, h)
-		f.Footer = m.logs.Footer()
-		if c, ok := m.current(); !ok || m.logs.Container != c.ID {
-			f.Footer = ""
+		if m.logsShown() {
+			f.Footer = m.logs.Footer()
 		}
 	case m.tab() == tabFiles && m.files.Shown() != m.treeOf().ID: // not read yet
 	case m.tab() == tabFiles:
@@ -61,6 +60,9 @@ func (m *model) detailTitle(width int) string {
 	if row, ok := m.pane().current(); ok {
 		name = row.title
 	}
+	if m.merging() != "" {
+		name = fmt.Sprintf("%d logs", len(m.logSources()))
+	}
 	var tabs []string
 	for _, t := range m.pane().shape().tabs {
 		label := string(t)
@@ -95,26 +97,6 @@ func (m *model) emptyDetail(width int) []string {
 		return nil
 	}
 	return m.pane().shape().about(m, width)
-}
-
-// drawLogs draws the log of the selected container; while another one's is still
-// in the view, nothing.
-func (m *model) drawLogs(w, h int) []string {
-	c, ok := m.current()
-	if !ok || m.logs.Container != c.ID {
-		return nil
-	}
-	empty := m.teach(w, "it has written nothing yet", "E", "opens a shell in it")
-	switch {
-	case m.logs.Err != nil:
-		empty = m.teach(w, "the log cannot be read:")
-		for _, row := range text.Wrap(m.logs.Err.Error(), max(w-4, 10)) {
-			empty = append(empty, "   "+m.theme.Bad.Render(row))
-		}
-	case !c.Running():
-		empty = m.teach(w, "it has written nothing", "S", "starts it")
-	}
-	return m.logs.Lines(w, h, empty)
 }
 
 // drawInspect draws the JSON of what is selected, as soon as it is there.

@@ -196,12 +196,12 @@ func TestLogsComeInBatchesAndEnd(t *testing.T) {
 			}
 		},
 	})
-	end, ok := f.OpenLogs(t.Context(), "a", 3, "7", &Gate{})().(LogEnd)
-	if !ok || end.Err != nil || end.Stream != 3 {
-		t.Fatalf("%+v", end)
+	one := func(id string, stream int, tail string) LogRequest {
+		return LogRequest{Stream: stream, Sources: []logs.Source{{ID: id}}, Tail: tail, Gate: &Gate{}}
 	}
+	f.OpenLogs(t.Context(), one("a", 3, "7"))()
 	n := 0
-	for _, m := range in.wait(t, "lines", func(m tea.Msg) bool { _, ok := m.(LogLines); return ok }) {
+	for _, m := range in.wait(t, "end", func(m tea.Msg) bool { end, ok := m.(LogEnd); return ok && end.Stream == 3 && end.Err == nil }) {
 		if b, ok := m.(LogLines); ok {
 			for _, l := range b.Lines {
 				if l.Text != fmt.Sprintf("line %d", n) || l.Time == "" {
@@ -214,13 +214,15 @@ func TestLogsComeInBatchesAndEnd(t *testing.T) {
 	if n != 20000 {
 		t.Errorf("%d lines", n)
 	}
-	if end := f.OpenLogs(t.Context(), "nobody", 4, "all", &Gate{})().(LogEnd); end.Err == nil {
-		t.Error("no error for a container that is not there")
-	}
+	f.OpenLogs(t.Context(), one("nobody", 4, "all"))()
+	in.wait(t, "an error for a container that is not there", func(m tea.Msg) bool { end, ok := m.(LogEnd); return ok && end.Stream == 4 && end.Err != nil })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if msg := f.OpenLogs(ctx, "a", 5, "7", &Gate{})(); msg != nil {
-		t.Errorf("a stream that was given up says %v", msg)
+	f.OpenLogs(ctx, one("a", 5, "7"))()
+	for _, m := range in.wait(t, "anything", func(tea.Msg) bool { return true }) {
+		if end, ok := m.(LogEnd); ok && end.Stream == 5 {
+			t.Errorf("a stream that was given up says %v", end)
+		}
 	}
 }
 
@@ -262,7 +264,9 @@ func TestAGateHoldsAStreamBack(t *testing.T) {
 	gate.Hold(true)
 	gate.Hold(true)
 	done := make(chan tea.Msg)
-	go func() { done <- f.OpenLogs(t.Context(), "a", 1, "all", &gate)() }()
+	go func() {
+		done <- f.OpenLogs(t.Context(), LogRequest{Stream: 1, Sources: []logs.Source{{ID: "a"}}, Tail: "all", Gate: &gate})()
+	}()
 	select {
 	case msg := <-done:
 		t.Fatalf("a stream behind a shut gate ends: %v", msg)
@@ -276,7 +280,9 @@ func TestAGateHoldsAStreamBack(t *testing.T) {
 	<-done
 	n := 0
 	for _, m := range in.msgs {
-		n += len(m.(LogLines).Lines)
+		if b, ok := m.(LogLines); ok {
+			n += len(b.Lines)
+		}
 	}
 	if n != 1000 {
 		t.Errorf("%d lines", n)

@@ -86,6 +86,9 @@ const (
 	Wrap     Action = "wrap"
 	OnlyHits Action = "matches-only"
 	Follow   Action = "follow"
+	LayOut   Action = "pretty-json"
+	Since    Action = "since"
+	SaveLog  Action = "save-log"
 )
 
 // Default is the built-in key map.
@@ -191,5 +194,8 @@ func Default() Map {
 
 		{Times, Logs, []string{"t"}, "times", "times", false},
 		{Follow, Logs, []string{"P", "f"}, "hold the log, or follow it", "hold", false},
+		{Since, Logs, []string{"T"}, "since when: 10m, 2h..30m, 09:14 (asks)", "since", false},
+		{LayOut, Logs, []string{"p"}, "lay out lines that are JSON", "pretty", false},
+		{SaveLog, Logs, []string{"ctrl+s"}, "save the log to a file (asks)", "save", false},
 	}
 }

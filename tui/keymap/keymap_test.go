@@ -31,7 +31,7 @@ func TestTheInnermostScopeWins(t *testing.T) {
 		{"d", []Scope{Images, Lists, Everywhere}, RemoveImage},
 		{"x", []Scope{Containers, Lists, Everywhere}, Help},
 		{"x", []Scope{Logs, Detail, Everywhere}, OnlyHits},
-		{"p", []Scope{Logs, Detail, Everywhere}, ""},
+		{"p", []Scope{Logs, Detail, Everywhere}, LayOut},
 		{"q", []Scope{Logs, Detail, Everywhere}, Quit},
 	} {
 		if got, _ := m.Find(c.key, c.scopes...); got != c.want {
@@ -54,7 +54,7 @@ func TestLookingUpByAction(t *testing.T) {
 	if got := m.Scopes(); got[0] != Everywhere || len(got) != 10 {
 		t.Errorf("scopes: %v", got)
 	}
-	if got := m.In(Logs); len(got) != 2 {
+	if got := m.In(Logs); len(got) != 5 {
 		t.Errorf("logs: %v", got)
 	}
 }

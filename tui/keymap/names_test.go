@@ -48,7 +48,7 @@ func TestTheKeysThatPeopleKnow(t *testing.T) {
 			t.Errorf("%q in the containers is %q, want %q", key, got, want)
 		}
 	}
-	for key, want := range map[string]Action{"t": Times, "w": Wrap, "x": OnlyHits, "P": Follow, "n": NextHit, "N": PrevHit, "s": Stop} {
+	for key, want := range map[string]Action{"t": Times, "w": Wrap, "x": OnlyHits, "P": Follow, "T": Since, "p": LayOut, "ctrl+s": SaveLog, "n": NextHit, "N": PrevHit, "s": Stop} {
 		if got, _ := m.Find(key, Logs, Detail, Containers, Everywhere); got != want {
 			t.Errorf("%q in a log is %q, want %q", key, got, want)
 		}

@@ -1,6 +1,8 @@
-// Package logs keeps a bounded piece of a container's log and shows it.
+// Package logs keeps a bounded piece of the log of a container, or of several
+// merged by time, and shows it.
 //
-// Lines arrive in batches from one stream. The buffer holds at most [MaxBytes]
+// Lines arrive in batches from one stream; a source is one of the containers
+// that the stream is made of. The buffer holds at most [MaxBytes]
 // of text; when it is full the oldest lines go, and their number is known, so
 // nothing is lost silently.
 package logs
@@ -23,6 +25,7 @@ type Line struct {
 	Time   string // RFC 3339 with nanoseconds, or empty
 	Text   string // without line end
 	Stderr bool
+	Source int // which of the containers wrote it, from 0
 }
 
 // Buffer is a pager.Source over the newest lines of a log.
@@ -33,8 +36,10 @@ type Buffer struct {
 	dropped int
 	maxSize int
 
-	times bool
-	theme theme.Theme
+	times  bool
+	pretty bool     // JSON is laid out
+	names  []string // of the sources, shown when there are several
+	theme  theme.Theme
 }
 
 // NewBuffer is an empty buffer.
@@ -75,17 +80,78 @@ func (b *Buffer) Append(lines []Line, keep bool) {
 	}
 }
 
-// Line returns line n cleaned, with its time in front when times are shown.
+// at is line n as it came.
+func (b *Buffer) at(n int) Line { return b.lines[b.head+n-b.dropped] }
+
+// Line returns line n cleaned, with its time and its container's name in front
+// when these are shown. JSON that is laid out has several rows.
 func (b *Buffer) Line(n int) string {
-	l := b.lines[b.head+n-b.dropped]
+	l := b.at(n)
+	if b.pretty {
+		if rows, ok := pretty(b.theme, l.Text); ok {
+			return b.front(l) + rows
+		}
+	}
 	s := text.CleanSGR(l.Text)
 	if l.Stderr && !strings.Contains(s, "\x1b") {
 		s = b.theme.Warn.Render(s)
 	}
+	return b.front(l) + s
+}
+
+// Searched is the line as it is searched: that it is laid out changes no hit.
+func (b *Buffer) Searched(n int) string {
+	l := b.at(n)
+	return b.front(l) + text.CleanSGR(l.Text)
+}
+
+// nameWidth bounds the names in front of lines.
+const nameWidth = 18
+
+// front is what stands before a line: time and name, as far as they are shown.
+func (b *Buffer) front(l Line) string {
+	s := ""
 	if b.times && len(l.Time) >= 19 {
-		s = b.theme.Dim.Render(text.Clean(stamp(l.Time))) + " " + s
+		s = b.theme.Dim.Render(text.Clean(stamp(l.Time))) + " "
 	}
-	return s
+	if len(b.names) < 2 || l.Source >= len(b.names) {
+		return s
+	}
+	width := 0
+	for _, name := range b.names {
+		width = max(width, min(text.Width(name), nameWidth))
+	}
+	return s + nameStyle(b.theme, l.Source).Render(text.Fit(b.names[l.Source], width)) + b.theme.Dim.Render("│")
+}
+
+// nameStyle is the colour of a source, for as many as can be told apart.
+func nameStyle(th theme.Theme, source int) theme.Style {
+	styles := []theme.Style{th.Info, th.Good, th.Mark, th.Accent, th.Warn, th.Literal}
+	return styles[source%len(styles)]
+}
+
+// Mark is where a source's part of the log ends: the time of its last line, and
+// how many lines of it have that time.
+type Mark struct {
+	Time  string
+	Lines int
+}
+
+// Mark returns the mark of a source; its zero value when nothing of it is kept.
+func (b *Buffer) Mark(source int) Mark {
+	var m Mark
+	for n := b.End() - 1; n >= b.First(); n-- {
+		switch l := b.at(n); {
+		case l.Source != source || l.Time == "": // the rest of a line that was cut has no time
+		case m.Time == "":
+			m = Mark{l.Time, 1}
+		case l.Time == m.Time:
+			m.Lines++
+		default:
+			return m
+		}
+	}
+	return m
 }
 
 // stamp shortens 2026-11-23T09:14:02.123456789Z to 11-23 09:14:02.123.

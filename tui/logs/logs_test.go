@@ -35,7 +35,7 @@ func TestFramesBecomeLines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Line{{at, "one", false}, {at, "bad", true}, {at, "two", false}, {"", "", false}, {"", "last", false}}
+	want := []Line{{at, "one", false, 0}, {at, "bad", true, 0}, {at, "two", false, 0}, {"", "", false, 0}, {"", "last", false, 0}}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -113,7 +113,7 @@ func TestAReaderIsNotPushedOff(t *testing.T) {
 
 func TestLinesAreSafeAndMayShowTheirTime(t *testing.T) {
 	v := NewView(theme.ANSI16())
-	v.Append([]Line{{at, "evil\x1b[2J\x1b]0;x\a", false}, {at, "oops", true}})
+	v.Append([]Line{{at, "evil\x1b[2J\x1b]0;x\a", false, 0}, {at, "oops", true, 0}})
 	show := func() []string {
 		rows := v.Lines(40, 2, nil)
 		for _, r := range rows {
@@ -133,7 +133,7 @@ func TestLinesAreSafeAndMayShowTheirTime(t *testing.T) {
 	if f := text.Strip(v.Footer()); f != "follow ● 2 lines" {
 		t.Errorf("footer %q", f)
 	}
-	v.Ended = true
+	v.End(0, nil)
 	if f := text.Strip(v.Footer()); f != "end of log 2 lines" {
 		t.Errorf("footer %q", f)
 	}
@@ -141,7 +141,7 @@ func TestLinesAreSafeAndMayShowTheirTime(t *testing.T) {
 	if f := text.Strip(v.Footer()); f != "broke off 2 lines" {
 		t.Errorf("footer %q", f)
 	}
-	v.Reset("other", 2, true)
+	v.Reset([]Source{{"other", "other"}}, 2, true)
 	if rows := v.Lines(10, 1, []string{"nothing"}); rows[0] != "nothing   " {
 		t.Errorf("%q", rows)
 	}
