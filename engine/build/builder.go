@@ -77,6 +77,7 @@ type Builder struct {
 	served     sync.WaitGroup
 	stop       context.CancelFunc
 
+	bodies  bodies       // contexts that requests have sent
 	solving atomic.Int64 // solves under way
 
 	mu     sync.Mutex
@@ -109,7 +110,7 @@ func Open(ctx context.Context, opts Options) (_ *Builder, err error) {
 	if b.sessions, err = session.NewManager(); err != nil {
 		return nil, err
 	}
-	if b.worker, err = newWorker(ctx, opts, b.sessions); err != nil {
+	if b.worker, err = newWorker(ctx, opts, b.sessions, &b.bodies); err != nil {
 		return nil, err
 	}
 	undo = append(undo, b.worker.Close)

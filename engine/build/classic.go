@@ -30,7 +30,7 @@ import (
 type Request struct {
 	Tags        []string
 	Dockerfile  string // in the context; "" is Dockerfile
-	Remote      string // where the context is, if it is not sent along: http://, git://, or client-session
+	Remote      string // where the context is, if it is not sent along: http://, git://, client-session or upload-request
 	Args        map[string]*string
 	Labels      map[string]string
 	Target      string
@@ -92,7 +92,7 @@ func (b *Builder) Build(ctx context.Context, r Request, body io.Reader, report R
 	}
 	defer c.Close()
 	if r.BuildKit {
-		return b.withSession(ctx, c, r, attrs, exports, report)
+		return b.withSession(ctx, c, r, attrs, exports, body, report)
 	}
 	return b.withContext(ctx, c, r, attrs, exports, body, report)
 }
@@ -225,11 +225,27 @@ func (b *Builder) forgetSent(ctx context.Context) error {
 	return nil
 }
 
-// withSession builds with what a client's session has, and tells of it in BuildKit's
-// own messages.
-func (b *Builder) withSession(ctx context.Context, c *client.Client, r Request, attrs map[string]string, exports []client.ExportEntry, report Report) error {
-	if r.Remote != "" && r.Remote != sessionRemote {
+// withSession builds with what a client's session has, or with a context that is sent, and
+// tells of it in BuildKit's own messages.
+func (b *Builder) withSession(ctx context.Context, c *client.Client, r Request, attrs map[string]string, exports []client.ExportEntry, body io.Reader, report Report) error {
+	if r.Remote == uploadRemote {
+		sent, done, err := b.bodies.await(ctx, r.ID)
+		if err != nil {
+			return err
+		}
+		defer done()
+		r.Remote, body = "", sent
+	}
+	switch {
+	case r.Remote == sessionRemote:
+	case r.Remote != "":
 		attrs["context"] = r.Remote
+	case body == nil:
+		return fmt.Errorf("build: there is no context: send a tar, or name one as 'remote': %w", errdefs.ErrInvalidArgument)
+	default:
+		address, forget := b.bodies.offer(body)
+		defer forget()
+		attrs["context"] = address
 	}
 	req := &controlapi.SolveRequest{
 		Ref: r.ID, Session: r.Session, Frontend: "dockerfile.v0", FrontendAttrs: attrs,

@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"runtime"
 
@@ -21,6 +22,7 @@ import (
 	containerdsnapshot "github.com/moby/buildkit/snapshot/containerd"
 	"github.com/moby/buildkit/solver"
 	"github.com/moby/buildkit/solver/pb"
+	httpsource "github.com/moby/buildkit/source/http"
 	"github.com/moby/buildkit/util/leaseutil"
 	"github.com/moby/buildkit/worker/base"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -42,7 +44,7 @@ type buildWorker struct {
 }
 
 // newWorker opens what BuildKit knows of the snapshots.
-func newWorker(ctx context.Context, opts Options, sessions *session.Manager) (_ *buildWorker, err error) {
+func newWorker(ctx context.Context, opts Options, sessions *session.Manager, downloads http.RoundTripper) (_ *buildWorker, err error) {
 	known, err := metadata.NewStore(filepath.Join(opts.Root, "metadata.db"))
 	if err != nil {
 		return nil, err
@@ -90,6 +92,12 @@ func newWorker(ctx context.Context, opts Options, sessions *session.Manager) (_ 
 	}
 	bw := &buildWorker{Worker: w, images: imgs, tagged: opts.Tagged, source: &imageSource{w.ImageSource, imgs}}
 	w.SourceManager.Register(bw.source)
+	web, err := httpsource.NewSource(httpsource.Opt{CacheAccessor: w.CacheMgr, Transport: downloads})
+	if err != nil {
+		return nil, err
+	}
+	w.HTTPSource = web
+	w.SourceManager.Register(web)
 	return bw, nil
 }
 
