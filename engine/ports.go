@@ -84,7 +84,11 @@ func portMap(rec record, ends []network.Endpoint) api.PortMap {
 	for _, e := range ends {
 		for _, b := range e.Ports {
 			if port, ok := api.PortFrom(b.ContainerPort, api.IPProtocol(b.Proto)); ok {
-				ports[port] = append(ports[port], api.PortBinding{HostIP: b.HostIP, HostPort: strconv.Itoa(int(b.HostPort))})
+				binding := api.PortBinding{HostIP: b.HostIP}
+				if b.HostPort != 0 { // else it is reached at the container's own address
+					binding.HostPort = strconv.Itoa(int(b.HostPort))
+				}
+				ports[port] = append(ports[port], binding)
 			}
 		}
 	}
@@ -100,7 +104,7 @@ func portSummaries(rec record, ends []network.Endpoint) []container.PortSummary 
 		}
 		for _, b := range binds {
 			n, err := strconv.ParseUint(b.HostPort, 10, 16)
-			if err == nil {
+			if err == nil || b.HostPort == "" {
 				out = append(out, container.PortSummary{IP: b.HostIP, PrivatePort: port.Num(), PublicPort: uint16(n), Type: string(port.Proto())})
 			}
 		}

@@ -19,6 +19,7 @@ import (
 //
 //	anywhere: proto . port          → address . port
 //	at:       address . proto . port → address . port
+//	open:     address . proto . port, a set (see Routed)
 type firewall struct {
 	table  string
 	router map[*family]bool // whether the host forwards because of us
@@ -122,8 +123,8 @@ func (fw *firewall) setup(nets map[string]*Network, ends map[string][]*Endpoint)
 // describe writes a table for nets.
 func (f *family) describe(c *nftables.Conn, t *nftables.Table, nets []*Network) error {
 	c.AddTable(t)
-	anywhere, at := f.anywhere(t), f.at(t)
-	if err := errors.Join(c.AddSet(anywhere, nil), c.AddSet(at, nil)); err != nil {
+	anywhere, at, open := f.anywhere(t), f.at(t), f.open(t)
+	if err := errors.Join(c.AddSet(anywhere, nil), c.AddSet(at, nil), c.AddSet(open, nil)); err != nil {
 		return fmt.Errorf("describe the port maps: %w", err)
 	}
 	pre := c.AddChain(chain(t, "prerouting", nftables.ChainTypeNAT, nftables.ChainHookPrerouting, *nftables.ChainPriorityNATDest))
@@ -150,7 +151,8 @@ func (f *family) describe(c *nftables.Conn, t *nftables.Table, nets []*Network) 
 	}
 	rule(forward, passEstablished())
 	for _, n := range nets {
-		if !n.Internal && !n.NoMasquerade {
+		mode := n.mode(f.size == 16)
+		if !n.Internal && !n.NoMasquerade && mode != Routed {
 			rule(post, f.masqueradeLeaving(n))
 		}
 		if f.size == 4 {
@@ -160,7 +162,11 @@ func (f *family) describe(c *nftables.Conn, t *nftables.Table, nets []*Network) 
 		rule(post, f.keepSource(n))
 		rule(guard, f.dropLoopback(n))
 		if !n.Internal {
-			if n.mode(f.size == 16) == Unprotected {
+			if mode == Routed {
+				rule(forward, f.passOpen(n, open))
+				rule(forward, f.passICMP(n))
+			}
+			if mode == Unprotected {
 				for _, other := range nets {
 					if other != n {
 						rule(forward, dropNeighbours(n, other))
@@ -214,6 +220,13 @@ func (f *family) elements(t *nftables.Table, e *Endpoint, op func(*nftables.Set,
 	ip := f.ip(e)
 	for _, p := range e.Ports {
 		if !ip.IsValid() || p.HostIP.Is4() != ip.Is4() {
+			continue
+		}
+		if p.routed() {
+			key := slices.Concat(ip.AsSlice(), word(byte(protocols[p.Proto].proto)), port(p.ContainerPort))
+			if err := op(f.open(t), []nftables.SetElement{{Key: key}}); err != nil {
+				return fmt.Errorf("describe port %d/%s of container %s: %w", p.ContainerPort, p.Proto, e.ContainerID, err)
+			}
 			continue
 		}
 		set := f.anywhere(t)

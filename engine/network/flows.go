@@ -15,7 +15,7 @@ import (
 func flushFlows(e *Endpoint) error {
 	for _, f := range families {
 		stale := staleFlows{to: f.ip(e), ports: map[uint16]netip.Addr{}}
-		for _, b := range e.Ports {
+		for _, b := range onHost(e.Ports) {
 			if b.Proto == "udp" && stale.to.IsValid() && b.HostIP.Is4() == stale.to.Is4() {
 				stale.ports[b.HostPort] = b.HostIP
 			}

@@ -16,6 +16,9 @@ const (
 	Protected GatewayMode = ""
 	// Unprotected lets who has a route to the subnet reach every port, too.
 	Unprotected GatewayMode = "nat-unprotected"
+	// Routed has no translation of addresses at all: who has a route to the subnet reaches the
+	// published ports at the container's own address, and the container is seen by it.
+	Routed GatewayMode = "routed"
 	// Apart gives the bridge no address: not even the host is a neighbour. It is for internal networks.
 	Apart GatewayMode = "isolated"
 	// Elsewhere gives the bridge no address either; the gateway's belongs to some other
@@ -34,15 +37,13 @@ func (n *Network) gatewayMode(value string) (GatewayMode, error) {
 	switch value {
 	case "", "nat":
 		return Protected, nil
-	case string(Unprotected):
-		return Unprotected, nil
+	case string(Unprotected), string(Routed):
+		return GatewayMode(value), nil
 	case string(Apart):
 		if !n.Internal {
 			return Protected, fmt.Errorf("gateway mode 'isolated' can only be used for an internal network")
 		}
 		return Apart, nil
-	case "routed":
-		return Protected, fmt.Errorf("this engine does not have the mode")
 	}
 	return Protected, fmt.Errorf("unknown gateway mode %s", value)
 }

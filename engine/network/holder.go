@@ -41,12 +41,12 @@ func (b PortBinding) forward(e *Endpoint) shim.Forward {
 
 // hold hands the sockets of e's ports over, or has those that h holds lead to e.
 func hold(h Holder, e *Endpoint) error {
-	if len(e.Ports) == 0 {
+	if len(onHost(e.Ports)) == 0 {
 		return nil
 	}
 	var list []shim.Forward
 	var sockets []*os.File
-	for _, b := range e.Ports {
+	for _, b := range onHost(e.Ports) {
 		list = append(list, b.forward(e))
 		if b.socket != nil {
 			sockets = append(sockets, b.socket)
@@ -58,7 +58,7 @@ func hold(h Holder, e *Endpoint) error {
 // release has h give ports back.
 func release(h Holder, e *Endpoint, ports []PortBinding) error {
 	var list []shim.Forward
-	for _, b := range ports {
+	for _, b := range onHost(ports) {
 		f := b.forward(e)
 		f.Addr, f.Socket = nil, false
 		list = append(list, f)
@@ -89,7 +89,7 @@ func (m *Manager) Resume(containerID string, h Holder, netns *os.File) error {
 	var errs []error
 	known := map[string]bool{}
 	for _, e := range m.ends[containerID] {
-		ports := slices.Clone(e.Ports)
+		ports := onHost(e.Ports)
 		for i := range ports {
 			name := ports[i].forward(e).Name
 			known[name] = true

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 
 	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
@@ -29,7 +30,7 @@ type PortBinding struct {
 }
 
 // choosePorts reserves every wanted host port by a socket that is bound to it, and
-// fills in those left to us. Where no host address is given there is a binding for
+// fills in those left to us; where the network is routed there is none. Where no host address is given there is a binding for
 // each address family. On an error nothing is reserved.
 func (m *Manager) choosePorts(n *Network, e *Endpoint, want []PortBinding) (out []PortBinding, err error) {
 	defer func() {
@@ -44,6 +45,14 @@ func (m *Manager) choosePorts(n *Network, e *Endpoint, want []PortBinding) (out 
 			return out, fmt.Errorf("publish port %d/%s: unknown protocol, want tcp, udp or sctp: %w", b.ContainerPort, b.Proto, errdefs.ErrInvalidArgument)
 		}
 		both := hostAddresses(n, e, b)
+		direct := func(b PortBinding) bool { return n.mode(b.HostIP.Is6()) == Routed }
+		for _, b := range slices.DeleteFunc(slices.Clone(both), func(b PortBinding) bool { return !direct(b) }) {
+			b.HostPort, b.HostPortEnd = 0, 0
+			out = append(out, b)
+		}
+		if both = slices.DeleteFunc(both, direct); len(both) == 0 {
+			continue
+		}
 		if both, err = m.choosePort(both, b.HostIP.IsValid(), append(out, e.Ports...)); err != nil {
 			return out, err
 		}

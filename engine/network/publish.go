@@ -72,7 +72,7 @@ func difference(want, have []PortBinding) (missing, extra []PortBinding) {
 	for _, w := range want {
 		is := func(h PortBinding) bool {
 			return h.Proto == w.Proto && h.ContainerPort == w.ContainerPort && (!w.HostIP.IsValid() || h.HostIP == w.HostIP.Unmap()) &&
-				(w.HostPort == 0 || h.HostPort >= w.HostPort && h.HostPort <= max(w.HostPort, w.HostPortEnd))
+				(w.HostPort == 0 || h.routed() || h.HostPort >= w.HostPort && h.HostPort <= max(w.HostPort, w.HostPortEnd))
 		}
 		// Without an address it is at all of them, or where the network says.
 		i := slices.IndexFunc(extra, func(h PortBinding) bool { return is(h) && (w.HostIP.IsValid() || h.HostIP.IsUnspecified()) })
@@ -84,7 +84,7 @@ func difference(want, have []PortBinding) (missing, extra []PortBinding) {
 			continue
 		}
 		port := extra[i].HostPort // of both families
-		extra = slices.DeleteFunc(extra, func(h PortBinding) bool { return is(h) && h.HostPort == port })
+		extra = slices.DeleteFunc(extra, func(h PortBinding) bool { return is(h) && (h.HostPort == port || h.routed()) })
 	}
 	return missing, extra
 }
