@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -66,6 +67,7 @@ func TestOnlyDifferencesAreWritten(t *testing.T) {
 	<-term.news
 	first := term.take()
 	emu := vt.NewEmulator(5, 3)
+	go io.Copy(io.Discard, emu) // its answers, for which it would wait
 	emu.Write([]byte(first))
 	if got := emu.String(); got != "one  \ntwo  \nthree" && got != "one\ntwo\nthree" {
 		t.Errorf("the screen shows %q", got)
@@ -144,10 +146,11 @@ func TestASlowTerminalMissesFramesButNotTheLast(t *testing.T) {
 	term.gate = make(chan struct{})
 	s := painted(t, term)
 	for i := range 1000 {
-		s.Show(lines(fmt.Sprintf("%04d", i)), 4, 1)
+		s.Show(lines(fmt.Sprintf("%04d", i)), 10, 1)
 	}
+	s.Show(lines("last"), 10, 1)
 	close(term.gate)
-	for out := ""; !strings.Contains(out, "999"); out += term.take() {
+	for out := ""; !strings.Contains(out, "last"); out += term.take() {
 		<-term.news
 	}
 	if frames := len(term.news) + 1; frames > 10 {
