@@ -18,6 +18,7 @@ type inside struct {
 	id   string
 	tab  tab
 	rows [][]string
+	cpus float64 // how many it may use, 0 for all
 	err  error
 }
 
@@ -36,6 +37,7 @@ func (m *model) askInside(c state.Container, t tab) tea.Cmd {
 		if out.err = err; err != nil || res.Container.Config == nil {
 			return out
 		}
+		out.cpus = cpuLimit(res.Container.HostConfig)
 		env := slices.Clone(res.Container.Config.Env)
 		slices.Sort(env)
 		for _, e := range env {
@@ -51,6 +53,8 @@ func (m *model) insideSheet(c state.Container, width int) []string {
 	s := sheet{m: m, width: width}
 	in := m.inside
 	switch {
+	case m.tab() == tabStats:
+		return m.statsSheet(c, width)
 	case m.tab() == tabTop && !c.Running():
 		return m.teach(width, "no process: it does not run", "S", "starts it")
 	case in.id != c.ID || in.tab != m.tab():

@@ -42,9 +42,9 @@ func hides(t *testing.T, m *model, texts ...string) {
 func TestANarrowScreenTogglesBetweenListAndDetail(t *testing.T) {
 	m := offline(t, 60, 20)
 	shows(t, m, "Containers 12")
-	hides(t, m, "Logs│Shell", "Images")
+	hides(t, m, "Logs│Stats", "Images")
 	press(m, "enter")
-	shows(t, m, "Logs│Shell")
+	shows(t, m, "Logs│Stats")
 	hides(t, m, "Containers 12")
 	press(m, "esc", "tab")
 	shows(t, m, "Images 8")
@@ -56,7 +56,7 @@ func TestANarrowScreenTogglesBetweenListAndDetail(t *testing.T) {
 
 func TestEveryPanelRemembersItsTab(t *testing.T) {
 	m := offline(t, 120, 36)
-	press(m, "]", "]")
+	press(m, "]", "]", "]")
 	if m.tab() != tabDiff {
 		t.Fatal(m.tab())
 	}

@@ -18,7 +18,7 @@ func newContainers() *paneOf[state.Container] {
 		List: list.New(func(c state.Container) string { return c.ID }, state.Container.Match),
 		face: face{
 			number: "2", name: "Containers", noun: "container", scope: keymap.Containers,
-			tabs:   []tab{tabLogs, tabShell, tabDiff, tabFiles, tabEnv, tabInspect, tabTop},
+			tabs:   []tab{tabLogs, tabStats, tabShell, tabDiff, tabFiles, tabEnv, tabInspect, tabTop},
 			orders: []state.Order{state.ByState, state.ByName, state.ByAge, state.ByCPU, state.ByMem},
 			footer: (*model).containersFooter, empty: (*model).emptyContainers,
 			about: about("a container: a process with its own files", "R", "runs an image", "3", "goes to the images", "?", "shows all keys", ":", "finds an action by name"),
@@ -69,10 +69,20 @@ func (m *model) glyph(c state.Container) string {
 	return th.Dim.Render("○")
 }
 
+// A row of at least graphed cells always has a graph, a narrower one only beside
+// a name that leaves room for it.
+const (
+	graphed    = 54
+	sparkWidth = 5
+)
+
 // containerRow is glyph, name, and on the right what fits: a graph, CPU,
 // memory, ports; or how it ended.
 func (m *model) containerRow(c state.Container, width int) string {
 	right := m.containerFacts(c, width)
+	if u := m.usage[c.ID]; u != nil && c.State == container.StateRunning && c.Busy == "" && width < graphed && width-5-sparkWidth-text.Width(right) >= text.Width(c.Name) {
+		right = m.theme.Good.Render(spark(u.cpus, sparkWidth, 10)) + " " + right
+	}
 	room := width - 4 - text.Width(right)
 	name := text.Fit(c.Name, room)
 	if c.Running() {
@@ -104,7 +114,7 @@ func (m *model) containerFacts(c state.Container, width int) string {
 		return th.Info.Render(text.Fit(c.Ports, min(text.Width(c.Ports), width/3)))
 	}
 	out := text.FitLeft(fmt.Sprintf("%.0f%%", u.cpu), 4)
-	if width >= 54 {
+	if width >= graphed {
 		out = th.Good.Render(spark(u.cpus, 6, 10)) + " " + out
 	}
 	mem := text.FitLeft(size(u.last.Memory), 5)

@@ -32,11 +32,12 @@ const (
 	tabServices tab = "Services"
 	tabEnv      tab = "Env" // and these are asked of the engine when shown
 	tabTop      tab = "Top"
+	tabStats    tab = "Stats"
 )
 
 // isText tells whether a tab is text that the panel writes.
 func (t tab) isText() bool {
-	return t == tabAbout || t == tabMembers || t == tabServices || t == tabEnv || t == tabTop
+	return t == tabAbout || t == tabMembers || t == tabServices || t == tabEnv || t == tabTop || t == tabStats
 }
 
 // tab is the one shown.
@@ -103,7 +104,7 @@ func (m *model) load() tea.Cmd {
 	}
 	if c, ok := m.current(); ok {
 		switch t {
-		case tabEnv, tabTop:
+		case tabEnv, tabTop, tabStats:
 			cmds = append(cmds, m.askInside(c, t))
 		case tabDiff:
 			cmds = append(cmds, m.browser.Show(layers.Subject{

@@ -13,6 +13,8 @@ type usage struct {
 	cpu  float64 // percent of one CPU
 	cpus []float64
 	mems []float64
+
+	points []point // of the last five minutes, for the Stats tab
 }
 
 // historyLen is how many samples a graph can show.
@@ -55,6 +57,7 @@ func (m *model) measure(s feed.Stats) {
 			u.cpus = push(u.cpus, u.cpu)
 		}
 		u.mems = push(u.mems, float64(now.Memory))
+		u.points = plot(u.points, u.last, now)
 		u.last = now
 	}
 	for id := range m.usage {

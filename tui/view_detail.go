@@ -64,7 +64,8 @@ func (m *model) detailTitle(width int) string {
 		name = fmt.Sprintf("%d logs", len(m.logSources()))
 	}
 	var tabs []string
-	for _, t := range m.pane().shape().tabs {
+	shown, before, after := m.tabsThatFit(width)
+	for _, t := range shown {
 		label := string(t)
 		if t == tabShell {
 			if c, ok := m.current(); ok {
@@ -80,12 +81,40 @@ func (m *model) detailTitle(width int) string {
 		}
 	}
 	line := strings.Join(tabs, th.Dim.Render("│"))
+	if before {
+		line = th.Dim.Render("…│") + line
+	}
+	if after {
+		line += th.Dim.Render("│…")
+	}
 	if room := min(text.Width(name), 24, width-text.Width(line)-2); room > 3 || room > 0 && room == text.Width(name) {
 		name = th.Strong.Render(text.Fit(name, room)) + "  "
 	} else {
 		name = ""
 	}
 	return name + line
+}
+
+// tabsThatFit are the tabs for which there is room, the one that is shown among
+// them, and whether there are others before and after them.
+func (m *model) tabsThatFit(width int) (shown []tab, before, after bool) {
+	f := m.pane().shape()
+	from, to := 0, len(f.tabs)
+	room := func() int {
+		n := 0
+		for _, t := range f.tabs[from:to] {
+			n += len(t) + 1
+		}
+		return n + 2*(min(from, 1)+min(len(f.tabs)-to, 1))
+	}
+	for room() > width+1 && to-from > 1 {
+		if to-1 > f.tabAt {
+			to--
+		} else {
+			from++
+		}
+	}
+	return f.tabs[from:to], from > 0, to < len(f.tabs)
 }
 
 // emptyDetail teaches what to type when nothing is selected.

@@ -20,6 +20,7 @@ type Sample struct {
 	Memory  uint64    // without the page cache that can go at once
 	Limit   uint64    // 0: none
 	Pids    uint64    //
+	PidsMax uint64    // 0: no limit
 	RX, TX  uint64    // network, bytes since start
 	Read    uint64    // block I/O, bytes since start
 	Written uint64    //
@@ -78,8 +79,8 @@ func sampleOf(s container.StatsResponse) Sample {
 		CPUs:   int(s.CPUStats.OnlineCPUs),
 		Memory: s.MemoryStats.Usage,
 		Limit:  s.MemoryStats.Limit,
-		Pids:   s.PidsStats.Current,
-		At:     s.Read,
+		Pids:   s.PidsStats.Current, PidsMax: s.PidsStats.Limit,
+		At: s.Read,
 	}
 	// What docker's own command subtracts: the inactive file cache, which has
 	// one name under cgroup v1 and another under v2.
