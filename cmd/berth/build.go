@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	solvererr "github.com/moby/buildkit/solver/errdefs"
 	"github.com/moby/buildkit/util/progress/progressui"
+	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 )
@@ -62,6 +64,8 @@ func (a *app) build(ctx context.Context, o *buildOptions, where string) (err err
 		return err
 	}
 	defer builder.Close()
+	// BuildKit's client logs what it can do without; what matters is in the errors.
+	logrus.SetOutput(io.Discard)
 	status := make(chan *bk.SolveStatus)
 	var resp *bk.SolveResponse
 	g, gctx := errgroup.WithContext(ctx)
