@@ -69,6 +69,9 @@ const sessionRemote = "client-session"
 // Build builds an image; context is a tar, or a Dockerfile by itself. It returns
 // after all progress was reported. An error of a step is one of type *StepError.
 func (b *Builder) Build(ctx context.Context, r Request, body io.Reader, report Report) error {
+	if id, upload := strings.CutPrefix(r.ID, uploadID); upload && r.BuildKit {
+		return b.bodies.send(ctx, id, body)
+	}
 	attrs, err := b.attrs(r)
 	if err != nil {
 		return err
