@@ -4,13 +4,15 @@ import (
 	"bufio"
 	"bytes"
 	"compress/bzip2"
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/containerd/errdefs"
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/therootcompany/xz"
+
+	"berth/store/inflate"
 )
 
 // Compression is how a stream is compressed.
@@ -58,9 +60,12 @@ func Decompress(r io.Reader) (io.ReadCloser, Compression, error) {
 	}
 	switch Detect(head) {
 	case Gzip:
-		z, err := gzip.NewReader(br)
+		z, err := inflate.NewReader(br)
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			err = fmt.Errorf("gzip: %w: %w", err, errdefs.ErrInvalidArgument)
+		}
 		if err != nil {
-			return nil, "", fmt.Errorf("gzip: %w: %w", err, errdefs.ErrInvalidArgument)
+			return nil, "", err
 		}
 		return z, Gzip, nil
 	case Zstd:
