@@ -86,6 +86,7 @@ type model struct {
 	files      *files.Model
 
 	overlay  overlay
+	clicked  click
 	carries  int         // pulls and pushes begun
 	filter   *edit.Field // being typed, nil when not
 	hint     string      // what the message line says

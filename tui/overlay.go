@@ -5,7 +5,6 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"berth/tui/layout"
 	"berth/tui/text"
 	"berth/tui/theme"
 )
@@ -20,13 +19,7 @@ type overlay interface {
 
 // cover draws the overlay in the middle of the screen, which is dimmed.
 func (m *model) cover(base []string) []string {
-	frame, lines := m.overlay.box(m, max(m.width-4, 0), max(m.height-4, 0))
-	frame.Focused = true
-	w := max(text.Width(frame.Title), text.Width(frame.Left)+text.Width(frame.Footer)+3) + 6
-	for _, l := range lines {
-		w = max(w, text.Width(l)+2)
-	}
-	r := layout.Center(m.width, m.height, w, len(lines)+2)
+	frame, lines, r := m.overlayBox()
 	return paste(m.theme, base, frame.Draw(m.theme, lines, r.Dx(), r.Dy()), r)
 }
 

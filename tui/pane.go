@@ -65,6 +65,8 @@ type pane interface {
 	refill(m *model)
 	// draw draws the rows that fit.
 	draw(m *model, width, height int, focused, active bool) []string
+	// point puts the cursor on a row that is drawn.
+	point(row, height int) bool
 	// current is the row under the cursor.
 	current() (item, bool)
 	// lines is the text of a tab that is no pane of its own.

@@ -39,9 +39,7 @@ func (m *model) handle(msg tea.Msg) tea.Cmd {
 	case tea.KeyPressMsg, tea.PasteMsg:
 		return m.input(msg)
 	case tea.MouseMsg:
-		if m.shellHasKeys() {
-			return m.shell.Update(m.inPane(msg))
-		}
+		return m.mouse(msg)
 	case feed.Panicked:
 		panic(fmt.Sprintf("%v\n%s", msg.Value, msg.Stack))
 	case settleMsg:

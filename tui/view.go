@@ -16,15 +16,13 @@ func (m *model) View() tea.View {
 	v := tea.NewView(strings.Join(m.lines(), "\n"))
 	v.AltScreen = true
 	v.WindowTitle = "berth"
+	v.MouseMode = m.mouseMode()
 	if m.shellHasKeys() {
 		if c := m.shell.Cursor(); c != nil {
 			r := m.screen().Detail
 			c.X += r.Min.X + 1
 			c.Y += r.Min.Y + 1
 			v.Cursor = c
-		}
-		if m.shell.WantsMouse() {
-			v.MouseMode = tea.MouseModeCellMotion
 		}
 	}
 	return v
