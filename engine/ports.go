@@ -104,7 +104,9 @@ func portSummaries(rec record, ends []network.Endpoint) []container.PortSummary 
 		}
 		for _, b := range binds {
 			n, err := strconv.ParseUint(b.HostPort, 10, 16)
-			if err == nil || b.HostPort == "" {
+			if b.HostPort == "" {
+				out = append(out, container.PortSummary{PrivatePort: port.Num(), Type: string(port.Proto())})
+			} else if err == nil {
 				out = append(out, container.PortSummary{IP: b.HostIP, PrivatePort: port.Num(), PublicPort: uint16(n), Type: string(port.Proto())})
 			}
 		}

@@ -38,6 +38,7 @@
 //	                    not published: this keeps networks apart, and the host's
 //	                    neighbours out, who could route to the containers; of an
 //	                    internal network, drop all that comes in or goes out
+//	input       filter  keep internal networks from published ports that a shim passes on
 //
 // Published ports are elements of two maps, so that adding or removing one
 // costs the same whatever their number and is atomic. Each is reserved by a socket that

@@ -20,9 +20,11 @@ import (
 //	anywhere: proto . port          → address . port
 //	at:       address . proto . port → address . port
 //	open:     address . proto . port, a set (see Routed)
+//	proxied:  address . proto . port, a set (see family.proxied)
 type firewall struct {
 	table  string
 	router map[*family]bool // whether the host forwards because of us
+	there  map[*family]bool // whether there is a table; transactions guards it
 	own    senders
 }
 
@@ -96,7 +98,7 @@ func (fw *firewall) setup(nets map[string]*Network, ends map[string][]*Endpoint)
 			t := fw.tableOf(f)
 			c.AddTable(t) // so that the deletion finds one
 			c.DelTable(t)
-			if len(with) == 0 {
+			if fw.there[f] = len(with) > 0; !fw.there[f] {
 				continue
 			}
 			if err := f.describe(c, t, with); err != nil {
@@ -123,8 +125,8 @@ func (fw *firewall) setup(nets map[string]*Network, ends map[string][]*Endpoint)
 // describe writes a table for nets.
 func (f *family) describe(c *nftables.Conn, t *nftables.Table, nets []*Network) error {
 	c.AddTable(t)
-	anywhere, at, open := f.anywhere(t), f.at(t), f.open(t)
-	if err := errors.Join(c.AddSet(anywhere, nil), c.AddSet(at, nil), c.AddSet(open, nil)); err != nil {
+	anywhere, at, open, proxied := f.anywhere(t), f.at(t), f.open(t), f.proxied(t)
+	if err := errors.Join(c.AddSet(anywhere, nil), c.AddSet(at, nil), c.AddSet(open, nil), c.AddSet(proxied, nil)); err != nil {
 		return fmt.Errorf("describe the port maps: %w", err)
 	}
 	pre := c.AddChain(chain(t, "prerouting", nftables.ChainTypeNAT, nftables.ChainHookPrerouting, *nftables.ChainPriorityNATDest))
@@ -132,6 +134,7 @@ func (f *family) describe(c *nftables.Conn, t *nftables.Table, nets []*Network) 
 	post := c.AddChain(chain(t, "postrouting", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, *nftables.ChainPriorityNATSource-1))
 	guard := c.AddChain(chain(t, "guard", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityRaw))
 	forward := c.AddChain(chain(t, "forward", nftables.ChainTypeFilter, nftables.ChainHookForward, *nftables.ChainPriorityFilter))
+	input := c.AddChain(chain(t, "input", nftables.ChainTypeFilter, nftables.ChainHookInput, *nftables.ChainPriorityFilter))
 	rule := func(ch *nftables.Chain, r rule) { c.AddRule(&nftables.Rule{Table: t, Chain: ch, Exprs: r}) }
 	if f.size == 16 { // IPv6 has no route_localnet: the sockets that reserve the ports take what is for ::1
 		rule(out, append(match(f.dst, f.loopback), &expr.Verdict{Kind: expr.VerdictAccept}))
@@ -147,6 +150,9 @@ func (f *family) describe(c *nftables.Conn, t *nftables.Table, nets []*Network) 
 		if n.Internal {
 			rule(forward, dropLeaving(n))
 			rule(forward, dropEntering(n))
+			for _, r := range f.dropProxied(n, proxied) {
+				rule(input, r)
+			}
 		}
 	}
 	rule(forward, passEstablished())
@@ -207,6 +213,9 @@ func (fw *firewall) change(e *Endpoint, what string, op func(*nftables.Conn) fun
 	}
 	return fw.transaction(what+" the ports of container "+e.ContainerID+" in", func(c *nftables.Conn) error {
 		for _, f := range families {
+			if !fw.there[f] && !f.ip(e).IsValid() {
+				continue // nobody of the family has to be kept from its ports
+			}
 			if err := f.elements(fw.tableOf(f), e, op(c)); err != nil {
 				return err
 			}
@@ -219,6 +228,13 @@ func (fw *firewall) change(e *Endpoint, what string, op func(*nftables.Conn) fun
 func (f *family) elements(t *nftables.Table, e *Endpoint, op func(*nftables.Set, []nftables.SetElement) error) error {
 	ip := f.ip(e)
 	for _, p := range e.Ports {
+		if f.proxy(e, p) {
+			key := slices.Concat(p.HostIP.AsSlice(), word(byte(protocols[p.Proto].proto)), port(p.HostPort))
+			if err := op(f.proxied(t), []nftables.SetElement{{Key: key}}); err != nil {
+				return fmt.Errorf("describe port %d/%s of container %s: %w", p.HostPort, p.Proto, e.ContainerID, err)
+			}
+			continue
+		}
 		if !ip.IsValid() || p.HostIP.Is4() != ip.Is4() {
 			continue
 		}

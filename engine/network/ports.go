@@ -82,6 +82,9 @@ func hostAddresses(n *Network, e *Endpoint, b PortBinding) []PortBinding {
 	}
 	four, six := b, b
 	four.HostIP, six.HostIP = netip.IPv4Unspecified(), netip.IPv6Unspecified()
+	if n.mode(false) == Routed && e.IP.IsValid() && !e.IP6.IsValid() { // the host passes nothing on, either
+		return []PortBinding{four}
+	}
 	if !e.IP.IsValid() { // nothing of IPv4 leads to it, as with docker
 		return []PortBinding{six}
 	}

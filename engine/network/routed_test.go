@@ -11,7 +11,9 @@ import (
 // address and no other, and the container is seen by its own address. The host has no port for it.
 func TestRoutedGatewayMode(t *testing.T) {
 	f := newFixture(t)
-	create(t, f, CreateSpec{Name: "r", IPv4: true, IPv6: true, Options: map[string]string{optMode4: "routed", optMode6: "routed"}})
+	// Not of docker's pools: whatever it has left behind of rules would translate them.
+	create(t, f, CreateSpec{Name: "r", IPv4: true, IPv6: true, Options: map[string]string{optMode4: "routed", optMode6: "routed"},
+		V4: Pool{Subnet: netip.MustParsePrefix("10.231.7.0/24")}})
 	out := neighbour(t, "brt"+f.hash, "203.0.113")
 	a := newSandbox(t)
 	e := join(t, f, AttachSpec{ContainerID: "a", Network: "r", Ports: []PortBinding{{Proto: "tcp", ContainerPort: 80, HostPort: 8123}}}, a)
