@@ -51,6 +51,10 @@ func (b *buildHandlers) build(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out := newProgress(w)
+	// BuildKit tells of its work before it reads the context.
+	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
 	var body io.Reader
 	if r.Body != nil && r.Body != http.NoBody {
 		body = r.Body

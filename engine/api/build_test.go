@@ -23,12 +23,20 @@ type builds struct {
 	asked []any
 	err   error
 	said  string
+	sent  string // the body, which is read after something was said
 }
 
 func (b *builds) Build(_ context.Context, r build.Request, body io.Reader, report build.Report) error {
 	b.asked = append(b.asked, r)
 	if b.said != "" {
 		report(jsonstream.Message{Stream: b.said})
+	}
+	if body != nil {
+		sent, err := io.ReadAll(body)
+		if err != nil {
+			return err
+		}
+		b.sent = string(sent)
 	}
 	return b.err
 }
@@ -87,6 +95,9 @@ func TestBuildRoutes(t *testing.T) {
 	f := serveParts(t, func(p *parts) { p.builds = buildHandlers{b} })
 	if code, body := f.do("POST", "/build", "tar"); code != 200 || body != "{\"stream\":\"Step 1/1 : FROM x\\n\"}" {
 		t.Errorf("%d %q", code, body)
+	}
+	if b.sent != "tar" {
+		t.Errorf("the body was %q", b.sent)
 	}
 	b.err = &build.StepError{Command: "c", Code: 4}
 	if _, body := f.do("POST", "/build", "tar"); !strings.Contains(body, `"errorDetail":{"code":4,"message":"The command 'c' returned a non-zero code: 4"},"error":"The command 'c' returned a non-zero code: 4"`) {
