@@ -24,7 +24,8 @@ import (
 type firewall struct {
 	table  string
 	router map[*family]bool // whether the host forwards because of us
-	there  map[*family]bool // whether there is a table; transactions guards it
+	there  map[*family]bool // whether there is a table; transactions guards it, and rules
+	rules  map[*family]int  // how many the table has
 	own    senders
 }
 
@@ -101,11 +102,16 @@ func (fw *firewall) setup(nets map[string]*Network, ends map[string][]*Endpoint)
 			if fw.there[f] = len(with) > 0; !fw.there[f] {
 				continue
 			}
-			if err := f.describe(c, t, with); err != nil {
+			fw.rules[f] = 0
+			add := func(ch *nftables.Chain, r rule) {
+				fw.rules[f]++
+				c.AddRule(&nftables.Rule{Table: t, Chain: ch, Exprs: r})
+			}
+			if err := f.describe(c, t, with, add); err != nil {
 				return err
 			}
 			if fw.router[f] {
-				dropRouted(c, t, with)
+				dropRouted(c, t, with, add)
 			}
 			for _, of := range ends {
 				for _, e := range of {
@@ -123,7 +129,7 @@ func (fw *firewall) setup(nets map[string]*Network, ends map[string][]*Endpoint)
 }
 
 // describe writes a table for nets.
-func (f *family) describe(c *nftables.Conn, t *nftables.Table, nets []*Network) error {
+func (f *family) describe(c *nftables.Conn, t *nftables.Table, nets []*Network, rule func(*nftables.Chain, rule)) error {
 	c.AddTable(t)
 	anywhere, at, open, proxied := f.anywhere(t), f.at(t), f.open(t), f.proxied(t)
 	if err := errors.Join(c.AddSet(anywhere, nil), c.AddSet(at, nil), c.AddSet(open, nil), c.AddSet(proxied, nil)); err != nil {
@@ -135,7 +141,6 @@ func (f *family) describe(c *nftables.Conn, t *nftables.Table, nets []*Network) 
 	guard := c.AddChain(chain(t, "guard", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, *nftables.ChainPriorityRaw))
 	forward := c.AddChain(chain(t, "forward", nftables.ChainTypeFilter, nftables.ChainHookForward, *nftables.ChainPriorityFilter))
 	input := c.AddChain(chain(t, "input", nftables.ChainTypeFilter, nftables.ChainHookInput, *nftables.ChainPriorityFilter))
-	rule := func(ch *nftables.Chain, r rule) { c.AddRule(&nftables.Rule{Table: t, Chain: ch, Exprs: r}) }
 	if f.size == 16 { // IPv6 has no route_localnet: the sockets that reserve the ports take what is for ::1
 		rule(out, append(match(f.dst, f.loopback), &expr.Verdict{Kind: expr.VerdictAccept}))
 	}

@@ -132,11 +132,9 @@ func keepBelieving() error {
 //	iifname DEVICE accept, oifname DEVICE accept   for each bridge
 //	iifkind "bridge" accept, oifkind "bridge" accept
 //	drop
-func dropRouted(c *nftables.Conn, t *nftables.Table, nets []*Network) {
+func dropRouted(c *nftables.Conn, t *nftables.Table, nets []*Network, rule func(*nftables.Chain, rule)) {
 	ch := c.AddChain(chain(t, "router", nftables.ChainTypeFilter, nftables.ChainHookForward, *nftables.ChainPriorityFilter))
-	add := func(r rule, verdict expr.VerdictKind) {
-		c.AddRule(&nftables.Rule{Table: t, Chain: ch, Exprs: append(r, &expr.Verdict{Kind: verdict})})
-	}
+	add := func(r []expr.Any, verdict expr.VerdictKind) { rule(ch, append(r, &expr.Verdict{Kind: verdict})) }
 	for _, n := range nets {
 		add(device(expr.MetaKeyIIFNAME, expr.CmpOpEq, n.Device), expr.VerdictAccept)
 		add(device(expr.MetaKeyOIFNAME, expr.CmpOpEq, n.Device), expr.VerdictAccept)

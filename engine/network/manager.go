@@ -82,7 +82,7 @@ func Open(cfg Config) (*Manager, error) {
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
 	}
-	m.fw = &firewall{table: m.tableName(), router: map[*family]bool{}, there: map[*family]bool{}}
+	m.fw = &firewall{table: m.tableName(), router: map[*family]bool{}, there: map[*family]bool{}, rules: map[*family]int{}}
 	for _, f := range families {
 		_, err := os.Stat(m.turnedOn(f))
 		m.fw.router[f] = err == nil

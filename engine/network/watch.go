@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/google/nftables"
 	mdnetlink "github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
@@ -28,6 +29,9 @@ const (
 	nftNewGen   = 15
 )
 
+// watchBuffer is how many bytes of news may wait: those of some ten thousand ports.
+const watchBuffer = 8 << 20
+
 // startWatch begins to watch, once. m.mu is held.
 func (m *Manager) startWatch() error {
 	if m.watch != nil {
@@ -35,6 +39,9 @@ func (m *Manager) startWatch() error {
 	}
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_NETFILTER)
 	if err == nil {
+		// Setting up the table of many containers tells of each of their ports. Without the
+		// privilege the socket has what everybody has: then more is compared, and nothing lost.
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, watchBuffer)
 		if err = unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: 1 << (unix.NFNLGRP_NFTABLES - 1)}); err != nil {
 			unix.Close(fd)
 		}
@@ -80,7 +87,8 @@ func (w *watch) run(m *Manager) {
 			return // closed
 		}
 		if errors.Is(err, unix.ENOBUFS) { // more than fits was changed: whatever that was
-			m.repair(true)
+			m.repair(!m.intact())
+			ours, others = false, false
 			continue
 		}
 		if err != nil {
@@ -123,6 +131,66 @@ func (m *Manager) repair(ours bool) {
 	if err != nil {
 		m.log.Error("setting up the firewall again", "table", m.fw.table, "error", err)
 	}
+}
+
+// intact tells whether our tables are as we have written them, as far as the number of
+// their rules and elements tells. What cannot be read is not.
+func (m *Manager) intact() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	ok, err := m.fw.intact(m.ends)
+	if err != nil {
+		m.log.Debug("comparing the firewall's table", "error", err)
+	}
+	return ok && err == nil
+}
+
+func (fw *firewall) intact(ends map[string][]*Endpoint) (bool, error) {
+	same := true
+	err := fw.transaction("compare", func(c *nftables.Conn) error {
+		for _, f := range families {
+			if !fw.there[f] {
+				continue
+			}
+			t := fw.tableOf(f)
+			chains, err := c.ListChainsOfTableFamily(f.table)
+			if err != nil {
+				return fmt.Errorf("list the chains of nftables: %w", err)
+			}
+			rules := 0
+			for _, ch := range chains {
+				if ch.Table.Name != fw.table {
+					continue
+				}
+				in, err := c.GetRules(t, ch)
+				if err != nil {
+					return fmt.Errorf("list the rules of chain %s %s: %w", fw.table, ch.Name, err)
+				}
+				rules += len(in)
+			}
+			want := map[string]int{}
+			for _, of := range ends {
+				for _, e := range of {
+					if e.leaving {
+						continue
+					}
+					if err := f.elements(t, e, func(s *nftables.Set, el []nftables.SetElement) error { want[s.Name] += len(el); return nil }); err != nil {
+						return err
+					}
+				}
+			}
+			same = same && rules == fw.rules[f]
+			for _, s := range []*nftables.Set{f.anywhere(t), f.at(t), f.open(t), f.proxied(t)} {
+				el, err := c.GetSetElements(s)
+				if err != nil {
+					return fmt.Errorf("list the elements of %s %s: %w", fw.table, s.Name, err)
+				}
+				same = same && len(el) == want[s.Name]
+			}
+		}
+		return nil
+	})
+	return same, err
 }
 
 // attribute finds a netlink attribute.
