@@ -23,6 +23,9 @@ func (cs *Containers) checkConfig(opts CreateOptions) (_ *container.Config, _ *c
 	if opts.HostConfig != nil {
 		hc = *opts.HostConfig
 	}
+	if len(cfg.Volumes) == 0 {
+		cfg.Volumes = nil // which is what inspect shows of none
+	}
 	if cfg.Image == "" {
 		return bad("no image specified")
 	}

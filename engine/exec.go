@@ -328,14 +328,14 @@ func (cs *Containers) ExecResize(_ context.Context, id string, height, width uin
 	return r.Client.ExecResize(id, height, width)
 }
 
-// execIDs are the execs that inspect lists: those that run.
+// execIDs are the execs that inspect lists: those that have not ended.
 func (cs *Containers) execIDs(containerID string) []string {
 	cs.mu.RLock()
 	defer cs.mu.RUnlock()
 	var ids []string
 	for id, x := range cs.execs {
 		x.mu.Lock()
-		if x.c.id == containerID && x.running {
+		if x.c.id == containerID && x.ended.IsZero() {
 			ids = append(ids, id)
 		}
 		x.mu.Unlock()

@@ -75,7 +75,7 @@ func apiState(s state, removing bool) *container.State {
 	return &container.State{
 		Status: s.status(removing), Running: s.Running, Paused: s.Paused, Restarting: s.Restarting,
 		OOMKilled: s.OOMKilled, Pid: s.Pid, ExitCode: s.ExitCode, Error: s.Error,
-		StartedAt: apiTime(s.StartedAt), FinishedAt: apiTime(s.FinishedAt), Health: s.Health,
+		StartedAt: apiTime(s.StartedAt), FinishedAt: apiTime(s.FinishedAt), Health: healthShown(s.Health),
 	}
 }
 
@@ -146,4 +146,14 @@ func (cs *Containers) sizeImage(ctx context.Context, rec record) int64 {
 		info, err = cs.e.snapshots.Stat(ctx, parent)
 	}
 	return total
+}
+
+// healthShown is what inspect tells of a check: before its first result there is an empty list of them, as docker has it.
+func healthShown(h *container.Health) *container.Health {
+	if h == nil || h.Log != nil {
+		return h
+	}
+	shown := *h
+	shown.Log = []*container.HealthcheckResult{}
+	return &shown
 }

@@ -51,7 +51,11 @@ func (n *networkHandlers) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, list(found))
+	answer, err := networksOf(found, versionOf(r))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, answer)
 }
 
 // inspect answers GET /networks/{id}, with the containers in it.

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"github.com/moby/moby/api/types/container"
@@ -72,6 +74,9 @@ func inspected(c container.InspectResponse, v version) (any, error) {
 	if !v.before(52) || c.NetworkSettings == nil || c.Config == nil {
 		return c, nil
 	}
+	if v.before(45) {
+		aliases45(&c)
+	}
 	var always any = struct{}{}
 	if len(c.Config.OnBuild) == 0 {
 		always = onBuild152{}
@@ -95,6 +100,48 @@ func inspected(c container.InspectResponse, v version) (any, error) {
 		container.InspectResponse
 		Config, NetworkSettings json.RawMessage
 	}{c, config, settings}, nil
+}
+
+// aliases45 adds what the name server answers to beside the aliases: since 1.45 these are only what the client named,
+// and DNSNames has all.
+func aliases45(c *container.InspectResponse) {
+	networks := maps.Clone(c.NetworkSettings.Networks)
+	for name, e := range networks {
+		if !container.NetworkMode(name).IsUserDefined() || e == nil {
+			continue
+		}
+		old := *e
+		old.Aliases = slices.Clone(e.Aliases)
+		for _, alias := range []string{c.ID[:min(12, len(c.ID))], c.Config.Hostname} {
+			if alias != "" && !slices.Contains(old.Aliases, alias) {
+				old.Aliases = append(old.Aliases, alias)
+			}
+		}
+		networks[name] = &old
+	}
+	settings := *c.NetworkSettings
+	settings.Networks = networks
+	c.NetworkSettings = &settings
+}
+
+// networks52 is what a list of networks had of each until 1.52: the containers in it, told by inspect alone since 1.28.
+type networks52 struct {
+	Containers struct{}
+}
+
+// networksOf is the answer to GET /networks.
+func networksOf(found []network.Summary, v version) (any, error) {
+	if !v.before(52) {
+		return list(found), nil
+	}
+	answer := make([]json.RawMessage, len(found))
+	for i, one := range found {
+		var err error
+		if answer[i], err = extend(one, networks52{}); err != nil {
+			return nil, err
+		}
+	}
+	return answer, nil
 }
 
 // listed is the answer to GET /containers/json.

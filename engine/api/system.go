@@ -77,20 +77,11 @@ func (s *systemHandlers) info(w http.ResponseWriter, r *http.Request) error {
 	if versionOf(r).before(49) {
 		info.FirewallBackend = nil
 	}
-	if !versionOf(r).before(50) {
-		return writeJSON(w, http.StatusOK, info)
-	}
-	body, err := extend(info, info150{})
+	body, err := infoOf(info, versionOf(r))
 	if err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, body)
-}
-
-// info150 is what GET /info told of the bridge module of iptables until 1.50, at last always false.
-type info150 struct {
-	BridgeNfIptables  bool
-	BridgeNfIP6tables bool `json:"BridgeNfIp6tables"`
 }
 
 // usage153 is how GET /system/df answered until 1.53.
