@@ -1,8 +1,11 @@
 package tui
 
 import (
+	"archive/tar"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -10,6 +13,7 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/events"
+	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/api/types/jsonstream"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/api/types/volume"
@@ -43,6 +47,14 @@ func (e *engine) moreRoutes(mux *http.ServeMux) {
 			"Driver": "overlay", "DockerRootDir": "/var/lib/berth", "CgroupVersion": "2", "CgroupDriver": "cgroupfs", "DefaultRuntime": "berth", "Containers": 12, "ContainersRunning": 7, "Images": 8})
 	})
 	mux.HandleFunc("POST /images/create", e.servePull)
+	mux.HandleFunc("POST /build", e.serveBuild)
+	mux.HandleFunc("POST /images/load", func(w http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		reply(w, jsonstream.Message{Stream: fmt.Sprintf("Loaded %d bytes, %v", len(b), err)})
+	})
+	mux.HandleFunc("GET /images/get", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "archive of %s", r.URL.Query()["names"])
+	})
 	mux.HandleFunc("GET /containers/{id}/top", func(w http.ResponseWriter, _ *http.Request) {
 		reply(w, container.TopResponse{Titles: []string{"PID", "USER", "CMD"}, Processes: [][]string{{"1", "root", "nginx: master"}, {"29", "www", "nginx: wor\x1b[2Jker"}}})
 	})
@@ -63,6 +75,40 @@ func (e *engine) moreRoutes(mux *http.ServeMux) {
 		}
 		reply(w, map[string]any{"LayersSize": 900e6, "Images": e.images, "Containers": e.containers, "Volumes": vols, "BuildCache": []any{}})
 	})
+}
+
+// serveBuild prints the names of the files that it got, and fails when one of
+// them is called broken.
+func (e *engine) serveBuild(w http.ResponseWriter, r *http.Request) {
+	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil { // it answers while it reads
+		e.t.Error(err)
+	}
+	say := func(m jsonstream.Message) {
+		reply(w, m)
+		w.(http.Flusher).Flush()
+	}
+	say(jsonstream.Message{Stream: "Step 1/2 : FROM busybox\n"})
+	broken := false
+	for files := tar.NewReader(r.Body); ; {
+		h, err := files.Next()
+		if err != nil {
+			break
+		}
+		broken = broken || h.Name == "broken"
+		say(jsonstream.Message{Stream: "has " + h.Name + "\x1b[2J\n"})
+	}
+	if _, err := io.Copy(io.Discard, r.Body); err != nil { // what follows the last file
+		e.t.Error(err)
+	}
+	if broken {
+		say(jsonstream.Message{Error: &jsonstream.Error{Message: "RUN make: exit code 2"}})
+		return
+	}
+	say(jsonstream.Message{Stream: "Step 2/2 : COPY . /\n"})
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.images = append(e.images, image.Summary{ID: "sha256:" + strings.Repeat("b", 64), RepoTags: r.URL.Query()["t"], Size: 1e6})
+	e.emit(events.ImageEventType, events.ActionTag, "built")
 }
 
 // servePull says that half of one layer is there, then nothing until it is given up.

@@ -44,7 +44,7 @@ func TestALogSinceATime(t *testing.T) {
 	r.Type("2026-11-23 09:14..2026-11-23 10:00")
 	r.WaitFor("--until 2026-11-23T10:00:00Z")
 	r.Press("enter")
-	r.WaitFor("since 2026-11-23 09:14..2026-11-23 10:00")
+	r.WaitFor("since 2026-11-23 09:14..2026-11-23 10:00 60 lines")
 	asked := strings.Join(e.wanted(), "\n")
 	if !strings.Contains(asked, "since=1795425240") || !strings.Contains(asked, "until=1795428000") {
 		t.Errorf("the engine was asked for %s", asked)

@@ -85,15 +85,16 @@ type model struct {
 	browser    *layers.Model
 	files      *files.Model
 
-	overlay  overlay
-	clicked  click
-	carries  int         // pulls and pushes begun
-	filter   *edit.Field // being typed, nil when not
-	hint     string      // what the message line says
-	bad      bool        // it is an error
-	commands []string    // the command log
-	showLog  bool
-	events   []string // the newest events, for the third column
+	overlay   overlay
+	clicked   click
+	carries   int         // transfers begun
+	transfers []*carry    // those under way, and failed ones that tell why
+	filter    *edit.Field // being typed, nil when not
+	hint      string      // what the message line says
+	bad       bool        // it is an error
+	commands  []string    // the command log
+	showLog   bool
+	events    []string // the newest events, for the third column
 }
 
 // commandLogLines is how much of the command log is shown, and kept times 40.

@@ -21,7 +21,7 @@ func (m *model) perform(a keymap.Action) tea.Cmd {
 		}
 		return m.act(v)
 	}
-	for _, on := range []func(keymap.Action) (tea.Cmd, bool){m.performOn, m.onVolumes, m.onNetworks, m.onPorts} {
+	for _, on := range []func(keymap.Action) (tea.Cmd, bool){m.performOn, m.onImages, m.onVolumes, m.onNetworks, m.onPorts} {
 		if cmd, ok := on(a); ok {
 			return cmd
 		}
@@ -65,6 +65,8 @@ func (m *model) perform(a keymap.Action) tea.Cmd {
 		m.beginFilter()
 	case keymap.Prune:
 		return m.askPrune()
+	case keymap.Transfers:
+		m.showCarries()
 	case keymap.System:
 		return m.openSystem()
 	case keymap.Copy:

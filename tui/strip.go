@@ -9,7 +9,9 @@ import (
 )
 
 // drawStrip is the facts of the selected row, in one line or in a box.
-func (m *model) drawStrip(width, height int) []string { return m.pane().facts(m, width, height) }
+func (m *model) drawStrip(width, height int) []string {
+	return m.withCarries(m.pane().facts(m, width, height), width)
+}
 
 // containerStrip is the load of a container, or how it ended.
 func (m *model) containerStrip(c state.Container, width, height int) []string {

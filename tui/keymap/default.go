@@ -64,6 +64,10 @@ const (
 	RemoveImage Action = "remove-image"
 	Pull        Action = "pull"
 	Push        Action = "push"
+	Build       Action = "build"
+	Load        Action = "load"
+	SaveImage   Action = "save"
+	Transfers   Action = "transfers"
 
 	NewVolume    Action = "new-volume"
 	RemoveVolume Action = "remove-volume"
@@ -109,6 +113,7 @@ func Default() Map {
 		{ToNetworks, Everywhere, []string{"5"}, "go to networks", "", false},
 		{ToPorts, Everywhere, []string{"6"}, "go to published ports", "", false},
 		{System, Everywhere, []string{"7"}, "disk, events, engine and doctor", "", false},
+		{Transfers, Everywhere, []string{"ctrl+t"}, "pulls, pushes and builds under way", "", false},
 		{ToDetail, Everywhere, []string{"0"}, "go to the detail", "", false},
 		{PrevTab, Everywhere, []string{"["}, "previous tab of the detail", "", true},
 		{NextTab, Everywhere, []string{"]"}, "next tab of the detail", "", true},
@@ -153,6 +158,9 @@ func Default() Map {
 		{Browse, Images, []string{"D"}, "browse the layers", "layers", false},
 		{Pull, Images, []string{"P"}, "pull an image", "pull", false},
 		{Push, Images, []string{"u"}, "push (upload) it", "push", false},
+		{Build, Images, []string{"B"}, "build one from a directory", "build", false},
+		{Load, Images, []string{"i"}, "load images from a tar", "load", false},
+		{SaveImage, Images, []string{"e"}, "save to a tar", "save", false},
 		{Tag, Images, []string{"t"}, "tag", "tag", false},
 		{RemoveImage, Images, []string{"d", "delete"}, "remove (asks how)", "remove", false},
 

@@ -1,5 +1,6 @@
-// Package transfer shows how far the pull or the push of an image is: a bar for
-// each layer, the whole, how fast it goes and how long it will take.
+// Package transfer shows how far a pull, a push, a build or another transfer is:
+// a bar for each part, the whole, how fast it goes and how long it will take; of
+// a build also what its steps print.
 //
 // It is told what the engine says, message by message, and what time it is; it
 // does no I/O and asks no clock.
@@ -7,6 +8,7 @@ package transfer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +24,9 @@ type Progress struct {
 	layers map[string]*layer
 	order  []string
 	status string // what the engine said of the whole
+
+	output []string // what a build has printed
+	step   [2]int   // the step that it is at, and how many there are
 
 	began time.Time
 	moved int64 // bytes since then
@@ -42,8 +47,12 @@ func (p *Progress) Began() time.Time { return p.began }
 
 // Add takes in what the engine says.
 func (p *Progress) Add(m jsonstream.Message) {
+	if m.Stream != "" {
+		p.print(m.Stream)
+		return
+	}
 	status := text.Clean(m.Status)
-	moves := strings.HasPrefix(status, "Downloading") || strings.HasPrefix(status, "Pushing")
+	moves := slices.ContainsFunc(moving, func(s string) bool { return strings.HasPrefix(status, s) })
 	if m.ID == "" || m.Progress == nil && p.layers[m.ID] == nil && strings.HasPrefix(status, "Pulling from") {
 		if status != "" {
 			p.status = status
@@ -67,6 +76,67 @@ func (p *Progress) Add(m jsonstream.Message) {
 	case strings.HasPrefix(status, "Download complete"):
 		l.current = max(l.current, l.all)
 	}
+}
+
+// moving are the words for bytes on their way over the wire.
+var moving = []string{"Downloading", "Pushing", "Sending", "Saving", "Loading"}
+
+// keptOutput is how many lines of what a build prints are kept.
+const keptOutput = 500
+
+// print takes in what a build prints.
+func (p *Progress) print(s string) {
+	for line := range strings.SplitSeq(strings.TrimRight(s, "\r\n"), "\n") {
+		line = text.CleanSGR(line)
+		var at, all int
+		if n, err := fmt.Sscanf(line, "Step %d/%d :", &at, &all); n == 2 || err == nil {
+			p.step = [2]int{at, all}
+		}
+		p.output = append(p.output, line)
+	}
+	if over := len(p.output) - keptOutput; over > 0 {
+		p.output = p.output[over:]
+	}
+}
+
+// Printed tells whether there are words of a build.
+func (p *Progress) Printed() bool { return p.output != nil }
+
+// Part is how much of the whole is done, from 0 to 1; false when nobody knows.
+func (p *Progress) Part() (float64, bool) {
+	if p.step[1] > 0 {
+		return float64(p.step[0]-1) / float64(p.step[1]), true
+	}
+	current, all := p.Totals()
+	if all <= 0 {
+		return 0, false
+	}
+	return float64(current) / float64(all), true
+}
+
+// Brief is the whole in a few words: how much, and how fast.
+func (p *Progress) Brief(now time.Time) string {
+	if p.step[1] > 0 {
+		return fmt.Sprintf("step %d of %d", p.step[0], p.step[1])
+	}
+	part, ok := p.Part()
+	if !ok {
+		return p.status
+	}
+	s := fmt.Sprintf("%.0f%%", part*100)
+	if speed := p.speed(now); speed > 0 && part < 1 {
+		s += " " + size(int64(speed)) + "/s"
+	}
+	return s
+}
+
+// speed is how many bytes have moved each second.
+func (p *Progress) speed(now time.Time) float64 {
+	took := now.Sub(p.began).Seconds()
+	if took <= 0.2 {
+		return 0
+	}
+	return float64(p.moved) / took
 }
 
 // finished tells whether a layer is where it should be.
@@ -101,6 +171,15 @@ func (p *Progress) Lines(th theme.Theme, width, height int, now time.Time) []str
 		rows = append(rows, p.row(th, id, l, width))
 	}
 	room := max(height-3, 1)
+	if p.output != nil { // of a build its words are more than its bars
+		rows = nil
+		for _, line := range p.output[max(len(p.output)-room, 0):] {
+			if strings.HasPrefix(line, "Step ") {
+				line = th.Accent.Render(text.Strip(line))
+			}
+			rows = append(rows, text.Fit(" "+line, width))
+		}
+	}
 	if len(rows) > room { // what is done goes first
 		var open []string
 		for i, id := range p.order {
@@ -143,11 +222,17 @@ func (p *Progress) row(th theme.Theme, id string, l *layer, width int) string {
 func (p *Progress) total(complete int, now time.Time) string {
 	current, all := p.Totals()
 	s := fmt.Sprintf(" %d of %d layers", complete, len(p.order))
+	switch {
+	case p.step[1] > 0:
+		part, _ := p.Part()
+		return fmt.Sprintf(" step %d of %d  ", p.step[0], p.step[1]) + Bar(part, 30) + "  " + now.Sub(p.began).Round(time.Second).String()
+	case len(p.order) == 1: // one file, no layers
+		s = ""
+	}
 	if all > 0 {
 		s += fmt.Sprintf("  %s of %s", size(current), size(all))
 	}
-	took := now.Sub(p.began).Seconds()
-	if speed := float64(p.moved) / max(took, 0.001); p.moved > 0 && took > 0.2 && current < all {
+	if speed := p.speed(now); speed > 0 && current < all {
 		left := time.Duration(float64(all-current)/speed) * time.Second
 		s += fmt.Sprintf("  %s/s  %s left", size(int64(speed)), left.Round(time.Second))
 	}

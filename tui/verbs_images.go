@@ -1,0 +1,232 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+	archive "github.com/moby/go-archive"
+	"github.com/moby/moby/client"
+	"github.com/moby/patternmatcher/ignorefile"
+
+	"berth/tui/feed"
+	"berth/tui/form"
+	"berth/tui/keymap"
+	"berth/tui/state"
+)
+
+// onImages does the verbs of images that move files of this machine.
+func (m *model) onImages(a keymap.Action) (tea.Cmd, bool) {
+	switch a {
+	case keymap.Build:
+		m.prompt("build an image", "directory, then options: . -t app:dev -f Dockerfile.dev", ". -t app:latest", func(s string) string { return "berth build " + s }, m.build)
+	case keymap.Load:
+		m.prompt("load images from a tar", "path of the file", "", func(s string) string { return "berth load -i " + s }, m.loadImages)
+	case keymap.SaveImage:
+		chosen := m.imgs.Chosen()
+		if m.panel != images || len(chosen) == 0 {
+			return nil, true
+		}
+		file := "images.tar"
+		if len(chosen) == 1 {
+			file = strings.NewReplacer("/", "-", ":", "-", "<none> ", "").Replace(chosen[0].Title()) + ".tar"
+		}
+		m.prompt("save "+things(len(chosen), chosen[0].Title(), "images")+" to a file", "path of the file", file,
+			func(s string) string { return saveCommand(chosen, s) }, func(s string) tea.Cmd { return m.saveImages(chosen, s) })
+	default:
+		return nil, false
+	}
+	return nil, true
+}
+
+// saveCommand is the command line that saves images.
+func saveCommand(chosen []state.Image, file string) string {
+	s := "berth save -o " + file
+	for _, i := range chosen {
+		s += " " + i.Ref()
+	}
+	return s
+}
+
+// saveImages writes images into a new file of this machine. How large that gets
+// is not known beforehand: layers may be shared, so it is at most the sum.
+func (m *model) saveImages(chosen []state.Image, file string) tea.Cmd {
+	var refs []string
+	var total int64
+	for _, i := range chosen {
+		refs = append(refs, i.Ref())
+		total += i.Size
+	}
+	m.imgs.Clear()
+	return m.startCarry(saveCommand(chosen, file), "save", "saved to "+file+":", things(len(chosen), chosen[0].Title(), "images"), func(ctx context.Context, c *client.Client, say feed.Say) error {
+		path, err := homed(file)
+		if err != nil {
+			return err
+		}
+		_, err = create(path, func(to *counter) error {
+			res, err := c.ImageSave(ctx, refs)
+			if err != nil {
+				return err
+			}
+			defer res.Close()
+			_, err = io.Copy(to, feed.Counted(res, filepath.Base(path), "Saving", total, say))
+			return err
+		})
+		return err
+	})
+}
+
+// loadImages reads images from a file of this machine.
+func (m *model) loadImages(file string) tea.Cmd {
+	return m.startCarry("berth load -i "+file, "load", "loaded", file, func(ctx context.Context, c *client.Client, say feed.Say) error {
+		path, err := homed(file)
+		if err != nil {
+			return err
+		}
+		from, err := os.Open(path)
+		if err != nil {
+			return fmt.Errorf("reading the archive: %w", err)
+		}
+		defer from.Close()
+		info, err := from.Stat()
+		if err != nil {
+			return err
+		}
+		res, err := c.ImageLoad(ctx, feed.Counted(from, filepath.Base(path), "Loading", info.Size(), say))
+		if err != nil {
+			return err
+		}
+		defer res.Close()
+		return feed.FollowBody(res, say)
+	})
+}
+
+// buildSpec is what "berth build" is told, as far as the console knows it.
+type buildSpec struct {
+	dir     string
+	options client.ImageBuildOptions
+}
+
+// parseBuild reads the arguments of a build.
+func parseBuild(s string) (buildSpec, error) {
+	words, err := form.Words(s)
+	if err != nil {
+		return buildSpec{}, err
+	}
+	b := buildSpec{options: client.ImageBuildOptions{Remove: true, ForceRemove: true, BuildArgs: map[string]*string{}}}
+	for len(words) > 0 {
+		w := words[0]
+		words = words[1:]
+		switch w {
+		case "--no-cache":
+			b.options.NoCache = true
+			continue
+		case "--pull":
+			b.options.PullParent = true
+			continue
+		}
+		if !strings.HasPrefix(w, "-") {
+			if b.dir != "" {
+				return b, fmt.Errorf("%s and %s: a build has one directory", b.dir, w)
+			}
+			b.dir = w
+			continue
+		}
+		name, value, ok := strings.Cut(w, "=")
+		if !ok {
+			if len(words) == 0 {
+				return b, fmt.Errorf("%s needs a value", w)
+			}
+			value, words = words[0], words[1:]
+		}
+		switch name {
+		case "-t", "--tag":
+			b.options.Tags = append(b.options.Tags, value)
+		case "-f", "--file":
+			b.options.Dockerfile = value
+		case "--target":
+			b.options.Target = value
+		case "--build-arg":
+			k, v, ok := strings.Cut(value, "=")
+			if !ok {
+				return b, fmt.Errorf("%q is not NAME=value", value)
+			}
+			b.options.BuildArgs[k] = &v
+		default:
+			return b, fmt.Errorf("%s is not known here: -t, -f, --target, --build-arg, --no-cache and --pull are", name)
+		}
+	}
+	if b.dir == "" {
+		return b, errors.New("a build needs the directory of its files, such as .")
+	}
+	return b, nil
+}
+
+// build has the engine build an image from a directory of this machine.
+func (m *model) build(s string) tea.Cmd {
+	b, err := parseBuild(s)
+	if err == nil {
+		b.dir, err = homed(b.dir)
+	}
+	if err != nil {
+		m.fail(fmt.Errorf("build: %w", err))
+		return nil
+	}
+	name := filepath.Base(b.dir)
+	if whole, err := filepath.Abs(b.dir); err == nil {
+		name = filepath.Base(whole)
+	}
+	if len(b.options.Tags) > 0 {
+		name = b.options.Tags[0]
+	}
+	return m.startCarry("berth build "+s, "build", "built", name, func(ctx context.Context, c *client.Client, say feed.Say) error {
+		content, err := buildContext(&b)
+		if err != nil {
+			return err
+		}
+		defer content.Close()
+		res, err := c.ImageBuild(ctx, feed.Counted(content, "context", "Sending", 0, say), b.options)
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		return feed.FollowBody(res.Body, say)
+	})
+}
+
+// buildContext packs the files of a build, but for those that .dockerignore
+// names. The Dockerfile must be among them.
+func buildContext(b *buildSpec) (io.ReadCloser, error) {
+	info, err := os.Stat(b.dir)
+	if err != nil {
+		return nil, fmt.Errorf("reading the context: %w", err)
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("%s is no directory", b.dir)
+	}
+	dockerfile := b.options.Dockerfile
+	if dockerfile == "" {
+		dockerfile = "Dockerfile"
+	}
+	if _, err := os.Stat(filepath.Join(b.dir, dockerfile)); err != nil {
+		return nil, fmt.Errorf("there is no %s in %s: -f names another one, relative to it", dockerfile, b.dir)
+	}
+	var leave []string
+	switch f, err := os.Open(filepath.Join(b.dir, ".dockerignore")); {
+	case err == nil:
+		leave, err = ignorefile.ReadAll(f)
+		if err = errors.Join(err, f.Close()); err != nil {
+			return nil, fmt.Errorf("reading .dockerignore: %w", err)
+		}
+		leave = append(leave, "!.dockerignore", "!"+dockerfile)
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("reading .dockerignore: %w", err)
+	}
+	return archive.TarWithOptions(b.dir, &archive.TarOptions{ExcludePatterns: leave})
+}
