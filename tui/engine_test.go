@@ -264,7 +264,8 @@ func (e *engine) serveLogs(w http.ResponseWriter, r *http.Request) {
 	}
 	e.mu.Unlock()
 	w.WriteHeader(http.StatusOK)
-	again := strings.Contains(r.URL.Query().Get("since"), ".") // reading on: what is there has been read
+	_, fraction, _ := strings.Cut(r.URL.Query().Get("since"), ".")
+	again := strings.Trim(fraction, "0") != "" // reading on: what is there has been read
 	if c != nil && c.Names[0] == "/web" && !again {
 		for line := range strings.Lines(string(load(e.t, "web.log", nil))) {
 			writeFrame(w, line)
