@@ -241,6 +241,9 @@ func syncTree(dir string) error {
 	return nil
 }
 
+// staged is how the names of what is beside the volumes begin.
+var staged = []string{fillingPrefix, filledPrefix, importPrefix}
+
 // finishFills completes at Open what a crash interrupted. One volume's trouble must
 // not keep the engine from the others.
 func (vs *Volumes) finishFills() error {
@@ -250,21 +253,22 @@ func (vs *Volumes) finishFills() error {
 		return err
 	}
 	for _, e := range entries {
-		name, filled := strings.CutPrefix(e.Name(), filledPrefix)
-		if !filled {
-			if name, filled = strings.CutPrefix(e.Name(), fillingPrefix); !filled {
-				vs.dropEmpty(e.Name())
-				continue
-			}
+		i := slices.IndexFunc(staged, func(prefix string) bool { return strings.HasPrefix(e.Name(), prefix) })
+		if i < 0 {
+			vs.dropEmpty(e.Name())
+			continue
 		}
+		name := strings.TrimPrefix(e.Name(), staged[i])
 		target := filepath.Join(vs.dir(name), "_data")
-		_, err := vs.e.volumeRecords.Get(name)
+		v, err := vs.e.volumeRecords.Get(name)
 		if err == nil {
 			_, err = os.Stat(target)
 		}
 		if errdefs.IsNotFound(err) || errors.Is(err, os.ErrNotExist) {
 			// It was not made yet, or was removed meanwhile.
 			err = os.RemoveAll(filepath.Join(stage, e.Name()))
+		} else if err == nil && staged[i] == importPrefix {
+			err = finishImport(v, filepath.Join(stage, e.Name()), target)
 		} else if err == nil {
 			err = finishFill(stage, name, target)
 		}

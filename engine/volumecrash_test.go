@@ -44,7 +44,10 @@ func churn(e *Engine) {
 			err = e.Volumes.Export(ctx, "keep", func() io.Writer { return &archive })
 		}
 		if err == nil {
-			_, err = e.Volumes.Import(ctx, name("import"), &archive, false)
+			whole := archive.Bytes()
+			if _, err = e.Volumes.Import(ctx, name("import"), &archive, false); err == nil {
+				_, err = e.Volumes.Import(ctx, name("import"), bytes.NewReader(whole), true)
+			}
 		}
 		for _, kind := range []string{"fill", "clone", "import"} {
 			if err == nil {

@@ -194,7 +194,7 @@ func (vs *Volumes) Clone(ctx context.Context, from, to string) (volume.Volume, e
 
 // Import unpacks a tar stream, which may be compressed, into a volume. One that is not
 // there is made, and is whole or does not exist. Into one that holds something, or that
-// a running container uses, only force unpacks, over what is there.
+// a running container uses, only force unpacks, over what is there (see importOver).
 func (vs *Volumes) Import(ctx context.Context, name string, r io.Reader, force bool) (volume.Volume, error) {
 	v, release, err := vs.hold(name)
 	if errdefs.IsNotFound(err) {
@@ -218,12 +218,7 @@ func (vs *Volumes) Import(ctx context.Context, name string, r io.Reader, force b
 	if !force {
 		return v, kind(errdefs.ErrConflict, "volume %s is not empty: use --force to unpack over what it holds", name)
 	}
-	tree, err := vs.open(ctx, v)
-	if err != nil {
-		return v, err
-	}
-	defer tree.Close()
-	return v, wrapImport(name, diff.Extract(ctx, tree, "/", r, diff.ExtractOptions{Root: true}))
+	return v, wrapImport(name, vs.importOver(ctx, v, r))
 }
 
 func wrapImport(name string, err error) error {
