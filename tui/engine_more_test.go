@@ -3,11 +3,15 @@ package tui
 import (
 	"archive/tar"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path"
 	"strings"
 	"time"
 
@@ -48,6 +52,21 @@ func (e *engine) moreRoutes(mux *http.ServeMux) {
 	})
 	mux.HandleFunc("POST /images/create", e.servePull)
 	mux.HandleFunc("POST /build", e.serveBuild)
+	mux.HandleFunc("POST /containers/{id}/rename", func(w http.ResponseWriter, r *http.Request) {
+		e.edit(r.PathValue("id"), events.ActionRename, func(c *container.Summary) { c.Names = []string{"/" + r.URL.Query().Get("name")} })
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("POST /containers/{id}/update", func(w http.ResponseWriter, r *http.Request) {
+		var u container.UpdateConfig
+		if err := json.NewDecoder(r.Body).Decode(&u); err != nil {
+			e.t.Error(err)
+		}
+		reply(w, map[string]any{"Warnings": []string{fmt.Sprintf("memory %d cpus %d", u.Memory, u.NanoCPUs)}})
+	})
+	mux.HandleFunc("GET /containers/{id}/export", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "all its files") })
+	for _, method := range []string{"GET", "PUT"} { // GET is HEAD, too
+		mux.HandleFunc(method+" /containers/{id}/archive", e.serveArchive)
+	}
 	mux.HandleFunc("POST /images/load", func(w http.ResponseWriter, r *http.Request) {
 		b, err := io.ReadAll(r.Body)
 		reply(w, jsonstream.Message{Stream: fmt.Sprintf("Loaded %d bytes, %v", len(b), err)})
@@ -75,6 +94,42 @@ func (e *engine) moreRoutes(mux *http.ServeMux) {
 		}
 		reply(w, map[string]any{"LayersSize": 900e6, "Images": e.images, "Containers": e.containers, "Volumes": vols, "BuildCache": []any{}})
 	})
+}
+
+// serveArchive has one file, /etc/motd, and one directory, /srv, into which
+// files are put; what was put is kept.
+func (e *engine) serveArchive(w http.ResponseWriter, r *http.Request) {
+	name := r.URL.Query().Get("path")
+	stat := container.PathStat{Name: path.Base(name), Size: 6, Mode: 0o644}
+	if name == "/srv" {
+		stat.Mode |= os.ModeDir
+	}
+	head, err := json.Marshal(stat)
+	if err != nil {
+		e.t.Error(err)
+	}
+	w.Header().Set("X-Docker-Container-Path-Stat", base64.StdEncoding.EncodeToString(head))
+	switch {
+	case r.Method == http.MethodPut:
+		files := tar.NewReader(r.Body)
+		h, err := files.Next()
+		if err != nil {
+			e.t.Error(err)
+			return
+		}
+		text, err := io.ReadAll(files)
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.put = fmt.Sprintf("%s/%s: %s%v", name, h.Name, text, err)
+	case name != "/etc/motd" && name != "/srv":
+		refuse(w, http.StatusNotFound, "Could not find the file "+name)
+	case r.Method == http.MethodGet:
+		out := tar.NewWriter(w)
+		err := out.WriteHeader(&tar.Header{Name: "motd", Mode: 0o644, Size: 6})
+		if _, werr := io.WriteString(out, "hello\n"); err != nil || werr != nil || out.Close() != nil {
+			e.t.Error(err, werr)
+		}
+	}
 }
 
 // serveBuild prints the names of the files that it got, and fails when one of

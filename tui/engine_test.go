@@ -43,8 +43,9 @@ type engine struct {
 	requests   []string
 	follow     map[string]chan string // more lines of a log
 	nth        int
-	given      bool // a pull was given up
-	flood      int  // lines in the log of db
+	given      bool   // a pull was given up
+	put        string // what was copied into a container
+	flood      int    // lines in the log of db
 }
 
 // newEngine starts an engine with the recorded containers and images.

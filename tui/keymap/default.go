@@ -53,6 +53,11 @@ const (
 	Kill    Action = "kill"
 	Remove  Action = "remove"
 	Commit  Action = "commit"
+	Rename  Action = "rename"
+	Export  Action = "export"
+	CopyIn  Action = "copy-in"
+	CopyOut Action = "copy-out"
+	Limits  Action = "limits"
 	Prune   Action = "prune"
 	Shells  Action = "shell"
 	Attach  Action = "attach"
@@ -153,6 +158,11 @@ func Default() Map {
 		{Kill, Containers, []string{"ctrl+k"}, "kill (asks)", "", false},
 		{Attach, Containers, []string{"a"}, "attach to the main process", "", false},
 		{Commit, Containers, []string{"C"}, "make an image of it (commit)", "", false},
+		{Rename, Containers, []string{"n"}, "rename", "", false},
+		{Limits, Containers, []string{"u"}, "change limits and restart policy (update)", "", false},
+		{CopyIn, Containers, []string{"<"}, "copy files into it (cp)", "", false},
+		{CopyOut, Containers, []string{">"}, "copy files out of it (cp)", "", false},
+		{Export, Containers, []string{"X"}, "export all its files to a tar", "", false},
 		{ShowAll, Containers, []string{"A"}, "show all, or only what runs", "", false},
 
 		{Browse, Images, []string{"D"}, "browse the layers", "layers", false},
