@@ -4,7 +4,7 @@ import "charm.land/bubbles/v2/key"
 
 // bindings are the pane's keys. Those of the shell come after the leader.
 type bindings struct {
-	leader, leave, zoom, scroll, copy, open, next, prev, close, literal key.Binding
+	leader, leave, zoom, split, left, right, other, scroll, copy, open, next, prev, close, literal key.Binding
 }
 
 // scrollBindings are the keys while looking back.
@@ -21,6 +21,10 @@ func newBindings() bindings {
 		leader:  key.NewBinding(key.WithKeys("ctrl+]"), key.WithHelp("ctrl+]", "leader")),
 		leave:   b("q", "leave, the shell lives on"),
 		zoom:    b("z", "zoom"),
+		split:   b("|", "split, or one again"),
+		left:    b("h", "left half"),
+		right:   b("l", "right half"),
+		other:   b("tab", "other half"),
 		scroll:  b("[", "scroll"),
 		copy:    b("y", "copy the screen"),
 		open:    b("c", "new shell"),
@@ -59,5 +63,5 @@ func (m *Model) Keys() []key.Binding {
 		return []key.Binding{k.up, k.down, k.pageUp, k.pageDown, k.first, k.last, k.mark, k.copy, k.search, k.again, k.back, k.leave}
 	}
 	k := m.keys
-	return []key.Binding{k.leave, k.zoom, k.scroll, k.copy, k.open, k.next, k.prev, k.close, k.literal}
+	return []key.Binding{k.leave, k.zoom, k.split, k.left, k.right, k.other, k.scroll, k.copy, k.open, k.next, k.prev, k.close, k.literal}
 }

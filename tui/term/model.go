@@ -25,6 +25,7 @@ type Model struct {
 	scrollKeys    scrollBindings
 	sessions      []*session
 	last          map[string]*session // the one shown, by container
+	split         map[string]pair     // the two drawn side by side, by container
 	created       int
 	container     string // the ID of the container shown
 	name          string
@@ -45,7 +46,7 @@ func New(cfg Config) *Model {
 	if cfg.Theme == (theme.Theme{}) {
 		cfg.Theme = theme.ANSI16()
 	}
-	return &Model{cfg: cfg, keys: newBindings(), scrollKeys: newScrollBindings(), last: map[string]*session{}, width: 80, height: 24}
+	return &Model{cfg: cfg, keys: newBindings(), scrollKeys: newScrollBindings(), last: map[string]*session{}, split: map[string]pair{}, width: 80, height: 24}
 }
 
 // SetTheme changes the colours of what the pane itself draws.
@@ -102,7 +103,8 @@ func (m *Model) fit() {
 		return // nothing is shown; a program need not know
 	}
 	for _, s := range of {
-		s.resize(m.width, height)
+		_, width := m.span(s)
+		s.resize(width, height)
 	}
 }
 
@@ -132,7 +134,7 @@ func (m *Model) OpenShell() tea.Cmd { return m.open(Shell) }
 func (m *Model) OpenAttach() tea.Cmd {
 	for _, s := range m.of(m.container) {
 		if s.kind == Attach && !s.isEnded() {
-			m.last[m.container] = s
+			m.show(s)
 			return nil
 		}
 	}
@@ -160,7 +162,7 @@ func (m *Model) open(kind Kind) tea.Cmd {
 	var ctx context.Context
 	ctx, s.cancel = context.WithCancel(context.Background())
 	m.sessions = append(m.sessions, s)
-	m.last[m.container] = s
+	m.show(s)
 	m.fit()
 	start := func() tea.Msg {
 		m.cfg.Go(func() { s.run(ctx, m.cfg.Engine, m.cfg.Go) })
@@ -176,9 +178,15 @@ func notice(n NoticeMsg) tea.Cmd { return func() tea.Msg { return n } }
 func (m *Model) drop(s *session) {
 	s.end()
 	m.sessions = slices.DeleteFunc(m.sessions, func(o *session) bool { return o == s })
+	p, paired := m.split[s.container]
+	if paired && (p[0] == s || p[1] == s) {
+		delete(m.split, s.container)
+	}
 	if m.last[s.container] == s {
 		delete(m.last, s.container)
-		if of := m.of(s.container); len(of) > 0 {
+		if paired {
+			m.last[s.container] = p[1-slices.Index(p[:], s)]
+		} else if of := m.of(s.container); len(of) > 0 {
 			m.last[s.container] = of[len(of)-1]
 		}
 	}
@@ -189,7 +197,7 @@ func (m *Model) drop(s *session) {
 func (m *Model) cycle(step int) {
 	of := m.of(m.container)
 	if i := slices.Index(of, m.shown()); i >= 0 {
-		m.last[m.container] = of[(i+step+len(of))%len(of)]
+		m.show(of[(i+step+len(of))%len(of)])
 	}
 }
 
@@ -201,6 +209,7 @@ func (m *Model) Close() {
 	}
 	m.sessions = nil
 	clear(m.last)
+	clear(m.split)
 }
 
 // isEnded reports whether the process or its stream has ended.
@@ -253,10 +262,11 @@ func (m *Model) Cursor() *tea.Cursor {
 	if len(m.of(m.container)) > 1 {
 		y++
 	}
-	if x >= m.width || y >= m.height {
+	from, width := m.span(s)
+	if x >= width || y >= m.height {
 		return nil
 	}
-	c := tea.NewCursor(x, y)
+	c := tea.NewCursor(from+x, y)
 	switch shape {
 	case screen.ShapeUnderline:
 		c.Shape = tea.CursorUnderline
@@ -292,7 +302,7 @@ func (m *Model) mouseModes() (clicks, motion bool) {
 
 // paintRate is how often a session may ask for a repaint.
 func (m *Model) paintRate(s *session) time.Duration {
-	if s == m.shown() {
+	if slices.Contains(m.halves(), s) {
 		return paintEvery
 	}
 	return paintHidden

@@ -159,6 +159,8 @@ func (m *Model) command(k tea.KeyPressMsg) tea.Cmd {
 		return func() tea.Msg { return ZoomMsg{} }
 	case key.Matches(k, m.keys.open):
 		return m.OpenShell()
+	case key.Matches(k, m.keys.split) && s != nil:
+		return m.toggleSplit()
 	case s == nil:
 	case key.Matches(k, m.keys.literal):
 		return m.typed(s, []byte{0x1d})
@@ -171,6 +173,12 @@ func (m *Model) command(k tea.KeyPressMsg) tea.Cmd {
 		text := s.scr.Text(top, top+height-1)
 		s.mu.Unlock()
 		return copyText(text)
+	case key.Matches(k, m.keys.left):
+		m.half(0)
+	case key.Matches(k, m.keys.right):
+		m.half(1)
+	case key.Matches(k, m.keys.other):
+		m.other()
 	case key.Matches(k, m.keys.next):
 		m.cycle(1)
 	case key.Matches(k, m.keys.prev):
@@ -183,7 +191,7 @@ func (m *Model) command(k tea.KeyPressMsg) tea.Cmd {
 	default:
 		if n := k.Code - '1'; n >= 0 && n < 9 {
 			if of := m.of(m.container); int(n) < len(of) {
-				m.last[m.container] = of[n]
+				m.show(of[n])
 			}
 		}
 	}
@@ -192,21 +200,30 @@ func (m *Model) command(k tea.KeyPressMsg) tea.Cmd {
 
 // mouse passes an event on if the program wants it; the wheel scrolls otherwise.
 func (m *Model) mouse(msg tea.MouseMsg) tea.Cmd {
-	s := m.shown()
-	if s == nil || s.isEnded() && s.view == nil {
-		return nil
-	}
 	mouse := msg.Mouse()
 	x, y := mouse.X, mouse.Y
 	if of := m.of(m.container); len(of) > 1 {
 		y--
 		if _, click := msg.(tea.MouseClickMsg); click && y < 0 {
 			if i := m.tabAt(x); i >= 0 {
-				m.last[m.container] = of[i]
+				m.show(of[i])
 			}
 			return nil
 		}
 	}
+	s := m.shown()
+	switch msg.(type) {
+	case tea.MouseClickMsg, tea.MouseWheelMsg: // where they happen is where the keys go
+		if under := m.at(x); under != nil {
+			s = under
+			m.show(s)
+		}
+	}
+	if s == nil || s.isEnded() && s.view == nil {
+		return nil
+	}
+	from, _ := m.span(s)
+	x -= from
 	s.mu.Lock()
 	clicks, drags, motion, sgr := s.scr.Mouse()
 	alt, arrows := s.scr.AltScreen(), keyModes{cursorKeys: s.scr.AppCursorKeys()}

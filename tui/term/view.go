@@ -20,11 +20,27 @@ func (m *Model) View(width, height int) string {
 	if of := m.of(m.container); len(of) > 1 {
 		lines = append(lines, m.tabs(of, width))
 	}
-	lines = m.screen(s, lines, width, height)
+	rows := height - len(lines)
+	switch h := m.halves(); {
+	case rows < 1:
+		lines = lines[:height]
+	case len(h) == 2 && width == m.width:
+		_, left := m.span(h[0])
+		_, right := m.span(h[1])
+		lines = append(lines, m.beside(m.part(h[0], left, rows), m.part(h[1], right, rows))...)
+	default:
+		lines = append(lines, m.part(s, width, rows)...)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// part draws a session and what is to be said of it.
+func (m *Model) part(s *session, width, height int) []string {
+	lines := m.screen(s, nil, width, height)
 	if status := m.status(s); status != "" {
 		lines[len(lines)-1] = m.cfg.Theme.Cursor.Render(text.Fit(" "+status, width))
 	}
-	return strings.Join(lines, "\n")
+	return lines
 }
 
 // screen appends the lines of the session up to height of them.
@@ -51,8 +67,8 @@ func (m *Model) screen(s *session, lines []string, width, height int) []string {
 
 // status is what the last row says instead of the screen; "" for nothing.
 func (m *Model) status(s *session) string {
-	if m.leader {
-		return "q leave  z zoom  [ scroll  y copy  c new  n/p next/previous  x close  ctrl+] itself"
+	if m.leader && s == m.shown() {
+		return "q leave  z zoom  | split  h/l half  [ scroll  y copy  c new  n/p next/previous  x close  ctrl+] itself"
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
