@@ -77,7 +77,6 @@ func (c capacity) discard(res *container.Resources) (warnings []string) {
 	lacks(c.cpuCFS, res.CPUPeriod != 0 || res.CPUQuota != 0, "Your kernel does not support CPU CFS scheduler. CPU period/quota discarded.", func() { res.CPUPeriod, res.CPUQuota = 0, 0 })
 	lacks(c.cpuset, res.CpusetCpus != "" || res.CpusetMems != "", "Your kernel does not support cpuset"+lack+"Cpuset discarded.", func() { res.CpusetCpus, res.CpusetMems = "", "" })
 	lacks(false, res.CPUPercent > 0, runtime.GOOS+" does not support CPU percent. Percent discarded.", func() { res.CPUPercent = 0 })
-	lacks(false, res.CPUCount > 0, runtime.GOOS+" does not support CPU count. Count discarded.", func() { res.CPUCount = 0 })
 	lacks(c.blkioWeight, res.BlkioWeight > 0, "Your kernel does not support Block I/O weight"+lack+"Weight discarded.", func() { res.BlkioWeight = 0 })
 	lacks(c.blkioWeightDevice, len(res.BlkioWeightDevice) > 0, "Your kernel does not support Block I/O weight_device"+lack+"Weight-device discarded.", func() { res.BlkioWeightDevice = nil })
 	lacks(c.readBps, len(res.BlkioDeviceReadBps) > 0, "Your kernel does not support BPS Block I/O read limit"+lack+"Block I/O BPS read limit discarded.", func() { res.BlkioDeviceReadBps = nil })

@@ -65,6 +65,7 @@ func createSpec(req network.CreateRequest) (engnet.CreateSpec, error) {
 	if d := req.IPAM.Driver; d != "" && d != "default" {
 		return s, fmt.Errorf("could not find IPAM driver %s: this engine has the driver default: %w", d, errdefs.ErrNotFound)
 	}
+	s.IPAMOptions = req.IPAM.Options
 	for _, c := range req.IPAM.Config {
 		if !c.Subnet.IsValid() {
 			return s, kind(errdefs.ErrInvalidArgument, "every IPAM configuration needs a subnet")

@@ -114,7 +114,7 @@ func (n *Networks) bridge(id string) (network.Inspect, error) {
 		Network: network.Network{
 			Name: one.Name, ID: one.ID, Created: one.Created, Scope: "local", Driver: driverOf(one),
 			EnableIPv4: one.V4.Valid(), EnableIPv6: one.V6.Valid(), Internal: one.Internal, Attachable: one.Attachable,
-			IPAM:    network.IPAM{Driver: "default", Config: ipamConfig(one.V4, one.V6)},
+			IPAM:    network.IPAM{Driver: "default", Options: one.IPAMOptions, Config: ipamConfig(one.V4, one.V6)},
 			Options: one.ShownOptions(), Labels: map[string]string{},
 		},
 		Containers: map[string]network.EndpointResource{},

@@ -237,7 +237,8 @@ type container150 struct {
 	Image                                   string
 }
 
-// build45 tells of the container that an image was committed from, until 1.45.
+// build45 tells of the container that an image was committed from, until 1.45. What docker kept of it was
+// the image's configuration but for its command; docker-compose 1 looks there for the image's volumes.
 type build45 struct {
 	Container       string
 	ContainerConfig json.RawMessage
@@ -266,11 +267,7 @@ func imageOf(img image.InspectResponse, parent string, v version) (any, error) {
 		Config json.RawMessage
 	}{img, config}, old)
 	if err == nil && v.before(45) {
-		none, cerr := imageConfig(nil, v)
-		if cerr != nil {
-			return nil, cerr
-		}
-		answer, err = extend(answer, build45{ContainerConfig: none})
+		answer, err = extend(answer, build45{ContainerConfig: config})
 	}
 	if err == nil && v.before(44) {
 		answer, err = extend(answer, virtual44{img.Size})

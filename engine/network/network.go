@@ -7,10 +7,11 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/containerd/errdefs"
 )
@@ -50,6 +51,7 @@ type Network struct {
 	HostBinding  netip.Addr        // where ports are published unless said otherwise; invalid: everywhere
 	Labels       map[string]string // the user's
 	Options      map[string]string // as the user gave them
+	IPAMOptions  map[string]string `json:",omitempty"` // the same, for who gives out addresses; nothing is done with them
 }
 
 // Default tells whether n is the network that every engine has.
@@ -63,21 +65,27 @@ type CreateSpec struct {
 	V4, V6               Pool // what is left out is chosen
 	Internal, Attachable bool
 	Labels, Options      map[string]string
+	IPAMOptions          map[string]string
 }
 
-// validName is what may be a name.
-var validName = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9_.-]*$`)
+// validName tells what may be a name: whatever is seen, as in docker.
+func validName(name string) bool {
+	return strings.TrimSpace(name) != "" && len(name) <= maxName && utf8.ValidString(name) && !strings.ContainsFunc(name, unicode.IsControl)
+}
+
+// maxName bounds a name, in bytes.
+const maxName = 1024
 
 // Create makes a network and its bridge. The error is of the kinds ErrConflict
 // (the name is taken), ErrPermissionDenied (a subnet overlaps that of another
 // network), ErrInvalidArgument and ErrResourceExhausted.
 func (m *Manager) Create(_ context.Context, spec CreateSpec) (_ Network, err error) {
-	if !validName.MatchString(spec.Name) {
-		return Network{}, fmt.Errorf("invalid network name %q: only letters, digits and _.- are allowed, the first one none of .-: %w", spec.Name, errdefs.ErrInvalidArgument)
+	if !validName(spec.Name) {
+		return Network{}, fmt.Errorf("invalid network name %.80q: use up to %d bytes that can be printed, and not only spaces: %w", spec.Name, maxName, errdefs.ErrInvalidArgument)
 	}
 	n := &Network{
 		ID: newID(), Name: spec.Name, MTU: defaultMTU, Created: time.Now().UTC(), V4: spec.V4, V6: spec.V6,
-		Internal: spec.Internal, Attachable: spec.Attachable, Labels: spec.Labels, Options: spec.Options,
+		Internal: spec.Internal, Attachable: spec.Attachable, Labels: spec.Labels, Options: spec.Options, IPAMOptions: spec.IPAMOptions,
 	}
 	if spec.Driver == Macvlan {
 		n.Driver = Macvlan

@@ -242,7 +242,9 @@ func TestCreateRefuses(t *testing.T) {
 	}{
 		"a name that is taken":       {CreateSpec{Name: "there", IPv4: true}, errdefs.IsAlreadyExists},
 		"the default network's name": {CreateSpec{Name: Bridge, IPv4: true}, errdefs.IsAlreadyExists},
-		"a bad name":                 {CreateSpec{Name: "a b", IPv4: true}, errdefs.IsInvalidArgument},
+		"no name":                    {CreateSpec{Name: " ", IPv4: true}, errdefs.IsInvalidArgument},
+		"a name that is not seen":    {CreateSpec{Name: "a\x1b[2J", IPv4: true}, errdefs.IsInvalidArgument},
+		"a name without end":         {CreateSpec{Name: strings.Repeat("a", maxName+1), IPv4: true}, errdefs.IsInvalidArgument},
 		"an overlap":                 {CreateSpec{Name: "n", IPv4: true, V4: pool("10.213.0.128/25", "")}, errdefs.IsPermissionDenied},
 		"host bits":                  {CreateSpec{Name: "n", IPv4: true, V4: pool("10.214.0.1/24", "")}, errdefs.IsInvalidArgument},
 		"a gateway elsewhere":        {CreateSpec{Name: "n", IPv4: true, V4: pool("10.214.0.0/24", "10.215.0.1")}, errdefs.IsInvalidArgument},

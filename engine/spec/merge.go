@@ -89,10 +89,10 @@ func Command(cfg *container.Config) (path string, args []string) {
 }
 
 // withImageEnv is a container's own environment, first and in its order as
-// docker has it, and what the image adds. A name without "=" takes the image's
-// variable away.
+// docker has it, and what the image adds. A name without "=" keeps the image's
+// variable away; it stays, for who asks what the container was made with.
 func withImageEnv(own, image []string) []string {
-	out := mergeEnv(nil, own)
+	out := slices.Clone(own)
 	for _, kv := range image {
 		key, _, _ := strings.Cut(kv, "=")
 		if !slices.ContainsFunc(own, func(have string) bool { k, _, _ := strings.Cut(have, "="); return k == key }) {

@@ -361,7 +361,7 @@ func TestMerge(t *testing.T) {
 	}
 	cfg := container.Config{Env: []string{"A=mine", "B", "C=3"}, Labels: map[string]string{"a": "mine"}, WorkingDir: "/w"}
 	Merge(&cfg, img, nil)
-	if want := []string{"A=mine", "C=3", "PATH=/bin"}; !slices.Equal(cfg.Env, want) {
+	if want := []string{"A=mine", "B", "C=3", "PATH=/bin"}; !slices.Equal(cfg.Env, want) {
 		t.Errorf("environment %v, want %v", cfg.Env, want)
 	}
 	if cfg.Labels["a"] != "mine" || cfg.Labels["b"] != "image" || cfg.User != "www" || cfg.WorkingDir != "/w" || cfg.StopSignal != "SIGQUIT" {
