@@ -42,7 +42,7 @@ func newContext(a *app) *cobra.Command {
   berth --context far ps        this once
   berth context use far         from now on`,
 	}
-	c.AddCommand(newContextCreate(a), newContextUpdate(a), newContextList(a), newContextInspect(a), newContextUse(a), newContextShow(a), newContextRemove(a))
+	c.AddCommand(newContextCreate(a), newContextUpdate(a), newContextList(a), newContextInspect(a), newContextUse(a), newContextShow(a), newContextRemove(a), newContextExport(a), newContextImport(a))
 	return c
 }
 

@@ -137,11 +137,8 @@ func (s *Store) List() ([]Context, error) {
 
 // Create keeps a new context; errdefs.ErrAlreadyExists if there is one of its name.
 func (s *Store) Create(c Context) error {
-	if c.Name == Default || !names.MatchString(c.Name) {
-		return fmt.Errorf("context name %q: %w: letters, digits and _.+- after a letter or a digit, at least two, and not %q", c.Name, errdefs.ErrInvalidArgument, Default)
-	}
-	if _, err := s.read(s.MetaPath(c.Name)); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("context %q: %w: 'berth context update' changes it", c.Name, errdefs.ErrAlreadyExists)
+	if err := s.free(c.Name); err != nil {
+		return err
 	}
 	return s.put(c, document{Name: c.Name})
 }

@@ -1,6 +1,9 @@
 package contexts
 
 import (
+	"archive/tar"
+	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,8 +48,32 @@ func TestDockerSeesTheSame(t *testing.T) {
 	if list, err := s.List(); err != nil || len(list) != 2 || list[0].Name != "ours" {
 		t.Errorf("the list: %+v, %v", list, err)
 	}
-	if err := s.Remove("theirs"); err != nil {
+	// Each reads what the other exports.
+	file := filepath.Join(dir, "f")
+	run("export", "theirs", file)
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := s.Import("brought", f); err != nil {
 		t.Error(err)
+	}
+	if c, err := s.Get("brought"); err != nil || c.Host != "tcp://5.6.7.8:2375" || c.Description != "made there" || !c.SkipVerify {
+		t.Errorf("what docker exported: %+v, %v", c, err)
+	}
+	var out bytes.Buffer
+	if err := errors.Join(s.Export("ours", &out), os.WriteFile(file, out.Bytes(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	run("import", "taken", file)
+	if c, err := s.Get("taken"); err != nil || c.Host != "tcp://1.2.3.4:2376" || c.TLSDir == "" {
+		t.Errorf("what docker imported: %+v, %v", c, err)
+	}
+	for _, name := range []string{"theirs", "brought", "taken"} {
+		if err := s.Remove(name); err != nil {
+			t.Error(err)
+		}
 	}
 	if out := run("ls", "-q"); strings.Contains(out, "theirs") {
 		t.Errorf("docker still lists\n%s", out)
@@ -106,5 +133,37 @@ func TestContextsThatAreRefused(t *testing.T) {
 	}
 	if _, err := s.Get("bad"); err == nil || !strings.Contains(err.Error(), "meta.json") {
 		t.Errorf("a broken context: %v", err)
+	}
+}
+
+func TestImportRefusesWhatIsNoContext(t *testing.T) {
+	const meta = `{"Name":"x","Endpoints":{"docker":{"Host":"tcp://a:1"}}}`
+	for what, files := range map[string][]tar.Header{
+		"no part of a context": {{Name: "meta.json", Typeflag: tar.TypeReg, Size: int64(len(meta))}, {Name: "../../x", Typeflag: tar.TypeReg}},
+		"no file of at most":   {{Name: "meta.json", Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"}},
+		"says no engine":       {{Name: "tls/", Typeflag: tar.TypeDir}},
+	} {
+		var b bytes.Buffer
+		w := tar.NewWriter(&b)
+		for _, h := range files {
+			if err := w.WriteHeader(&h); err != nil {
+				t.Fatal(err)
+			}
+			if h.Size > 0 {
+				if _, err := w.Write([]byte(meta)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s := Open(t.TempDir())
+		if err := s.Import("c1", &b); !errdefs.IsInvalidArgument(err) || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if list, err := s.List(); err != nil || len(list) > 0 {
+			t.Errorf("%s: it left %v, %v", what, list, err)
+		}
 	}
 }
