@@ -38,6 +38,9 @@ func (m *model) input(msg tea.Msg) tea.Cmd {
 			return cmd
 		}
 	}
+	if c, ok := m.ownCommand(k.String()); ok && !m.detail {
+		return m.runOwn(c)
+	}
 	if a, ok := m.keys.Find(k.String(), m.scopes()...); ok {
 		return m.perform(a)
 	}

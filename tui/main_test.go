@@ -15,6 +15,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"berth/tui/feed"
+	"berth/tui/settings"
 	"berth/tui/tuitest"
 )
 
@@ -23,6 +24,9 @@ var update = flag.Bool("update", false, "write the golden screens anew")
 // engineEnv makes the test binary a console on the engine named by it, so that
 // robots drive the real program in a process and a terminal of its own.
 const engineEnv = "BERTH_TUI_TEST_ENGINE"
+
+// settingsEnv holds settings for such a console.
+const settingsEnv = "BERTH_TUI_TEST_SETTINGS"
 
 func TestMain(m *testing.M) {
 	if socket := os.Getenv(engineEnv); socket != "" {
@@ -34,7 +38,11 @@ func TestMain(m *testing.M) {
 func console(socket string) int {
 	c, err := client.New(client.WithHost("unix://" + socket))
 	if err == nil {
-		err = run(context.Background(), Options{Client: c, Host: "local", Dial: recordedDial, Doctor: examined}, func(m *model) tea.Model { return faulty{m} })
+		set := settings.Default()
+		if problems := set.Read("console.toml", []byte(os.Getenv(settingsEnv))); problems != nil {
+			panic(problems)
+		}
+		err = run(context.Background(), Options{Client: c, Host: "local", Dial: recordedDial, Doctor: examined, Settings: set, EngineEnviron: []string{"DOCKER_HOST=unix://the-engine"}}, func(m *model) tea.Model { return faulty{m} })
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

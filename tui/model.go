@@ -102,7 +102,7 @@ const commandLogLines = 5
 
 // newModel is a console that knows nothing of its engine yet.
 func newModel(o Options, f *feed.Feed) *model {
-	th := theme.ANSI16()
+	th := o.Theme
 	m := &model{
 		opt: o, berth: berthapi.NewClient(o.Client), feed: f, keys: o.Keys, theme: th, started: time.Now(),
 		state: state.New(),
@@ -117,6 +117,7 @@ func newModel(o Options, f *feed.Feed) *model {
 	m.shell = term.New(term.Config{Engine: o.Client, Go: f.Go})
 	m.browser = layers.New(layers.Config{Berth: m.berth, Docker: o.Client})
 	m.files = files.New(f.Context(), th)
+	m.tellProblems()
 	return m
 }
 

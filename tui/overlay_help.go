@@ -49,6 +49,9 @@ func helpSections(m *model) []section {
 			out = append(out, sec)
 		}
 	}
+	if own := m.ownSection(); len(own.rows) > 0 {
+		out = append(out, own)
+	}
 	foreign(keymap.Shell, m.shell.Keys())
 	foreign(keymap.Layers, m.browser.Keys())
 	return out

@@ -13,8 +13,8 @@ import (
 	"berth/tui/text"
 )
 
-// perform does what a key, or a line of the palette, stands for.
-func (m *model) perform(a keymap.Action) tea.Cmd {
+// do does what a key, or a line of the palette, stands for.
+func (m *model) do(a keymap.Action) tea.Cmd {
 	if v, ok := verbs[a]; ok {
 		if a == keymap.Kill {
 			return m.askKill(v)
@@ -63,6 +63,8 @@ func (m *model) perform(a keymap.Action) tea.Cmd {
 		m.overlay = newRunForm(m)
 	case keymap.Filter:
 		m.beginFilter()
+	case keymap.Commands:
+		m.commandMenu()
 	case keymap.Prune:
 		return m.askPrune()
 	case keymap.Transfers:

@@ -28,8 +28,8 @@ import (
 	"github.com/moby/moby/client"
 
 	"berth/tui/feed"
-	"berth/tui/keymap"
 	"berth/tui/paint"
+	"berth/tui/settings"
 )
 
 // Options say what the console works on. Client is required.
@@ -46,8 +46,14 @@ type Options struct {
 	// Start starts an engine in place of one that is gone; nil when it has to be
 	// waited for.
 	Start func(ctx context.Context) error
-	// Keys is the key map; nil means the default.
-	Keys keymap.Map
+	// Settings are how the user wants the console; without a key map they are the
+	// built-in ones. Problems are what is wrong with the user's.
+	settings.Settings
+	Problems []error
+	// EngineEnviron makes the programs that the user's commands run use this engine.
+	EngineEnviron []string
+	// suspend runs what wants the terminal for itself.
+	suspend func(run func() error) error
 	// Input, Output and Environ default to the process's own.
 	Input   io.Reader
 	Output  io.Writer
@@ -66,7 +72,7 @@ func (o Options) validate() (Options, error) {
 		o.Dial = (&net.Dialer{}).DialContext
 	}
 	if o.Keys == nil {
-		o.Keys = keymap.Default()
+		o.Settings = settings.Default()
 	}
 	if o.Input == nil {
 		o.Input = os.Stdin
@@ -96,15 +102,18 @@ func run(ctx context.Context, o Options, around func(*model) tea.Model) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
-	f := feed.New(ctx, o.Client)
-	f.StartWith(o.Start)
-	m := newModel(o, f)
 	cooked, err := paint.Raw(o.Input)
 	if err != nil {
 		return err
 	}
 	profile := colorprofile.Detect(o.Output, o.Environ)
 	screen := paint.New(o.Output, o.Environ, profile)
+	o.suspend = func(run func() error) error {
+		return screen.Suspend(func() error { return paint.Keeping(o.Input, run) })
+	}
+	f := feed.New(ctx, o.Client)
+	f.StartWith(o.Start)
+	m := newModel(o, f)
 	restore := func() { _, _ = screen.Close(), cooked() } // a terminal that fails here is gone
 	defer restore()
 	width, height := paint.Size(o.Output)

@@ -242,10 +242,7 @@ func (m *model) row(msg feed.Row) tea.Cmd {
 
 // setProfile chooses the theme by what the terminal can do.
 func (m *model) setProfile(p colorprofile.Profile) {
-	m.theme = theme.ANSI16()
-	if p <= colorprofile.ASCII {
-		m.theme = theme.Mono()
-	}
+	m.theme = theme.For(m.opt.Theme, p)
 	m.logs.SetTheme(m.theme)
 	m.shell.SetTheme(m.theme)
 	m.browser.SetTheme(m.theme)

@@ -13,7 +13,11 @@ import (
 
 // View draws the screen: every line exactly as wide as it.
 func (m *model) View() tea.View {
-	v := tea.NewView(strings.Join(m.lines(), "\n"))
+	lines := m.lines()
+	for i, l := range lines {
+		lines[i] = m.theme.Paint(l)
+	}
+	v := tea.NewView(strings.Join(lines, "\n"))
 	v.AltScreen = true
 	v.WindowTitle = "berth"
 	v.MouseMode = m.mouseMode()

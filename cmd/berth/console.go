@@ -17,6 +17,7 @@ import (
 	"berth/cmd/berth/credentials"
 	"berth/cmd/berth/session"
 	"berth/tui"
+	"berth/tui/settings"
 )
 
 // settle is how long the console waits, when it ends, for the server to notice
@@ -96,7 +97,7 @@ func (a *app) embed(ctx context.Context) (d *daemon, closeLog func() error, err 
 // show runs the console on a client. An engine that is not this process, but on
 // this machine, is followed by another one when it goes away.
 func (a *app) show(ctx context.Context, cl *connect.Client, follows bool) error {
-	o := tui.Options{Client: cl.Client, Host: "local", Input: a.in, Output: a.outFile(), Environ: a.environ, Auth: a.quietAuth}
+	o := tui.Options{Client: cl.Client, Host: "local", EngineEnviron: a.engineEnviron(), Input: a.in, Output: a.outFile(), Environ: a.environ, Auth: a.quietAuth}
 	if a.conf.Local() {
 		o.Doctor = a.findings
 	} else {
@@ -111,6 +112,7 @@ func (a *app) show(ctx context.Context, cl *connect.Client, follows bool) error 
 			return next.Close()
 		}
 	}
+	o.Settings, o.Problems = settings.Load(connect.ConsoleFiles(lookupIn(a.environ))...)
 	return tui.Run(ctx, o)
 }
 
@@ -164,4 +166,20 @@ func leave(ctx context.Context, d *daemon) error {
 		}
 		time.Sleep(time.Millisecond)
 	}
+}
+
+// engineEnviron makes programs of berth and docker use the engine that the console shows.
+func (a *app) engineEnviron() []string {
+	host := a.conf.Host
+	if host == "" {
+		host = a.conf.Socket()
+	}
+	env := []string{"BERTH_HOST=" + host, "DOCKER_HOST=" + host, "BERTH_ROOT=", "BERTH_STATE=", "DOCKER_CONTEXT="}
+	if a.conf.TLS.Used() {
+		env = append(env, "DOCKER_CERT_PATH="+a.conf.TLS.Dir, "DOCKER_TLS=1")
+		if a.conf.TLS.Verify {
+			env = append(env, "DOCKER_TLS_VERIFY=1")
+		}
+	}
+	return env
 }

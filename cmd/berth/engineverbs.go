@@ -10,6 +10,7 @@ var engineImageVerbs = []func(*app) *cobra.Command{newBuild}
 // engineVerbs need the engine or its libraries in this process, as the console does. What they are made of has the
 // build tag !client, see package clientside.
 var engineVerbs = []verb{
+	{"config", groupEngine, newConfig},
 	{"build", groupImages, newBuild},
 	{"builder", groupImages, newBuilder},
 	{"manifest", groupImages, newManifest},

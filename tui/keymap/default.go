@@ -40,6 +40,7 @@ const (
 	Range    Action = "range"
 	ShowAll  Action = "show-all"
 	Sort     Action = "sort"
+	Commands Action = "commands"
 
 	DetailUp       Action = "detail-up"
 	DetailDown     Action = "detail-down"
@@ -141,6 +142,7 @@ func Default() Map {
 		{Mark, Lists, []string{"space"}, "mark; verbs act on all that is marked", "mark", false},
 		{Range, Lists, []string{"v"}, "begin a range; move to extend it", "", false},
 		{Prune, Lists, []string{"b"}, "prune what nobody uses (says what it frees)", "", false},
+		{Commands, Lists, []string{"c"}, "your own commands (made in console.toml)", "", false},
 		{Sort, Lists, []string{"o"}, "next order of the list", "", false},
 		{DetailDown, Lists, []string{"J", "shift+down"}, "scroll the detail down", "", true},
 		{DetailUp, Lists, []string{"K", "shift+up"}, "scroll the detail up", "", true},

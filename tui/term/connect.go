@@ -25,9 +25,12 @@ func (s *session) run(ctx context.Context, e Engine, spawn func(func())) {
 	var err error
 	var code int
 	var detached bool
-	if s.kind == Attach {
+	switch s.kind {
+	case Attach:
 		code, detached, err = s.runAttach(ctx, e, spawn)
-	} else {
+	case Command:
+		code, err = s.runCommand(ctx, spawn)
+	default:
 		code, err = s.runShell(ctx, e, spawn)
 	}
 	if ctx.Err() != nil {

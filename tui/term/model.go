@@ -10,6 +10,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"berth/tui/term/screen"
+	"berth/tui/text"
 	"berth/tui/theme"
 )
 
@@ -142,11 +143,14 @@ func (m *Model) OpenAttach() tea.Cmd {
 }
 
 // open starts a session in the container shown and shows it.
-func (m *Model) open(kind Kind) tea.Cmd {
+func (m *Model) open(kind Kind) tea.Cmd { return m.openAs(kind, func(*session) {}) }
+
+// openAs is open with a word about the session before it starts.
+func (m *Model) openAs(kind Kind, prepare func(*session)) tea.Cmd {
 	if m.container == "" {
 		return nil
 	}
-	if !m.running {
+	if !m.running && kind != Command {
 		return notice(NoticeMsg{Err: fmt.Errorf("%s is not running: start it first (S)", m.name)})
 	}
 	if s := m.shown(); s != nil && s.isEnded() {
@@ -159,6 +163,7 @@ func (m *Model) open(kind Kind) tea.Cmd {
 	}
 	s := newSession(strconv.Itoa(m.created), m.container, m.name, number, kind, max(m.width, 1), max(m.height, 1), m.cfg.Scrollback)
 	s.scr.TakeClipboard = m.cfg.AllowClipboard
+	prepare(s)
 	var ctx context.Context
 	ctx, s.cancel = context.WithCancel(context.Background())
 	m.sessions = append(m.sessions, s)
@@ -239,6 +244,9 @@ func (s *session) label() string {
 	name := "shell"
 	if s.kind == Attach {
 		name = "main process"
+	}
+	if s.kind == Command {
+		name = text.Clean(s.name)
 	}
 	if s.number > 1 {
 		name += " " + strconv.Itoa(s.number)

@@ -41,6 +41,8 @@ type session struct {
 	name      string // of the container
 	number    int    // among the sessions of its container, from 1
 	kind      Kind
+	command   []string // of a Command, and its environment
+	environ   []string
 	cancel    context.CancelFunc
 	dirty     chan struct{} // of capacity 1: there is something to paint
 	resized   chan struct{} // of capacity 1: the size changed

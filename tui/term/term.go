@@ -77,6 +77,7 @@ type Kind int
 
 // The kinds of session.
 const (
-	Shell  Kind = iota // an exec of bash or sh
-	Attach             // the container's main process
+	Shell   Kind = iota // an exec of bash or sh
+	Attach              // the container's main process
+	Command             // a program of this machine
 )

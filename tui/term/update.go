@@ -91,9 +91,12 @@ func (m *Model) pressed(k tea.KeyPressMsg) tea.Cmd {
 	case s.isEnded():
 		switch k.String() {
 		case "enter":
-			kind := s.kind
 			m.drop(s)
-			return m.open(kind)
+			return m.openAs(s.kind, func(again *session) {
+				if s.kind == Command {
+					again.command, again.environ, again.name = s.command, s.environ, s.name
+				}
+			})
 		case "esc", "q", "x":
 			m.drop(s)
 			if m.shown() == nil {

@@ -86,6 +86,8 @@ func (m *Model) status(s *session) string {
 	switch {
 	case s.state == connecting && s.kind == Attach:
 		return "attaching to " + text.Clean(s.name) + " …"
+	case s.state == connecting && s.kind == Command:
+		return "starting " + text.Clean(s.name) + " …"
 	case s.state == connecting:
 		return "starting a shell in " + text.Clean(s.name) + " …"
 	case s.state == ended && s.err != nil:

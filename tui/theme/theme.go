@@ -3,6 +3,8 @@
 // A [Style] is the escape sequence that starts it. The default theme uses the
 // sixteen colours of the terminal only, so that it follows the user's palette,
 // dark or light; [Mono] does without colour, for NO_COLOR and old terminals.
+// The others have colours of their own, also for the screen ([Theme.Paint]);
+// [Parse] reads styles as people write them.
 package theme
 
 import "github.com/charmbracelet/x/ansi"
@@ -20,6 +22,7 @@ func (st Style) Render(s string) string {
 
 // Theme is one set of meanings.
 type Theme struct {
+	Base   Style // the whole screen; none leaves it the terminal's own
 	Text   Style // normal
 	Dim    Style // secondary: units, borders of what has no focus
 	Strong Style // names

@@ -9,6 +9,7 @@ var named = map[string]string{
 	"home": "\x1b[H", "end": "\x1b[F", "pgup": "\x1b[5~", "pgdown": "\x1b[6~", "delete": "\x1b[3~",
 	"shift+tab": "\x1b[Z", "shift+up": "\x1b[1;2A", "shift+down": "\x1b[1;2B",
 	"f1": "\x1bOP", "f2": "\x1bOQ", "f3": "\x1bOR", "f4": "\x1bOS",
+	"f7": "\x1b[18~", "f8": "\x1b[19~", "f9": "\x1b[20~",
 	"ctrl+]": "\x1d", "ctrl+space": "\x00", "ctrl+left": "\x1b[1;5D", "ctrl+right": "\x1b[1;5C",
 }
 

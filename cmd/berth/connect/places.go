@@ -29,6 +29,16 @@ func SettingsFiles(getenv func(string) string) []string {
 	return []string{systemSettings, filepath.Join(own, "berth", "config.toml")}
 }
 
+// ConsoleFiles are the files with the console's settings, the last counting most:
+// beside those of the engine.
+func ConsoleFiles(getenv func(string) string) []string {
+	var out []string
+	for _, path := range SettingsFiles(getenv) {
+		out = append(out, filepath.Join(filepath.Dir(path), "console.toml"))
+	}
+	return out
+}
+
 // Place fills in the root and the state that the files name where c has none. All else
 // in them is the engine's; reading it all would cost every verb a parser of TOML.
 func (c *Config) Place(paths ...string) error {
