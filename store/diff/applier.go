@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// applier fills one layer directory. What it has made is recorded in list,
-// which is also the index; a path replaced later leaves a hole there.
+// applier fills one layer directory. What it has made is recorded in made,
+// of which the index is written.
 //
 // The record, not the file system, answers what is at a path: the directory
 // belongs to this process alone, so both agree, and most entries then need no
@@ -27,13 +27,11 @@ type applier struct {
 	small   smallFiles
 	below   func() (*lowerDir, error) // the union of the layers below, once
 	closers []func()
-	list    []Entry
-	byPath  map[string]int
-	size    int64
+	made    *record
+	lower   lowerPlace
 	holes   int64
-	record  int64 // bytes that list takes, about
-	hideAll bool  // the root was marked opaque
-	rootSet bool  // an entry described the root
+	hideAll bool // the root was marked opaque
+	rootSet bool // an entry described the root
 
 	maxRecord int64
 }
@@ -43,8 +41,7 @@ func newApplier(ctx context.Context, dir string, opts ApplyOptions) (*applier, e
 	if err != nil {
 		return nil, err
 	}
-	a := &applier{tree: t, byPath: make(map[string]int), closers: []func(){t.close}, maxRecord: cmp.Or(opts.record, maxRecord)}
-	a.small.list = &a.list
+	a := &applier{tree: t, made: newRecord(), closers: []func(){t.close}, maxRecord: cmp.Or(opts.record, maxRecord)}
 	a.below = sync.OnceValues(func() (*lowerDir, error) {
 		dirs := opts.Lower
 		if opts.Below != nil {
@@ -66,6 +63,7 @@ func newApplier(ctx context.Context, dir string, opts ApplyOptions) (*applier, e
 // close lets go of the directories; what was unpacked stays.
 func (a *applier) close() {
 	a.small.stop()
+	a.lower.close()
 	for _, c := range a.closers {
 		c()
 	}
@@ -85,56 +83,19 @@ func (a *applier) empty() error {
 	return err
 }
 
-// get returns what this layer has at a canonical path, nil if nothing. The
-// pointer is valid until the next set.
+// get returns what this layer has at a canonical path, nil if nothing; but not
+// its digest, which may be under way.
 func (a *applier) get(path string) *Entry {
-	if i, ok := a.byPath[path]; ok {
-		return &a.list[i]
+	id, ok := a.made.look(path)
+	if !ok {
+		return nil
 	}
-	return nil
+	e := a.made.entry(id, path, false)
+	return &e
 }
 
 // set records an entry in the place of the one with the same path, if any.
-func (a *applier) set(e Entry) {
-	if i, ok := a.byPath[e.Path]; ok {
-		a.list[i] = e
-		return
-	}
-	a.byPath[e.Path] = len(a.list)
-	a.list = append(a.list, e)
-	a.record += entryCost + int64(len(e.Path)+len(e.Link))
-}
-
-// unset forgets an entry and all below it.
-func (a *applier) unset(path string) {
-	drop := func(p string) {
-		i := a.byPath[p]
-		a.size -= a.list[i].Size
-		a.list[i] = Entry{}
-		delete(a.byPath, p)
-	}
-	// Rare enough to look at every entry: a directory that turns into
-	// something else within one layer.
-	if a.get(path).IsDir() {
-		for p := range a.byPath {
-			if p != path && Within(p, path) {
-				drop(p)
-			}
-		}
-	}
-	drop(path)
-}
-
-// live returns the entries without the holes.
-func (a *applier) live() []Entry {
-	out := a.list[:0]
-	for _, e := range a.list {
-		if e.Path != "" {
-			out = append(out, e)
-		}
-	}
-	return out
-}
+func (a *applier) set(e Entry) uint32 { return a.made.set(e) }
 
 // clear removes what is in the way of an entry. It tells nothing of what was
 // there; mkdir looks before.
@@ -146,7 +107,7 @@ func (a *applier) clear(parent int, path, name string) error {
 		return err
 	}
 	dir := a.get(path).IsDir()
-	a.unset(path)
+	a.made.unset(path)
 	if !dir {
 		return unix.Unlinkat(parent, name, 0)
 	}
@@ -177,6 +138,7 @@ func (a *applier) whiteout(dir, name string) error {
 	if name == whiteoutOpaque {
 		e := a.get(dir)
 		e.Opaque = true
+		a.set(*e)
 		return setOpaque(parent, ".")
 	}
 	name = strings.TrimPrefix(name, whiteoutPrefix)
@@ -188,6 +150,7 @@ func (a *applier) whiteout(dir, name string) error {
 	if e := a.get(path); e != nil {
 		if e.IsDir() {
 			e.Opaque = true
+			a.set(*e)
 			return setOpaque(parent, name)
 		}
 		return nil
@@ -296,7 +259,8 @@ func (a *applier) hardlink(parent int, path, name string, hdr *tar.Header) error
 			return refuse("hard link to %s, which does not exist", to)
 		}
 	}
-	e := *a.get(to)
+	id, _ := a.made.look(to)
+	e := a.made.entry(id, to, true)
 	if e.IsDir() || e.Type == TypeWhiteout || Within(to, path) {
 		return refuse("hard link to %s, which is not a file", to)
 	}
@@ -355,9 +319,8 @@ func (a *applier) file(parent int, path, name string, hdr *tar.Header, content i
 		return err
 	}
 	if hdr.Size <= smallFile {
-		a.set(e)
-		a.size += e.Size
-		return a.small.add(a.byPath[path], a.tree.of(parent), name, hdr, content)
+		e.Digest = noDigest
+		return a.small.add(a.made.sum(a.set(e)), a.tree.of(parent), name, hdr, content)
 	}
 	// Nobody else gets at the directory, so the file may have its mode at once;
 	// but setuid is for its owner.
@@ -370,6 +333,5 @@ func (a *applier) file(parent int, path, name string, hdr *tar.Header, content i
 		return err
 	}
 	a.set(e)
-	a.size += e.Size
 	return describe(fd, hdr, hdr.Uid, hdr.Gid)
 }

@@ -22,11 +22,10 @@ const (
 	maxDepth = 1024
 	maxHoles = 16 << 30 // bytes of holes in sparse files, which cost no tar bytes
 
-	// maxRecord bounds what is kept in memory of the entries: four million with
+	// maxRecord bounds what is kept in memory of the entries: five million with
 	// ordinary names. A tar can make a thousand of one header, by naming directories
 	// that it does not describe.
-	maxRecord = 3 << 30
-	entryCost = 768 // bytes of it that an entry takes beside its names, as measured
+	maxRecord = 512 << 20
 )
 
 // ApplyOptions tune Apply.
@@ -105,12 +104,9 @@ func Apply(ctx context.Context, dir string, r io.Reader, opts ApplyOptions) (_ R
 	if err := a.finish(); err != nil {
 		return Result{}, fmt.Errorf("unpack layer: %w", err)
 	}
-	entries := a.live()
-	res := Result{DiffID: p.digest(), Compression: compression, Size: a.size, Entries: len(entries)}
-	if opts.Index != "" {
-		if err := WriteIndex(opts.Index, entries); err != nil {
-			return Result{}, err
-		}
+	res := Result{DiffID: p.digest(), Compression: compression}
+	if res.Entries, res.Size, err = a.index(opts.Index); err != nil {
+		return Result{}, err
 	}
 	return res, nil
 }
@@ -140,8 +136,8 @@ func (a *applier) entriesOf(ctx context.Context, tr *tar.Reader) error {
 		if err != nil {
 			return streamError(err)
 		}
-		if a.record > a.maxRecord {
-			return refuse("its %d entries and more would take more than %d bytes of memory", len(a.list), a.maxRecord)
+		if a.made.bytes > a.maxRecord {
+			return refuse("its %d entries and more would take more than %d bytes of memory", a.made.count, a.maxRecord)
 		}
 		if err := a.entry(hdr, contextReader{ctx, tr}); err != nil {
 			if before := a.small.wait(); before != nil {

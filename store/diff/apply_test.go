@@ -296,7 +296,7 @@ func TestApplyBoundsMemory(t *testing.T) {
 	needRoot(t)
 	deep := archive(t, file(strings.Repeat("d/", 1000)+"f", "x"), file("g", "x"), file("h", "x"))
 	d := t.TempDir()
-	_, err := Apply(t.Context(), d, bytes.NewReader(deep), ApplyOptions{record: 100 << 10})
+	_, err := Apply(t.Context(), d, bytes.NewReader(deep), ApplyOptions{record: 30 << 10})
 	if !errdefs.IsInvalidArgument(err) || !strings.Contains(err.Error(), "of memory") {
 		t.Errorf("a thousand entries of one header: %v", err)
 	}

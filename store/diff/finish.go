@@ -66,16 +66,69 @@ func (a *applier) finish() error {
 			return err
 		}
 	}
-	for i := range a.list {
-		e := &a.list[i]
-		if !e.IsDir() || e.Path == "" {
-			continue
-		}
-		ts := timespec(e.ModTime)
-		// The path has no links: those in it were resolved.
-		if err := unix.UtimesNanoAt(a.tree.root, at(e.Path), []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-			return fmt.Errorf("set times of %s: %w", e.Path, err)
-		}
+	if a.made.lost != "" {
+		return fmt.Errorf("%s was unpacked into no directory", a.made.lost)
 	}
-	return nil
+	return a.times()
+}
+
+// times sets the modification times of directories. It goes from one to the next,
+// so that each costs the same however deep it is.
+func (a *applier) times() error {
+	const openPath = unix.O_PATH | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	at, err := unix.Openat(a.tree.root, ".", openPath, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { unix.Close(at) }()
+	step := func(name string) error {
+		if name == "" { // the root
+			return nil
+		}
+		next, err := unix.Openat(at, name, openPath, 0)
+		if err != nil {
+			return fmt.Errorf("set times in %s: %w", name, err)
+		}
+		unix.Close(at)
+		at = next
+		return nil
+	}
+	visit := func(id uint32, path string) error {
+		if a.made.kind(id) != TypeDir {
+			return nil
+		}
+		_, name := split(path)
+		if path == "/" {
+			name = "."
+		}
+		ts := timespec(a.made.entry(id, path, false).ModTime)
+		if err := unix.UtimesNanoAt(at, name, []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+			return fmt.Errorf("set times of %s: %w", shorten(path), err)
+		}
+		return nil
+	}
+	return a.made.walk(visit, step, func(name string) error {
+		if name != "" {
+			name = ".."
+		}
+		return step(name)
+	})
+}
+
+// index writes the index of the layer, if path is not "", and returns how many
+// entries it has and the bytes of files.
+func (a *applier) index(path string) (entries int, size int64, err error) {
+	each := func(add func(*Entry) error) error {
+		return a.made.walk(func(id uint32, path string) error {
+			e := a.made.entry(id, path, true)
+			entries++
+			size += e.Size
+			return add(&e)
+		}, nil, nil)
+	}
+	if path == "" {
+		return entries, size, each(func(*Entry) error { return nil })
+	}
+	err = writeIndexFile(path, func(w *indexWriter) error { return each(w.add) })
+	return entries, size, err
 }

@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -141,6 +142,53 @@ func (l *lowerDir) walk(path string) (fd int, name string, st unix.Stat_t, done 
 	name = names[len(names)-1]
 	fd, st, err = at.stat(name)
 	return fd, name, st, done, err
+}
+
+// lowerPlace is the directory of a union that was looked into last.
+type lowerPlace struct {
+	path string
+	dir  *lowerDir // nil for none
+}
+
+func (p *lowerPlace) close() {
+	if p.dir != nil {
+		p.dir.close()
+	}
+	p.path, p.dir = "", nil
+}
+
+// stat is walk from the place, if path is below it: with that each step of a deep
+// path costs the same. What it returns is valid until the next call. An empty union
+// has nothing, and nothing below.
+func (p *lowerPlace) stat(root *lowerDir, path string) (fd int, name string, st unix.Stat_t, err error) {
+	dir, name := split(path)
+	if p.dir != nil && !Within(dir, p.path) {
+		p.close()
+	}
+	at, rest := root, dir
+	if p.dir != nil {
+		at, rest = p.dir, dir[len(p.path):]
+	}
+	for n := range strings.SplitSeq(rest, "/") {
+		if n == "" {
+			continue
+		}
+		if len(at.fds) == 0 {
+			return -1, name, st, nil
+		}
+		next, err := at.sub(n)
+		if err != nil {
+			return -1, name, st, err
+		}
+		if at != root {
+			at.close()
+		}
+		// Kept at once: it is what is open, also if the next step fails.
+		p.path, p.dir = join(cmp.Or(p.path, "/"), n), next
+		at = next
+	}
+	fd, st, err = at.stat(name)
+	return fd, name, st, err
 }
 
 // OpenFile opens a regular file of the union of layer directories, topmost

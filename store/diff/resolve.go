@@ -62,7 +62,11 @@ func (t *tree) open(path string) (int, error) {
 	if path == t.path {
 		return t.folder.fd, nil
 	}
-	fd, err := unix.Openat2(t.root, at(path), &unix.OpenHow{
+	from, rest := t.root, at(path)
+	if t.folder != nil && Within(path, t.path) { // of a long path only what is new
+		from, rest = t.folder.fd, path[len(t.path)+1:]
+	}
+	fd, err := unix.Openat2(from, rest, &unix.OpenHow{
 		Flags:   openDir,
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_XDEV,
 	})
@@ -227,8 +231,7 @@ func (a *applier) stepLower(path string) (target string, done bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
-	from, base, st, closeDir, err := l.walk(path)
-	defer closeDir()
+	from, base, st, err := a.lower.stat(l, path)
 	if err != nil || from < 0 {
 		return "", false, err
 	}
@@ -284,7 +287,6 @@ func (a *applier) copyUp(path string) (bool, error) {
 		return false, err
 	}
 	a.set(e)
-	a.size += e.Size
 	return true, nil
 }
 

@@ -25,11 +25,10 @@ const smallFile = 64 << 10
 // about a small file. What is in one directory is made by one goroutine, as
 // the kernel lets only one at a time into a directory.
 //
-// Files are on disk, and their digests in the list, after wait. Until then
+// Files are on disk, and their digests in the record, after wait. Until then
 // nothing that is under way may be touched, so the applier waits before all
 // but new names. Only its goroutine calls the methods.
 type smallFiles struct {
-	list     *[]Entry
 	lanes    []lane // none until the first file
 	current  *lane
 	folder   *folder // that current was chosen for
@@ -42,14 +41,12 @@ type smallFiles struct {
 // lane is a goroutine that makes files, one after the other.
 type lane struct {
 	todo chan smallJob
-	// These are the goroutine's until underWay was waited for.
-	sums []fileSum
-	err  error
+	err  error // the goroutine's until underWay was waited for
 }
 
 // smallJob is a file to be made.
 type smallJob struct {
-	entry   int // index in the list
+	sum     []byte // where the digest goes
 	in      *folder
 	name    string
 	hdr     *tar.Header
@@ -57,11 +54,8 @@ type smallJob struct {
 	slab    *slab
 }
 
-// fileSum is the digest of the file of an entry.
-type fileSum struct {
-	entry  int
-	digest digest.Digest
-}
+// noDigest stands for a digest that is under way.
+var noDigest = digest.NewDigestFromBytes(digest.SHA256, make([]byte, sha256.Size))
 
 // slab holds the content of some files. Those of a stream are all the memory
 // that its small files take, however many there are.
@@ -126,8 +120,8 @@ func (s *smallFiles) start() {
 }
 
 // add has a file made of the next hdr.Size bytes of r, at most smallFile. Its
-// entry is in the list already.
-func (s *smallFiles) add(entry int, in *folder, name string, hdr *tar.Header, r io.Reader) error {
+// entry is recorded already, and its digest goes to sum.
+func (s *smallFiles) add(sum []byte, in *folder, name string, hdr *tar.Header, r io.Reader) error {
 	if s.lanes == nil {
 		s.start()
 	}
@@ -149,7 +143,7 @@ func (s *smallFiles) add(entry int, in *folder, name string, hdr *tar.Header, r 
 	in.users.Add(1)
 	s.slab.users.Add(1)
 	s.underWay.Add(1)
-	s.current.todo <- smallJob{entry, in, name, hdr, content, s.slab}
+	s.current.todo <- smallJob{sum, in, name, hdr, content, s.slab}
 	return nil
 }
 
@@ -179,12 +173,7 @@ func (s *smallFiles) read(r io.Reader, size int) ([]byte, error) {
 func (s *smallFiles) wait() (err error) {
 	s.underWay.Wait()
 	for i := range s.lanes {
-		l := &s.lanes[i]
-		for _, sum := range l.sums {
-			(*s.list)[sum.entry].Digest = sum.digest
-		}
-		l.sums = l.sums[:0]
-		err = cmp.Or(err, l.err)
+		err = cmp.Or(err, s.lanes[i].err)
 	}
 	return err
 }
@@ -213,7 +202,7 @@ func (l *lane) do(job smallJob) {
 		return
 	}
 	sum := sha256.Sum256(job.content)
-	l.sums = append(l.sums, fileSum{job.entry, digest.NewDigestFromBytes(digest.SHA256, sum[:])})
+	copy(job.sum, sum[:])
 }
 
 func (j *smallJob) make() (err error) {
