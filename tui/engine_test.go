@@ -128,7 +128,10 @@ func (e *engine) routes() http.Handler {
 	mux.HandleFunc("GET /containers/{id}/json", e.serveInspect)
 	mux.HandleFunc("GET /images/{rest...}", func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/history") {
-			reply(w, []any{})
+			reply(w, []image.HistoryResponseItem{
+				{CreatedBy: "/bin/sh -c #(nop)  CMD [\"nginx\"]", Created: 1795425240},
+				{CreatedBy: "RUN /bin/sh -c apt-get install \x1b[2Jcurl # buildkit", Size: 41e6, Created: 1795425000},
+			})
 			return
 		}
 		w.Write(load(e.t, "image.json", nil))

@@ -47,6 +47,26 @@ func (m *model) gotNetworks(msg feed.Networks) tea.Cmd {
 	return nil
 }
 
+// measureImages asks what images share when their panel is gone to, and again
+// when there are others.
+func (m *model) measureImages() tea.Cmd {
+	if m.panel != images || m.gone != nil || m.imgs.Total() == 0 || m.sharedOf == m.state.ImagesVersion() {
+		return nil
+	}
+	m.sharedOf = m.state.ImagesVersion()
+	return m.feed.FetchShared()
+}
+
+// gotShared takes in what images share.
+func (m *model) gotShared(msg feed.Shared) {
+	if msg.Err != nil {
+		m.fail(clean(msg.Err))
+		return
+	}
+	m.state.SetShared(msg.Sizes)
+	m.refresh()
+}
+
 // measureVolumes asks how large the volumes are when their panel is first gone
 // to: the engine walks all their files for it.
 func (m *model) measureVolumes() tea.Cmd {

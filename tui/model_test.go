@@ -49,7 +49,7 @@ func TestANarrowScreenTogglesBetweenListAndDetail(t *testing.T) {
 	press(m, "esc", "tab")
 	shows(t, m, "Images 8")
 	press(m, "enter")
-	shows(t, m, "Layers│Inspect")
+	shows(t, m, "Layers│History")
 	press(m, "2") // tab is the browser's there
 	shows(t, m, "Containers 12")
 }

@@ -33,11 +33,12 @@ const (
 	tabEnv      tab = "Env" // and these are asked of the engine when shown
 	tabTop      tab = "Top"
 	tabStats    tab = "Stats"
+	tabHistory  tab = "History"
 )
 
 // isText tells whether a tab is text that the panel writes.
 func (t tab) isText() bool {
-	return t == tabAbout || t == tabMembers || t == tabServices || t == tabEnv || t == tabTop || t == tabStats
+	return t == tabAbout || t == tabMembers || t == tabServices || t == tabEnv || t == tabTop || t == tabStats || t == tabHistory
 }
 
 // tab is the one shown.
@@ -111,6 +112,9 @@ func (m *model) load() tea.Cmd {
 				Image: c.ImageID, ImageName: c.Image, Container: c.ID, Name: c.Name, Running: c.Running(),
 			}))
 		}
+	}
+	if i, ok := m.currentImage(); ok && t == tabHistory {
+		cmds = append(cmds, m.askHistory(i))
 	}
 	if i, ok := m.currentImage(); ok && t == tabLayers {
 		cmds = append(cmds, m.browser.Show(layers.Subject{Image: i.Ref(), ImageName: i.Title()}))

@@ -25,7 +25,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	m.resizePanes()
 	m.browser.SetFocused(m.detail)
 	m.logsGate.Hold(m.logs.Held())
-	return m, tea.Batch(cmd, m.sync(), m.probe(), m.measureVolumes(), m.tick())
+	return m, tea.Batch(cmd, m.sync(), m.probe(), m.measureVolumes(), m.measureImages(), m.tick())
 }
 
 // handle sends a message to where it belongs. What it does not know belongs to
@@ -164,6 +164,8 @@ func (m *model) fromEngine(msg tea.Msg) (tea.Cmd, bool) {
 		}
 		m.state.SetSizes(msg.Sizes)
 		m.refresh()
+	case feed.Shared:
+		m.gotShared(msg)
 	case feed.Usage:
 		m.gotUsage(msg)
 	case feed.Transfer:

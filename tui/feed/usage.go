@@ -21,6 +21,30 @@ type Sizes struct {
 	Err   error
 }
 
+// Shared says how much of each image other images have too, by ID; what is not
+// known is not in it.
+type Shared struct {
+	Sizes map[string]int64
+	Err   error
+}
+
+// FetchShared is the command that asks for that.
+func (f *Feed) FetchShared() tea.Cmd {
+	return func() tea.Msg {
+		res, err := f.c.DiskUsage(f.ctx, client.DiskUsageOptions{Images: true, Verbose: true})
+		if err != nil {
+			return Shared{Err: fmt.Errorf("asking what images share: %w", err)}
+		}
+		s := Shared{Sizes: map[string]int64{}}
+		for _, i := range res.Images.Items {
+			if i.SharedSize >= 0 {
+				s.Sizes[i.ID] = i.SharedSize
+			}
+		}
+		return s
+	}
+}
+
 // FetchUsage is the command that asks what everything takes. The engine walks
 // files for it, so it is asked only when someone wants to know.
 func (f *Feed) FetchUsage(why string) tea.Cmd {

@@ -37,7 +37,12 @@ func (i Image) Title() string {
 }
 
 // Match is what the filter looks at.
-func (i Image) Match() string { return i.Tag + " " + Short(i.ID) }
+func (i Image) Match() string {
+	if i.Tag == "" {
+		return "<none> dangling " + Short(i.ID)
+	}
+	return i.Tag + " " + Short(i.ID)
+}
 
 // FromImages cleans the engine's list, one row for each name.
 func FromImages(list []image.Summary) []Image {

@@ -14,6 +14,8 @@ import (
 type State struct {
 	containers map[string]Container
 	images     []Image
+	imagesNth  int              // how often the list of images has changed
+	shared     map[string]int64 // how much of an image others have, by ID
 	volumes    []Volume
 	networks   []Network
 	loaded     struct{ containers, images, volumes, networks bool }
@@ -75,7 +77,32 @@ func (s *State) SetContainers(list []container.Summary) {
 // SetImages is the snapshot of images.
 func (s *State) SetImages(list []Image) {
 	s.images = list
+	s.imagesNth++
 	s.loaded.images = true
+}
+
+// ImagesVersion tells one list of images from the next; 0 when none has come.
+func (s *State) ImagesVersion() int { return s.imagesNth }
+
+// SetShared notes how much of each image others have too.
+func (s *State) SetShared(sizes map[string]int64) { s.shared = sizes }
+
+// Shared is how much of an image others have too; false when it is not known.
+func (s *State) Shared(id string) (int64, bool) {
+	n, ok := s.shared[id]
+	return n, ok
+}
+
+// ContainersOf lists the containers of an image, by name.
+func (s *State) ContainersOf(imageID string) []Container {
+	var out []Container
+	for _, c := range s.containers {
+		if c.ImageID == imageID {
+			out = append(out, c)
+		}
+	}
+	slices.SortFunc(out, func(a, b Container) int { return strings.Compare(a.Name, b.Name) })
+	return out
 }
 
 // LoadedMore tells whether the snapshot's volumes and networks have come.
