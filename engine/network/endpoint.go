@@ -257,6 +257,10 @@ func (m *Manager) bringUp(n *Network) error {
 	if err := errors.Join(m.fw.passForeign(m.nets), m.startForwarding(n)); err != nil {
 		return err
 	}
+	// Without it containers reach only as far as firewalld lets them: no reason not to run.
+	if err := trust(n.Device); err != nil {
+		m.log.Warn("containers may be cut off", "network", n.Name, "error", err)
+	}
 	m.ready[n.ID] = i
 	return nil
 }

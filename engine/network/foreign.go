@@ -19,8 +19,8 @@ import (
 // accept what comes from it and what goes to it; what the owner of the chain drops or
 // rejects by a rule of his own stays so. They are written as iptables writes its own, so
 // that iptables goes on to understand its table, and carry the name of our table as
-// their comment. Who drops by a rule instead of a policy, as firewalld does, has to be
-// told: `berth doctor` says how.
+// their comment. Who drops by a rule instead of a policy has to be told: firewalld is (see
+// trust).
 //
 // What those rules accept our own forward chain has looked at: it keeps strangers out
 // of our bridges, and our containers out of the bridges of other engines.

@@ -169,6 +169,15 @@ func (m *Manager) Remove(ctx context.Context) error {
 	if err := errors.Join(m.fw.remove(), m.fw.passForeign(nil), m.removeStrayVeths(nil)); err != nil {
 		return err
 	}
+	var gone []string
+	for _, n := range bridges(m.nets) {
+		if !n.Borrowed {
+			gone = append(gone, n.Device)
+		}
+	}
+	if err := distrust(gone...); err != nil {
+		m.log.Warn("bridges that go", "error", err)
+	}
 	for _, n := range m.nets {
 		if err := removeBridge(n); err != nil {
 			return err

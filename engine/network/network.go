@@ -226,6 +226,11 @@ func (m *Manager) Delete(_ context.Context, ref string) (Network, error) {
 		return *n, fmt.Errorf("forget network %s: %w", n.Name, err)
 	}
 	delete(m.nets, n.Name)
+	if !n.macvlan() && !n.Borrowed {
+		if err := distrust(n.Device); err != nil {
+			m.log.Warn("a bridge that is gone", "network", n.Name, "error", err)
+		}
+	}
 	return *n, errors.Join(m.fw.setup(m.nets, m.ends), m.fw.passForeign(m.nets))
 }
 

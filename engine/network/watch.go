@@ -77,7 +77,7 @@ func (w *watch) run(m *Manager) {
 		return
 	}
 	buf := make([]byte, 64<<10)
-	ours, others := false, false // what the transaction has changed so far
+	ours, others, zoned := false, false, false // what the transaction has changed so far
 	for {
 		n := 0
 		if raw.Read(func(fd uintptr) bool {
@@ -106,12 +106,16 @@ func (w *watch) run(m *Manager) {
 				if (ours || others) && !m.fw.own.sent(sender) {
 					m.repair(ours)
 				}
-				ours, others = false, false
+				if zoned {
+					m.trustAgain()
+				}
+				ours, others, zoned = false, false, false
 				continue
 			}
 			table := attribute(attrs, nftaTable)
 			ours = ours || string(table) == m.fw.table+"\x00"
 			others = others || kind >= nftNewChain
+			zoned = zoned || kind < nftNewChain && string(table) == "firewalld\x00"
 		}
 	}
 }
@@ -130,6 +134,22 @@ func (m *Manager) repair(ours bool) {
 	}
 	if err != nil {
 		m.log.Error("setting up the firewall again", "table", m.fw.table, "error", err)
+	}
+}
+
+// trustAgain tells firewalld of our bridges when it has made its table anew: it has come,
+// or has forgotten what it was told while it ran.
+func (m *Manager) trustAgain() {
+	m.mu.Lock()
+	var devices []string
+	for _, n := range bridges(m.nets) {
+		if _, up := m.ready[n.ID]; up {
+			devices = append(devices, n.Device)
+		}
+	}
+	m.mu.Unlock()
+	if err := trust(devices...); err != nil {
+		m.log.Warn("containers may be cut off", "error", err)
 	}
 }
 

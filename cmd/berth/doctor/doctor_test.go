@@ -147,6 +147,10 @@ func TestTheMendMends(t *testing.T) {
 			t.Errorf("after %+v", f)
 		}
 		shell(`nft 'add table inet firewalld; add chain inet firewalld filter_FORWARD { type filter hook forward priority 10; policy accept; }; add rule inet firewalld filter_FORWARD reject'`)
+		if f := dropping(); len(f) != 0 {
+			t.Errorf("firewalld, without a bridge that it had to know: %+v", f)
+		}
+		shell(`ip link add berth0 type bridge`)
 		if f = dropping(); len(f) != 1 || f[0].Mend != "firewall-cmd --zone=trusted --add-interface=berth0" {
 			t.Errorf("firewalld: %+v", f)
 		}

@@ -3,14 +3,14 @@ package doctor
 import (
 	"bytes"
 	"net"
-	"slices"
 	"strings"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
 )
 
-// firewalld looks for the bridges that firewalld does not know. Its chains accept by
+// firewalld looks for the bridges that firewalld does not know, although the engine tells
+// it of each: it was not to be reached, or somebody has it forget. Its chains accept by
 // policy and reject by their last rule, so that no rule of berth's can be put behind the
 // others; a bridge in its zone "trusted" passes.
 func firewalld(c *nftables.Conn, chains []*nftables.Chain) []Finding {
@@ -36,10 +36,10 @@ func firewalld(c *nftables.Conn, chains []*nftables.Chain) []Finding {
 	if !there {
 		return nil
 	}
-	devices := []string{"berth0"} // it comes with the first container
+	var devices []string
 	if all, err := net.Interfaces(); err == nil {
 		for _, i := range all {
-			if strings.HasPrefix(i.Name, "berth") && !slices.Contains(devices, i.Name) {
+			if strings.HasPrefix(i.Name, "berth") {
 				devices = append(devices, i.Name)
 			}
 		}
