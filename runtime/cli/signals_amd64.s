@@ -1,11 +1,9 @@
 #include "textflag.h"
 
-// func handlers() (handler, restorer uintptr)
-TEXT ·handlers(SB), NOSPLIT, $0-16
+// func handlerAddress() uintptr
+TEXT ·handlerAddress(SB), NOSPLIT, $0-8
 	LEAQ ·handler(SB), AX
-	MOVQ AX, handler+0(FP)
-	LEAQ ·restorer(SB), AX
-	MOVQ AX, restorer+8(FP)
+	MOVQ AX, ret+0(FP)
 	RET
 
 // handler writes the number of the signal, a 32-bit one, to signalPipe. The kernel
@@ -19,9 +17,3 @@ TEXT ·handler(SB), NOSPLIT|NOFRAME, $0
 	SYSCALL
 	POPQ  DI
 	RET
-
-// restorer is where a handler returns to.
-TEXT ·restorer(SB), NOSPLIT|NOFRAME, $0
-	MOVL $15, AX // rt_sigreturn
-	SYSCALL
-	INT  $3

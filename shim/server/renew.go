@@ -3,9 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"berth/runtime/signals"
 	"berth/shim/external"
 	"berth/shim/jsonlog"
 	"berth/shim/wire"
@@ -132,8 +131,10 @@ func (s *shim) become(h *wire.Handover) (err error) {
 	}
 	// Until the new image handles them these signals must not kill it; what is ignored
 	// stays so over an execve.
-	signal.Ignore(handled...)
-	undo = append(undo, func() { signal.Notify(make(chan os.Signal, 1), handled...) })
+	undo = append(undo, func() { _ = signals.Survive(handled) })
+	if err := signals.Ignore(handled); err != nil {
+		return err
+	}
 	env := append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GOMAXPROCS=") }), "GOMAXPROCS=1")
 	return syscall.Exec("/proc/self/exe", []string{os.Args[0], s.cfg.ID, strconv.Itoa(state)}, env)
 }
@@ -146,8 +147,12 @@ func resume(fd string) (*shim, error) {
 	}
 	f := os.NewFile(uintptr(n), "handover")
 	defer f.Close()
-	b, err := io.ReadAll(io.NewSectionReader(f, 0, 1<<30))
+	state, err := f.Stat()
 	if err != nil {
+		return nil, fmt.Errorf("resume: %w", err)
+	}
+	b := make([]byte, state.Size()) // a buffer that grows would leave one of each size behind
+	if _, err := f.ReadAt(b, 0); err != nil {
 		return nil, fmt.Errorf("resume: %w", err)
 	}
 	h, err := wire.DecodeHandover(b)

@@ -20,7 +20,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strconv"
 	"sync"
 	"time"
@@ -30,6 +29,7 @@ import (
 	"berth/runtime/mount"
 	"berth/runtime/pages"
 	"berth/runtime/seccomp"
+	"berth/runtime/signals"
 	"berth/shim/jsonlog"
 	"berth/shim/wire"
 )
@@ -68,7 +68,7 @@ type shim struct {
 }
 
 // handled are the signals that do not end a shim.
-var handled = []os.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2}
+var handled = []unix.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2}
 
 func newShim(cfg wire.Config) *shim {
 	s := &shim{cfg: cfg, status: wire.StatusCreated, execs: map[string]*process{}, waiters: map[*peer]struct{}{}, empty: make(chan struct{})}
@@ -90,8 +90,11 @@ func Main() int {
 func serve() int {
 	// The end of a session or a shutdown of the host must not take the shim away before
 	// its container. A handler, unlike ignoring, is not inherited.
-	signal.Notify(make(chan os.Signal, 1), handled...)
-	heedSignals()
+	if err := signals.Survive(handled); err != nil {
+		fmt.Fprintln(os.Stderr, "berth-shim:", err)
+		return 1
+	}
+	signals.Heed()
 	if len(os.Args) == 3 {
 		s, err := resume(os.Args[2])
 		if err != nil {
