@@ -31,8 +31,9 @@ const finishTime = 5 * time.Second
 // is being created: it is a few hundred kilobytes, and the shim gives all of it back
 // once the container runs. The limit is what makes the collector run in a busy shim.
 // Huge pages would make each shim cost two megabytes, and GOMAXPROCS being given,
-// nothing needs to watch the quota of its cgroup.
-var shimEnv = []string{"GOGC=off", "GOMEMLIMIT=16MiB", "GOMAXPROCS=2", "GODEBUG=disablethp=1,containermaxprocs=0,updatemaxprocs=0", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+// nothing needs to watch the quota of its cgroup. No thread needs room for the stacks of
+// profiles that nobody takes.
+var shimEnv = []string{"GOGC=off", "GOMEMLIMIT=16MiB", "GOMAXPROCS=2", "GODEBUG=disablethp=1,containermaxprocs=0,updatemaxprocs=0,profstackdepth=0", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
 // Start spawns a shim for cfg and returns when the container is created and parked. If
 // it returns an error nothing is left: no process, no mount, no cgroup, no directory.
