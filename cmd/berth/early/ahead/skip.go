@@ -2,7 +2,7 @@
 
 package ahead
 
-import "unsafe" // also for go:linkname
+import "unsafe" // also for go:linkname; runtime would bring its task
 
 // What follows mirrors structures of the Go runtime, whose layout the build
 // constraint above ties to the version that has it. Built with another, berth works
@@ -23,7 +23,9 @@ const (
 
 // module is moduledata of runtime/symtab.go as far as it is needed.
 type module struct {
-	_                     [24]uintptr // pcHeader to etext
+	_                     uintptr     // pcHeader
+	names                 []byte      // of all functions, each with a zero behind it
+	_                     [20]uintptr // cutab to etext
 	noptrdata, enoptrdata uintptr
 	_                     [33]uintptr // data to pkghashes
 	tasks                 []*task
@@ -31,6 +33,12 @@ type module struct {
 
 //go:linkname lastmoduledatap runtime.lastmoduledatap
 var lastmoduledatap *module
+
+// function is the beginning of _func of runtime/runtime2.go.
+type function struct{ entry, name uint32 }
+
+//go:linkname functionAt runtime.FuncForPC
+func functionAt(pc uintptr) *function
 
 //go:linkname arguments os.runtime_args
 func arguments() []string
@@ -45,28 +53,47 @@ func early()
 var clientEnd func()
 
 func init() {
-	last := early
+	last, unused := early, "unicode.init"
 	switch Of(arguments()) {
 	case Main:
 		return
 	case Client:
-		last = clientEnd
+		last, unused = clientEnd, ""
 	}
 	if last != nil {
-		lastmoduledatap.skip(**(**uintptr)(unsafe.Pointer(&last)))
+		lastmoduledatap.skip(**(**uintptr)(unsafe.Pointer(&last)), unused)
 	}
 }
 
 // skip marks as done the tasks of packages that lie behind the function last, but not
-// that of package main. It imports them all and so comes last.
-func (m *module) skip(last uintptr) {
+// that of package main. It imports them all and so comes last. It also leaves out the one
+// that begins with the function called unused: package unicode makes maps of its tables by
+// their names, which nothing reads but regular expressions, and they are a twentieth of the
+// memory of an idle shim.
+func (m *module) skip(last uintptr, unused string) {
 	list := uintptr(unsafe.Pointer(unsafe.SliceData(m.tasks)))
 	if list < m.noptrdata || list >= m.enoptrdata || len(m.tasks) != cap(m.tasks) {
 		return // not the layout that was expected after all
 	}
 	for _, t := range m.tasks[:len(m.tasks)-1] {
-		if t.state == waiting && t.first > last {
+		if t.state != waiting {
+			continue
+		}
+		if t.first <= last && unused != "" && m.named(t.first, unused) {
+			t.state, unused = done, ""
+		}
+		if t.first > last {
 			t.state = done
 		}
 	}
+}
+
+// named says whether the function at pc has that name.
+func (m *module) named(pc uintptr, name string) bool {
+	f := functionAt(pc)
+	if f == nil || f.entry == ^uint32(0) { // the latter stands for one that is inlined there
+		return false
+	}
+	at, end := int(f.name), int(f.name)+len(name)
+	return end < len(m.names) && string(m.names[at:end]) == name && m.names[end] == 0
 }
