@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"fmt"
+
 	tea "charm.land/bubbletea/v2"
 
 	"berth/tui/form"
@@ -19,16 +21,36 @@ func newRunForm(m *model) *runForm {
 	} else if c, ok := m.current(); ok {
 		image = c.Image
 	}
-	var known []string
-	for _, i := range m.state.Images(state.ByName) {
-		if i.Tag != "" {
-			known = append(known, i.Tag)
-		}
-	}
-	if image == "" && len(known) > 0 {
-		image = known[0]
+	known := m.known()
+	if image == "" && len(known.Images) > 0 {
+		image = known.Images[0]
 	}
 	return &runForm{form.New(image, known)}
+}
+
+// known is what the form completes and holds against what is typed.
+func (m *model) known() form.Known {
+	k := form.Known{Ports: map[string]string{}}
+	for _, i := range m.state.Images(state.ByName) {
+		if i.Tag != "" {
+			k.Images = append(k.Images, i.Tag)
+		}
+	}
+	for _, n := range m.state.Networks(state.ByName) {
+		k.Networks = append(k.Networks, n.Name)
+	}
+	for _, v := range m.state.Volumes(state.ByName) {
+		if !v.Anonymous() {
+			k.Volumes = append(k.Volumes, v.Name)
+		}
+	}
+	for _, c := range m.state.Containers(true, state.ByName, m.use) {
+		k.Names = append(k.Names, c.Name)
+	}
+	for _, p := range m.state.AllPorts(state.ByPort) {
+		k.Ports[fmt.Sprintf("%d/%s", p.Public, p.Proto)] = p.Name
+	}
+	return k
 }
 
 // update edits the form; once it is right the engine is asked, and the form
@@ -45,7 +67,7 @@ func (o *runForm) update(m *model, msg tea.Msg) (bool, tea.Cmd) {
 		}
 		m.note(o.form.Spec().Line())
 		o.form.Busy()
-		return false, m.feed.RunImage(options)
+		return false, m.feed.RunImage(options, !o.form.Spec().Created)
 	}
 	return false, nil
 }

@@ -163,9 +163,13 @@ func (m *model) ran(r feed.Ran) tea.Cmd {
 	if name == "" {
 		name = state.Short(r.ID)
 	}
-	m.say("running " + name + " · E opens a shell in it")
+	what, next := "running "+name, "E opens a shell in it"
+	if r.Made {
+		what, next = "made "+name, "S starts it"
+	}
+	m.say(what + " · " + next)
 	for _, w := range r.Warnings {
-		m.say("running " + name + " · " + text.Clean(w))
+		m.say(what + " · " + text.Clean(w))
 	}
 	m.panel, m.selectID = containers, r.ID
 	m.conts.SetFilter(m.conts.Filter())

@@ -362,10 +362,10 @@ func TestRunningAnImageLeavesNothingHalfMade(t *testing.T) {
 		"DELETE /containers/new": func(w http.ResponseWriter, _ *http.Request) { removed = true },
 	})
 	o := client.ContainerCreateOptions{Name: "n", Config: &container.Config{Image: "i"}}
-	if got := f.RunImage(o)().(Ran); got.Err == nil || !strings.Contains(got.Err.Error(), "port is taken") || !removed {
+	if got := f.RunImage(o, true)().(Ran); got.Err == nil || !strings.Contains(got.Err.Error(), "port is taken") || !removed {
 		t.Errorf("%+v, removed %v", got, removed)
 	}
-	if got := f.RunImage(o)().(Ran); got.Err != nil || got.ID != "new" || len(got.Warnings) != 1 {
+	if got := f.RunImage(o, true)().(Ran); got.Err != nil || got.ID != "new" || len(got.Warnings) != 1 {
 		t.Errorf("%+v", got)
 	}
 }

@@ -97,16 +97,20 @@ func (f *Feed) Ask(d Done, do func(ctx context.Context, c *client.Client) (told 
 type Ran struct {
 	ID, Name string
 	Warnings []string
+	Made     bool // and not started
 	Err      error
 }
 
-// RunImage is the command that creates and starts a container. One that was
-// created but could not be started is removed again.
-func (f *Feed) RunImage(o client.ContainerCreateOptions) tea.Cmd {
+// RunImage is the command that creates a container, and starts it if start is
+// set. One that was created but could not be started is removed again.
+func (f *Feed) RunImage(o client.ContainerCreateOptions, start bool) tea.Cmd {
 	return func() tea.Msg {
 		res, err := f.c.ContainerCreate(f.ctx, o)
 		if err != nil {
 			return Ran{Name: o.Name, Err: fmt.Errorf("creating the container: %w", err)}
+		}
+		if !start {
+			return Ran{ID: res.ID, Name: o.Name, Warnings: res.Warnings, Made: true}
 		}
 		if _, err := f.c.ContainerStart(f.ctx, res.ID, client.ContainerStartOptions{}); err != nil {
 			err = fmt.Errorf("starting the container: %w", err)

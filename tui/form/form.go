@@ -24,7 +24,7 @@ const (
 // Form is the form on the screen.
 type Form struct {
 	spec   Spec
-	images []string // known references, for completion
+	known  Known
 	at     int
 	fields map[Field]*edit.Field
 	touch  map[Field]bool // shown errors only where something was typed, or after a try
@@ -33,20 +33,28 @@ type Form struct {
 	err    string // why the engine refused
 }
 
+// Known is what the engine has, for completion and to see conflicts early.
+type Known struct {
+	Images, Networks, Volumes []string
+	Names                     []string          // of containers: taken
+	Ports                     map[string]string // published already, as "8080/tcp", by whom
+}
+
 // order is how the fields come.
-var order = []Field{Image, Name, Command, Env, Ports, Volumes, Workdir, User, Network, Memory, Restart, TTY, Remove}
+var order = []Field{Image, Name, Command, Env, Ports, Volumes, Workdir, User, Network, Memory, CPUs, Pids, Created, Restart, TTY, Remove}
 
 // hints say what a field takes.
 var hints = map[Field]string{
+	CPUs: "1.5; all when empty", Pids: "how many there may be; no limit when empty", Created: "space: make it, and do not start it (berth create)",
 	Image: "name:tag or ID; → completes", Name: "made up by the engine when empty", Command: "the image's own when empty",
-	Env: "NAME=value …", Ports: "8080:80 127.0.0.1:53:53/udp …", Volumes: "/host/path:/inside[:ro] volume:/data …",
-	Workdir: "/path", User: "user[:group]", Network: "bridge when empty; none, host, container:NAME", Memory: "512m, 2g; no limit when empty",
+	Env: "NAME=value …", Ports: "8080:80 127.0.0.1:53:53/udp …", Volumes: "/host/path:/inside[:ro] volume:/data …; → completes",
+	Workdir: "/path", User: "user[:group]", Network: "bridge when empty; none, host, container:NAME; → completes", Memory: "512m, 2g; no limit when empty",
 	Restart: "← → choose; on-failure:3 counts", TTY: "space: a terminal and an open stdin (-it), needed by shells", Remove: "space: remove it when it ends (--rm)",
 }
 
-// New is a form about an image; images are offered for completion.
-func New(image string, images []string) *Form {
-	f := &Form{images: images, fields: map[Field]*edit.Field{}, touch: map[Field]bool{}}
+// New is a form about an image.
+func New(image string, known Known) *Form {
+	f := &Form{known: known, fields: map[Field]*edit.Field{}, touch: map[Field]bool{}}
 	f.spec.Restart, f.spec.TTY = "no", true
 	for _, name := range order {
 		f.fields[name] = &edit.Field{}
@@ -73,7 +81,7 @@ func (f *Form) Refused(err error) { f.busy, f.err = false, text.Clean(err.Error(
 func (f *Form) read() {
 	v := func(n Field) string { return strings.TrimSpace(f.fields[n].Value()) }
 	f.spec = Spec{Image: v(Image), Name: v(Name), Command: v(Command), Env: v(Env), Ports: v(Ports), Volumes: v(Volumes), Workdir: v(Workdir),
-		User: v(User), Network: v(Network), Memory: v(Memory), Restart: v(Restart), TTY: f.spec.TTY, Remove: f.spec.Remove}
+		User: v(User), Network: v(Network), Memory: v(Memory), CPUs: v(CPUs), Pids: v(Pids), Restart: v(Restart), TTY: f.spec.TTY, Remove: f.spec.Remove, Created: f.spec.Created}
 }
 
 // Update handles a key or a paste.
@@ -101,7 +109,7 @@ func (f *Form) Update(msg tea.Msg) Result {
 			}
 		}
 	}
-	if now == TTY || now == Remove || f.busy {
+	if now == TTY || now == Remove || now == Created || f.busy {
 		return Going
 	}
 	if f.fields[now].Update(msg) {
@@ -117,7 +125,7 @@ func (f *Form) submit() Result {
 		return Going
 	}
 	f.tried = true
-	errs := f.spec.Check()
+	errs := f.check()
 	for i, name := range order {
 		if errs[name] != nil {
 			f.at = i
@@ -140,8 +148,8 @@ func (f *Form) choose(now Field, key string) bool {
 			i = (max(i, 0) + n - 1) % n
 		}
 		field.Set(RestartPolicies[i])
-	case now == Image && key == "right" && field.AtEnd() && f.completion() != "":
-		field.Set(f.completion())
+	case key == "right" && field.AtEnd() && f.completion(now) != "":
+		field.Set(field.Value()[:len(field.Value())-len(f.word(now))] + f.completion(now))
 	default:
 		return false
 	}
@@ -156,6 +164,8 @@ func (f *Form) toggle(now Field) bool {
 		f.spec.TTY = !f.spec.TTY
 	case Remove:
 		f.spec.Remove = !f.spec.Remove
+	case Created:
+		f.spec.Created = !f.spec.Created
 	default:
 		return false
 	}
@@ -163,24 +173,11 @@ func (f *Form) toggle(now Field) bool {
 	return true
 }
 
-// completion is the first known image that begins with what was typed, or has it inside.
-func (f *Form) completion() string {
-	typed := f.fields[Image].Value()
-	for _, test := range []func(s, part string) bool{strings.HasPrefix, strings.Contains} {
-		for _, i := range f.images {
-			if i != typed && test(i, typed) {
-				return i
-			}
-		}
-	}
-	return ""
-}
-
 // Lines draws the form in at most width×height cells.
 func (f *Form) Lines(th theme.Theme, width, height int) []string {
 	const label = 10
 	w := width - label - 4
-	errs := f.spec.Check()
+	errs := f.check()
 	var rows []string
 	for i, name := range order {
 		here := i == f.at
@@ -189,8 +186,8 @@ func (f *Form) Lines(th theme.Theme, width, height int) []string {
 			mark, style = th.Accent.Render("▸ "), th.Accent
 		}
 		value := f.value(name, w, here)
-		if here && name == Image && f.fields[Image].AtEnd() && strings.HasPrefix(f.completion(), f.spec.Image) && f.spec.Image != "" {
-			value = text.Fit(f.fields[Image].ViewWith(w, th.Dim, f.completion()[len(f.spec.Image):]), w)
+		if word := f.word(name); here && word != "" && f.fields[name].AtEnd() && strings.HasPrefix(f.completion(name), word) {
+			value = text.Fit(f.fields[name].ViewWith(w, th.Dim, f.completion(name)[len(word):]), w)
 		}
 		row := mark + style.Render(text.Fit(string(name), label)) + value
 		if err := errs[name]; err != nil && (f.tried || f.touch[name]) && !here {
@@ -243,6 +240,8 @@ func (f *Form) value(name Field, w int, here bool) string {
 		return text.Fit(box(f.spec.TTY)+" interactive terminal", w)
 	case Remove:
 		return text.Fit(box(f.spec.Remove)+" when it ends", w)
+	case Created:
+		return text.Fit(box(f.spec.Created)+" and do not start it", w)
 	case Restart:
 		if !here {
 			return f.fields[name].View(w, false)

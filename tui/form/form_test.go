@@ -102,7 +102,7 @@ func key(s string) tea.KeyPressMsg {
 }
 
 func TestFillingIn(t *testing.T) {
-	f := New("", []string{"nginx:1.27", "busybox:latest"})
+	f := New("", Known{Images: []string{"nginx:1.27", "busybox:latest"}})
 	if f.Update(key("enter")) != Going {
 		t.Fatal("submitted without an image")
 	}
@@ -112,7 +112,7 @@ func TestFillingIn(t *testing.T) {
 	for _, k := range []string{"b", "u", "right", "tab", "w", "2"} {
 		f.Update(key(k))
 	}
-	for range 9 {
+	for range 12 {
 		f.Update(key("tab"))
 	}
 	for _, k := range []string{"right", "right", "tab", "space"} {
@@ -143,7 +143,7 @@ type errTest string
 func (e errTest) Error() string { return string(e) }
 
 func TestLinesFit(t *testing.T) {
-	f := New("nginx", []string{"nginx:1.27-日本語"})
+	f := New("nginx", Known{Images: []string{"nginx:1.27-日本語"}})
 	for range 14 {
 		f.Update(key("tab"))
 		for w := 20; w < 100; w += 13 {

@@ -110,7 +110,7 @@ func FuzzWords(f *testing.F) {
 }
 
 func TestCompletionAndNavigation(t *testing.T) {
-	f := New("", []string{"registry.local/shop/api:1.4", "redis:7", "postgres:16"})
+	f := New("", Known{Images: []string{"registry.local/shop/api:1.4", "redis:7", "postgres:16"}})
 	for _, k := range []string{"r", "e", "d"} {
 		f.Update(key(k))
 	}
@@ -149,7 +149,7 @@ func TestCompletionAndNavigation(t *testing.T) {
 }
 
 func TestBusyTakesNoLetters(t *testing.T) {
-	f := New("redis:7", nil)
+	f := New("redis:7", Known{})
 	f.Busy()
 	f.Update(key("x"))
 	if f.Spec().Name != "" {

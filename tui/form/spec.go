@@ -23,8 +23,9 @@ import (
 
 // Spec is the text of the form's fields, as typed.
 type Spec struct {
-	Image, Name, Command, Env, Ports, Volumes, Workdir, User, Network, Memory, Restart string
-	TTY, Remove                                                                        bool
+	Image, Name, Command, Env, Ports, Volumes, Workdir, User, Network, Memory, CPUs, Pids, Restart string
+
+	TTY, Remove, Created bool // Created: made, but not started
 }
 
 // Field names a field of Spec.
@@ -42,9 +43,12 @@ const (
 	User    Field = "User"
 	Network Field = "Network"
 	Memory  Field = "Memory"
+	CPUs    Field = "CPUs"
+	Pids    Field = "Processes"
 	Restart Field = "Restart"
 	TTY     Field = "Terminal"
 	Remove  Field = "Remove"
+	Created Field = "Only make"
 )
 
 // RestartPolicies are the choices of Restart; on-failure may be given a count.
@@ -86,6 +90,10 @@ func (s Spec) Check() map[Field]error {
 	}
 	_, err = parseMemory(s.Memory)
 	put(Memory, err)
+	_, err = parseCPUs(s.CPUs)
+	put(CPUs, err)
+	_, err = parsePids(s.Pids)
+	put(Pids, err)
 	policy, err := parseRestart(s.Restart)
 	put(Restart, err)
 	if s.Remove && err == nil && !policy.IsNone() {
@@ -104,6 +112,8 @@ func (s Spec) Create() (client.ContainerCreateOptions, error) {
 	exposed, bindings, _ := ParsePorts(s.Ports)
 	binds, _ := parseVolumes(s.Volumes)
 	memory, _ := parseMemory(s.Memory)
+	cpus, _ := parseCPUs(s.CPUs)
+	pids, _ := parsePids(s.Pids)
 	restart, _ := parseRestart(s.Restart)
 	return client.ContainerCreateOptions{
 		Name: s.Name,
@@ -114,7 +124,7 @@ func (s Spec) Create() (client.ContainerCreateOptions, error) {
 		HostConfig: &container.HostConfig{
 			Binds: binds, PortBindings: bindings, RestartPolicy: restart, AutoRemove: s.Remove,
 			NetworkMode: container.NetworkMode(s.Network),
-			Resources:   container.Resources{Memory: memory},
+			Resources:   container.Resources{Memory: memory, NanoCPUs: cpus, PidsLimit: pids},
 		},
 	}, nil
 }
@@ -122,6 +132,9 @@ func (s Spec) Create() (client.ContainerCreateOptions, error) {
 // Line is the command line that does the same.
 func (s Spec) Line() string {
 	args := []string{"berth", "run", "-d"}
+	if s.Created {
+		args = []string{"berth", "create"}
+	}
 	add := func(flag, value string) {
 		if value != "" {
 			args = append(args, flag, quote(value))
@@ -150,6 +163,8 @@ func (s Spec) Line() string {
 	add("-u", s.User)
 	add("--network", s.Network)
 	add("-m", s.Memory)
+	add("--cpus", s.CPUs)
+	add("--pids-limit", s.Pids)
 	if s.Restart != "" && s.Restart != "no" {
 		add("--restart", s.Restart)
 	}
@@ -254,6 +269,30 @@ func parseMemory(s string) (int64, error) {
 		return 0, errors.New("6m at least")
 	}
 	return n, nil
+}
+
+// parseCPUs reads a number of CPUs, such as 1.5, as billionths.
+func parseCPUs(s string) (int64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseFloat(s, 64)
+	if err != nil || n < 0.01 || n > 1e6 {
+		return 0, errors.New("a number of CPUs, such as 0.5 or 2")
+	}
+	return int64(n * 1e9), nil
+}
+
+// parsePids reads how many processes there may be.
+func parsePids(s string) (*int64, error) {
+	if s == "" {
+		return nil, nil
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 1 {
+		return nil, errors.New("a number of processes, such as 100")
+	}
+	return &n, nil
 }
 
 // parseRestart reads policy[:retries].
