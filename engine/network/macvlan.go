@@ -72,9 +72,12 @@ func (n *Network) applyMacvlanOptions() error {
 
 // parentExists tells whether there is the device that n is to be on.
 func parentExists(n *Network) (bool, error) {
-	_, err := netlink.LinkByName(n.Device)
+	link, err := netlink.LinkByName(n.Device)
 	if errors.As(err, new(netlink.LinkNotFoundError)) {
 		return false, nil
+	}
+	if err == nil && link.Attrs().Flags&net.FlagLoopback != 0 {
+		return false, fmt.Errorf("loopback interface is not a valid macvlan parent link: %w", errdefs.ErrInvalidArgument)
 	}
 	if err != nil {
 		return false, fmt.Errorf("look for device %s: %w", n.Device, err)

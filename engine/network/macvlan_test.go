@@ -128,6 +128,7 @@ func TestMacvlanWithoutAParent(t *testing.T) {
 	for what, options := range map[string]map[string]string{
 		"an unknown mode":     {"parent": "lo", "macvlan_mode": "sideways"},
 		"no device":           {"parent": "nothing0"},
+		"the loopback":        {"parent": "lo"},
 		"no VLAN":             {"parent": "lo.5000"},
 		"a VLAN of no device": {"parent": "nothing0.10"},
 		"a bridge's option":   {"parent": "lo", optICC: "false"},
