@@ -76,6 +76,11 @@ func TestRolesInitialiseOnlyWhatTheyImport(t *testing.T) {
 			}
 		}
 	}
+	for _, verb := range ahead.Nameless {
+		if !slices.Contains(ahead.Verbs[:], verb) || slices.Contains(initialised(t, berth, "berth", verb, "--help"), "github.com/distribution/reference") {
+			t.Errorf("%s makes the regular expressions for names of images", verb)
+		}
+	}
 	// With what was left out, each of them comes as far as its flags.
 	for _, verb := range ahead.Verbs {
 		if out, err := exec.Command(berth, verb, "--help").CombinedOutput(); err != nil || !bytes.Contains(out, []byte("Usage:")) {

@@ -43,6 +43,10 @@ var Verbs = [...]string{
 	"save", "import", "history", "network", "volume", "events", "info", "version",
 }
 
+// Nameless are those of them that take no name of an image, and so never come to the
+// regular expressions for such names.
+var Nameless = [...]string{"exec", "stop", "kill", "pause", "unpause", "rm", "logs", "wait", "top", "port", "rename"}
+
 // Of gives the role that a command line asks for.
 func Of(args []string) Role {
 	switch {
@@ -63,11 +67,17 @@ func Of(args []string) Role {
 }
 
 // callsVerb says whether words begin with one of the verbs, behind flags with values.
-func callsVerb(words []string) bool {
+func callsVerb(words []string) bool { return among(Verbs[:], verb(words)) }
+
+// verb is the word that comes behind flags with values, "" if there is none.
+func verb(words []string) string {
 	for len(words) > 2 && among(Valued[:], words[0]) {
 		words = words[2:]
 	}
-	return len(words) > 0 && among(Verbs[:], words[0])
+	if len(words) == 0 {
+		return ""
+	}
+	return words[0]
 }
 
 // among is slices.Contains, whose package has a task.
