@@ -137,7 +137,7 @@ func (m *model) charts(u *usage) []chart {
 	bytes := func(v float64) string { return size(uint64(v)) }
 	rate := func(v float64) string { return size(uint64(v)) + "/s" }
 	return []chart{
-		{"CPU", fmt.Sprintf("%.1f%%", u.cpu), cpu, []curve{{func(p point) float64 { return p.cpu }, 10, th.Good}}, func(v float64) string { return fmt.Sprintf("%.0f%%", v) }},
+		{"CPU", fmt.Sprintf("%.1f%%", u.cpu), cpu, []curve{{func(p point) float64 { return p.cpu }, 10, th.Good}}, func(v float64) string { return fmt.Sprintf("%.1f%%", v) }},
 		{"MEMORY", size(s.Memory), mem, []curve{{func(p point) float64 { return p.mem }, 1 << 20, th.Info}}, bytes},
 		{"NETWORK", "↓ " + rate(last.rx) + "  ↑ " + rate(last.tx), "all ↓ " + size(s.RX) + " ↑ " + size(s.TX),
 			[]curve{{func(p point) float64 { return p.rx }, 1000, th.Accent}, {func(p point) float64 { return p.tx }, 1000, th.Mark}}, rate},

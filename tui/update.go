@@ -235,7 +235,7 @@ func (m *model) row(msg feed.Row) tea.Cmd {
 	cmds = append(cmds, m.rejoinLogs(msg.ID))
 	if c, ok := m.current(); ok && c.ID == msg.ID && m.subject.id == c.ID {
 		switch m.tab() {
-		case tabInspect, tabDiff:
+		case tabInspect, tabDiff, tabStats: // also what may be used can change
 			cmds = append(cmds, m.load())
 		}
 	}
