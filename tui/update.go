@@ -3,7 +3,7 @@ package tui
 import (
 	"errors"
 	"fmt"
-	"strings"
+	"regexp"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -292,10 +292,14 @@ func (m *model) notice(s string, err error) {
 }
 
 // clean makes the text of an error safe to show, since errors quote what
-// containers say, and takes away what the client puts before every one.
+// containers say, and takes away what stands before every one: a line of the
+// screen is short, and what matters comes last.
 func clean(err error) error {
-	return errors.New(text.Clean(strings.ReplaceAll(err.Error(), "Error response from daemon: ", "")))
+	return errors.New(text.Clean(preamble.ReplaceAllString(err.Error(), "")))
 }
+
+// preamble is what the client and docker's network put before an error.
+var preamble = regexp.MustCompile(`Error response from daemon: |driver failed programming external connectivity on endpoint \S+ \([0-9a-f]+\): |failed to bind host port for `)
 
 // tickMsg asks for new samples of what is visible.
 type tickMsg struct{}
