@@ -259,19 +259,6 @@ func TestTheTerminalIsRestored(t *testing.T) {
 	}
 }
 
-// The first full frame comes soon enough to feel immediate.
-func TestFirstFrame(t *testing.T) {
-	e := newEngine(t)
-	began := time.Now()
-	r := start(t, e, 120, 36)
-	r.WaitFor("● web", "Images 8", "palette")
-	took := time.Since(began)
-	t.Logf("first full frame after %s", took)
-	if took > 500*time.Millisecond { // the goal is 150 ms; the machine may be busy with other tests
-		t.Errorf("first full frame after %s", took)
-	}
-}
-
 func TestNoColour(t *testing.T) {
 	e := newEngine(t)
 	cmd := exec.Command(os.Args[0])

@@ -46,23 +46,16 @@ func TestALogFlood(t *testing.T) {
 	r.WaitFor("● db")
 	r.Press("j")
 	r.WaitFor("lines")
-	var waits []time.Duration
-	for i := range 20 {
-		began := time.Now()
+	for range 10 {
 		r.Press("@")
-		if i%2 == 0 {
-			r.WaitFor("@ hides")
-		} else {
-			r.WaitGone("@ hides")
-		}
-		waits = append(waits, time.Since(began))
-	}
-	slices.Sort(waits)
-	t.Logf("key to screen in a flood: median %s, worst %s", waits[len(waits)/2], waits[len(waits)-1])
-	if waits[len(waits)/2] > 200*time.Millisecond && !raceDetector { // the goal is 50 ms, on a machine with nothing else to do
-		t.Errorf("a key takes %s", waits[len(waits)/2])
+		r.WaitFor("@ hides")
+		r.Press("@")
+		r.WaitGone("@ hides")
 	}
 	r.WaitFor("200,000 lines", "300,000 dropped", "line 499999 of a flood")
+	if n := r.Written(); n > 5<<20 {
+		t.Errorf("%d bytes were written for half a million lines: frames are not skipped", n)
+	}
 	r.Press("enter", "g")
 	r.WaitFor("line 0 of a flood", "‖ held, G goes on") // the oldest line there is, and it stays
 	r.Press("G")

@@ -1,143 +1,408 @@
 package main
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"strconv"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sync/errgroup"
+
+	"berth/tui/term/screen"
 )
 
-// screen counts and keeps what a program writes to its terminal.
-type screen struct {
-	mu   sync.Mutex
-	text bytes.Buffer
+const (
+	// few and many are how many containers the console opens on.
+	few, many = 10, 500
+	// keysPressed is how many keys are timed in each flood.
+	keysPressed = 200
+	// shellLines is how many lines a shell in the pane prints.
+	shellLines = 1_000_000
+)
+
+// seat is a program in a terminal, and somebody who looks at it.
+type seat struct {
+	cmd  *exec.Cmd
+	tty  *os.File
 	news chan struct{}
+	mu   sync.Mutex
+	emu  *screen.Terminal
+	n    int // bytes written
+
+	begin time.Time
 }
 
-func (s *screen) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	s.text.Write(b)
-	s.mu.Unlock()
-	select {
-	case s.news <- struct{}{}:
-	default:
+// sit starts a program in a terminal.
+func sit(ctx context.Context, env []string, argv ...string) (*seat, error) {
+	const width, height = 140, 40
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env = append(append(os.Environ(), "TERM=xterm-256color"), env...)
+	begin := time.Now()
+	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: height, Cols: width})
+	if err != nil {
+		return nil, fmt.Errorf("starting %s in a terminal: %w", argv[0], err)
 	}
-	return len(b), nil
+	s := &seat{cmd: cmd, tty: tty, news: make(chan struct{}, 1), emu: screen.New(width, height, 0), begin: begin}
+	go s.read()
+	return s, nil
 }
 
-func (s *screen) len() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Len()
-}
-
-func (s *screen) has(word string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return bytes.Contains(s.text.Bytes(), []byte(word))
-}
-
-// console measures the console against an engine that runs: the time until the
-// container's name and the image's are drawn, and what it costs to stand idle.
-func (b *bench) console(ctx context.Context, e *engine) error {
-	var first []time.Duration
-	var idleCPU, idleBytes float64
-	const times = 5
-	for i := range times {
-		cmd := exec.CommandContext(ctx, e.cmd[0], e.cmd[1:]...)
-		cmd.Env = append(os.Environ(), "TERM=xterm-256color")
-		start := time.Now()
-		tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 40, Cols: 140})
+func (s *seat) read() {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := s.tty.Read(buf)
 		if err != nil {
-			return fmt.Errorf("starting the console: %w", err)
+			return
 		}
-		s := &screen{news: make(chan struct{}, 1)}
-		go answer(tty, s)
-		for !s.has("idle") || !s.has("starter") {
-			select {
-			case <-s.news:
-			case <-time.After(10 * time.Second):
-				return fmt.Errorf("the console did not draw its lists in ten seconds")
-			}
+		s.mu.Lock()
+		s.emu.Write(buf[:n])
+		s.n += n
+		replies := s.emu.Replies()
+		s.mu.Unlock()
+		if len(replies) > 0 {
+			s.tty.Write(replies)
 		}
-		first = append(first, time.Since(start))
-		if i == times-1 {
-			idleCPU, idleBytes, err = idle(cmd.Process.Pid, s)
-			if err != nil {
-				return err
-			}
+		select {
+		case s.news <- struct{}{}:
+		default:
 		}
-		if _, err := tty.Write([]byte("q")); err != nil {
+	}
+}
+
+// until waits for a screen.
+func (s *seat) until(what string, ok func(screen string) bool) error {
+	late := time.After(60 * time.Second)
+	for {
+		s.mu.Lock()
+		now := s.emu.String()
+		s.mu.Unlock()
+		if ok(now) {
+			return nil
+		}
+		select {
+		case <-s.news:
+		case <-late:
+			return fmt.Errorf("waiting a minute for %s; the screen shows:\n%s", what, now)
+		}
+	}
+}
+
+// sees waits until all words are on the screen.
+func (s *seat) sees(words ...string) error {
+	return s.until(strings.Join(words, ", "), func(now string) bool {
+		return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(now, w) })
+	})
+}
+
+// press types, then waits until all words are on the screen; it returns how long that took.
+func (s *seat) press(keys string, words ...string) (time.Duration, error) {
+	return timed(func() error {
+		if _, err := s.tty.WriteString(keys); err != nil {
 			return err
 		}
-		if err := cmd.Wait(); err != nil {
-			return fmt.Errorf("leaving the console: %w", err)
-		}
-		tty.Close()
+		return s.sees(words...)
+	})
+}
+
+// leave types what ends the program and waits for that.
+func (s *seat) leave(keys string) error {
+	defer s.tty.Close()
+	if _, err := s.tty.WriteString(keys); err != nil {
+		return err
 	}
-	r := result{what: "console, first full frame", berth: median(first)}
-	r.goal, r.met = most(150, "ms")
+	if err := s.cmd.Wait(); err != nil {
+		return fmt.Errorf("leaving %s: %w", s.cmd.Path, err)
+	}
+	return nil
+}
+
+// consoles measures the console against an engine of its own.
+func (b *bench) consoles(ctx context.Context) (err error) {
+	ours, err := b.startBerth(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ours.stop()) }()
+	archive := filepath.Join(b.dir, "starter.tar")
+	if _, err := ours.do(ctx, "image", "starter", "-o", archive); err != nil {
+		return err
+	}
+	if _, err := ours.do(ctx, "load", "-i", archive); err != nil {
+		return err
+	}
+	for i := range few {
+		if _, err := ours.do(ctx, append([]string{"run", "-d", "--network", "none", "--name", fmt.Sprintf("box-%03d", i), ours.image}, sleeper...)...); err != nil {
+			return err
+		}
+	}
+	for _, part := range []func(context.Context, *engine) error{
+		func(ctx context.Context, e *engine) error { return b.firstFrame(ctx, e, few, 60) },
+		b.shell, b.liveDiff, b.openLayers, b.more,
+		func(ctx context.Context, e *engine) error { return b.firstFrame(ctx, e, many, 150) },
+		b.keys, b.resting,
+	} {
+		if err := part(ctx, ours); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// firstFrame measures the time until the lists are drawn, beside lazydocker's on the same engine.
+func (b *bench) firstFrame(ctx context.Context, e *engine, n int, limit float64) error {
+	var first, lazy []time.Duration
+	for range 5 {
+		s, err := sit(ctx, nil, e.cmd...)
+		if err != nil {
+			return err
+		}
+		if err := s.sees("● box-000", fmt.Sprintf("Containers %d", n), "busybox"); err != nil {
+			return err
+		}
+		first = append(first, time.Since(s.begin))
+		if err := s.leave("q"); err != nil {
+			return err
+		}
+		if b.lazydocker == "" {
+			continue
+		}
+		if s, err = sit(ctx, []string{"DOCKER_HOST=unix://" + filepath.Join(b.dir, "s", "berth.sock"), "HOME=" + b.dir}, b.lazydocker); err != nil {
+			return err
+		}
+		if err := s.sees("box-000", "busybox"); err != nil {
+			return err
+		}
+		lazy = append(lazy, time.Since(s.begin))
+		if err := s.leave("q"); err != nil {
+			return err
+		}
+	}
+	r := result{what: fmt.Sprintf("console, first full frame, %d containers", n), berth: median(first)}
+	r.goal, r.met = most(limit, "ms")
 	b.add(r)
-	r = result{what: "console, idle CPU", berth: idleCPU, unit: "%"}
-	r.goal, r.met = most(1, "% of a core")
-	b.add(r)
-	r = result{what: "console, idle output", berth: idleBytes, unit: "B in 5 s"}
-	r.goal, r.met = most(0, "B")
+	if lazy != nil {
+		r = result{what: "the same beside lazydocker", berth: median(first), peers: map[string]float64{"lazydocker": median(lazy)}}
+		r.goal, r.met = ratio("lazydocker", 0.3)
+		b.add(r)
+	}
+	return nil
+}
+
+// shell measures many lines through the pane, beside tmux.
+func (b *bench) shell(ctx context.Context, e *engine) error {
+	line := fmt.Sprintf("yes | head -n %d; echo do''ne\r", shellLines)
+	s, err := sit(ctx, nil, e.cmd...)
+	if err != nil {
+		return err
+	}
+	if err := s.sees("● box-000"); err != nil {
+		return err
+	}
+	if _, err := s.press("E", "/ #"); err != nil {
+		return err
+	}
+	took, err := s.press(line, "done")
+	if err != nil {
+		return err
+	}
+	if _, err := s.press("\x1dq", "palette"); err != nil {
+		return err
+	}
+	if err := s.leave("\x03"); err != nil {
+		return err
+	}
+	r := result{what: fmt.Sprintf("%d lines in a shell of the console", shellLines), berth: ms(took), peers: map[string]float64{}}
+	r.goal, r.met = ratio("tmux", 1.5)
+	if tmux, err := exec.LookPath("tmux"); err == nil {
+		t, err := sit(ctx, nil, tmux, "-S", filepath.Join(b.dir, "tmux"), "-f", "/dev/null", "new-session", strings.Join(e.cmd, " ")+" exec -it box-000 sh")
+		if err != nil {
+			return err
+		}
+		if err := t.sees("/ #"); err != nil {
+			return err
+		}
+		took, err := t.press(line, "done")
+		if err != nil {
+			return err
+		}
+		r.peers["tmux"] = ms(took)
+		if err := t.leave("exit\r"); err != nil {
+			return err
+		}
+	}
 	b.add(r)
 	return nil
 }
 
-// answer reads the terminal's output into s. Programs ask terminals what they
-// are; one that never answers would be measured waiting for its time-out.
-func answer(tty *os.File, s *screen) {
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := tty.Read(buf)
+// liveDiff measures how soon a file that a container makes is shown.
+func (b *bench) liveDiff(ctx context.Context, e *engine) error {
+	s, err := sit(ctx, nil, e.cmd...)
+	if err != nil {
+		return err
+	}
+	if err := s.sees("● box-000"); err != nil {
+		return err
+	}
+	if _, err := s.press("D", "Layers", "Files"); err != nil {
+		return err
+	}
+	var all []time.Duration
+	for i := range 3 {
+		name := fmt.Sprintf("made-%d", i)
+		if _, err := e.do(ctx, "exec", "box-000", "touch", "/"+name); err != nil {
+			return err
+		}
+		took, err := s.press("", name)
 		if err != nil {
-			return
+			return err
 		}
-		if bytes.Contains(buf[:n], []byte("\x1b[c")) {
-			tty.Write([]byte("\x1b[?62;22c"))
-		}
-		s.Write(buf[:n])
+		all = append(all, took)
 	}
+	r := result{what: "a new file is in the live diff", berth: ms(slices.Max(all))}
+	r.goal, r.met = most(500, "ms")
+	b.add(r)
+	return s.leave("\x03")
 }
 
-// idle watches a process for five seconds after it has come to rest.
-func idle(pid int, s *screen) (cpu, bytes float64, err error) {
-	time.Sleep(2 * time.Second)
-	const span = 5 * time.Second
-	before, err := ticks(pid)
-	if err != nil {
-		return 0, 0, err
+// openLayers measures going to a large image, until its layers and files are there.
+func (b *bench) openLayers(ctx context.Context, e *engine) error {
+	if b.image == "" {
+		return nil
 	}
-	n := s.len()
+	if _, err := e.do(ctx, "load", "-i", b.image); err != nil {
+		return err
+	}
+	s, err := sit(ctx, nil, e.cmd...)
+	if err != nil {
+		return err
+	}
+	if err := s.sees("● box-000", "bench"); err != nil {
+		return err
+	}
+	took, err := s.press("3", "Imported from", "─ Files ", "▾ etc/")
+	if err != nil {
+		return err
+	}
+	r := result{what: "layer browser on an image of 434 MB", berth: ms(took)}
+	r.goal, r.met = most(100, "ms")
+	b.add(r)
+	return s.leave("\x03")
+}
+
+// more makes the containers many.
+func (b *bench) more(ctx context.Context, e *engine) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(together)
+	for i := few; i < many; i++ {
+		g.Go(func() error {
+			_, err := e.do(ctx, append([]string{"create", "--network", "none", "--name", fmt.Sprintf("box-%03d", i), e.image}, sleeper...)...)
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+// keys measures keys until they are painted, while the log of the selected container is flooded.
+func (b *bench) keys(ctx context.Context, e *engine) error {
+	for _, f := range []struct {
+		rate  int
+		limit float64
+	}{{10_000, 16}, {100_000, 50}} {
+		script := fmt.Sprintf("yes 'a line of a log with some words in it, as long as lines of logs usually are: 0123456789' | head -n %d >/lines; while :; do cat /lines; usleep 8500; done", f.rate/100)
+		if _, err := e.do(ctx, "run", "-d", "--network", "none", "--name", "a-flood", e.image, "sh", "-c", script); err != nil {
+			return err
+		}
+		s, err := sit(ctx, nil, e.cmd...)
+		if err != nil {
+			return err
+		}
+		if err := s.sees("● a-flood", "follow ●", "a line of a log"); err != nil {
+			return err
+		}
+		var all []time.Duration
+		for i := range keysPressed {
+			shown := i%2 == 0
+			took, err := timed(func() error {
+				if _, err := s.tty.WriteString("@"); err != nil {
+					return err
+				}
+				return s.until("the command log", func(now string) bool { return strings.Contains(now, "@ hides") == shown })
+			})
+			if err != nil {
+				return err
+			}
+			all = append(all, took)
+			time.Sleep(time.Duration(7+i%13) * time.Millisecond) // not in step with the frames
+		}
+		slices.Sort(all)
+		r := result{what: fmt.Sprintf("key to paint, p99, a log of about %d lines/s", f.rate), berth: ms(all[len(all)*99/100])}
+		r.goal, r.met = most(f.limit, "ms")
+		b.add(r)
+		b.add(result{what: "the same, median", berth: median(all)})
+		if err := s.leave("\x03"); err != nil {
+			return err
+		}
+		if _, err := e.do(ctx, "rm", "-f", "a-flood"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resting measures a console with the engine in it, among many containers: memory, and what it does when nothing happens.
+func (b *bench) resting(ctx context.Context, e *engine) error {
+	if err := syscall.Kill(e.pid, syscall.SIGTERM); err != nil {
+		return err
+	}
+	for end := time.Now().Add(30 * time.Second); syscall.Kill(e.pid, 0) == nil && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	s, err := sit(ctx, nil, e.cmd...)
+	if err != nil {
+		return err
+	}
+	if err := s.sees("● box-000", fmt.Sprintf("Containers %d", many)); err != nil {
+		return err
+	}
+	time.Sleep(settling)
+	const span = 10 * time.Second
+	before, err := ticks(s.cmd.Process.Pid)
+	if err != nil {
+		return err
+	}
+	n := s.written()
 	time.Sleep(span)
-	after, err := ticks(pid)
+	after, err := ticks(s.cmd.Process.Pid)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
-	return float64(after-before) / span.Seconds(), float64(s.len() - n), nil // a tick is 10 ms, so ticks per second are percent
+	r := result{what: fmt.Sprintf("console and engine at rest, %d containers", many), berth: float64(after-before) / span.Seconds(), unit: "%"}
+	r.goal, r.met = most(1, "% of a core")
+	b.add(r)
+	r = result{what: "written in 10 s at rest", berth: float64(s.written() - n), unit: "B"}
+	r.goal, r.met = most(0, "B")
+	b.add(r)
+	mb, err := rollup(s.cmd.Process.Pid, "Pss:")
+	if err != nil {
+		return err
+	}
+	r = result{what: fmt.Sprintf("memory of both, %d containers", many), berth: mb, unit: "MB"}
+	r.goal, r.met = most(80, "MB")
+	b.add(r)
+	return s.leave("q")
 }
 
-// ticks is the processor time of a process, user and system, in clock ticks.
-func ticks(pid int) (int, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	f := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	user, err := strconv.Atoi(f[11])
-	if err != nil {
-		return 0, err
-	}
-	system, err := strconv.Atoi(f[12])
-	return user + system, err
+// written is how many bytes the program has written.
+func (s *seat) written() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.n
 }

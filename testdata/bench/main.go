@@ -42,6 +42,8 @@ type bench struct {
 	lives   int
 	image   string // archive of a large one, "" for none
 	results []result
+
+	lazydocker string // the program, "" for none
 }
 
 func main() {
@@ -54,9 +56,10 @@ func main() {
 		return
 	}
 	runs := flag.Int("runs", 20, "times that each thing is done")
-	only := flag.String("only", "", "a part to measure alone: runtimes, engines, fleets, soak, layers, registries or networks")
+	only := flag.String("only", "", "a part to measure alone: runtimes, engines, fleets, soak, layers, registries, networks or console")
 	lives := flag.Int("lives", 300, "containers that the soak runs, one after another")
 	image := flag.String("image", "", "archive of the image to pull and push (testdata/scripts/bench-image makes it)")
+	lazydocker := flag.String("lazydocker", "", "a lazydocker to open beside the console")
 	flag.Parse()
 	if flag.NArg() != 1 {
 		fmt.Fprintln(os.Stderr, "usage: bench [-runs N] [-only PART] BERTH")
@@ -64,7 +67,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, &bench{berth: flag.Arg(0), runs: *runs, lives: *lives, image: *image}, *only); err != nil {
+	if err := run(ctx, &bench{berth: flag.Arg(0), runs: *runs, lives: *lives, image: *image, lazydocker: *lazydocker}, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -88,12 +91,13 @@ func run(ctx context.Context, b *bench, only string) (err error) {
 	for _, part := range []struct {
 		name string
 		do   func(context.Context) error
-	}{{"runtimes", b.runtimes}, {"engines", b.engines}, {"fleets", b.fleets}, {"soak", b.soak}, {"layers", b.layers}, {"registries", b.registries}, {"networks", b.networks}} {
+	}{{"runtimes", b.runtimes}, {"engines", b.engines}, {"fleets", b.fleets}, {"soak", b.soak}, {"layers", b.layers}, {"registries", b.registries}, {"networks", b.networks}, {"console", b.consoles}} {
 		if only != "" && only != part.name {
 			continue
 		}
 		fmt.Fprintln(os.Stderr, "measuring the", part.name)
 		if err := part.do(ctx); err != nil {
+			b.print() // what there is
 			return fmt.Errorf("measuring the %s: %w", part.name, err)
 		}
 	}

@@ -109,3 +109,18 @@ func rollup(pid int, prefix string) (float64, error) {
 	}
 	return sum, nil
 }
+
+// ticks is the processor time of a process, user and system, in clock ticks.
+func ticks(pid int) (int, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	f := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	user, err := strconv.Atoi(f[11])
+	if err != nil {
+		return 0, err
+	}
+	system, err := strconv.Atoi(f[12])
+	return user + system, err
+}
