@@ -87,6 +87,7 @@ type model struct {
 	files      *files.Model
 
 	overlay   overlay
+	next      string // the engine to go to when the console ends
 	clicked   click
 	carries   int         // transfers begun
 	transfers []*carry    // those under way, and failed ones that tell why

@@ -71,6 +71,8 @@ func (m *model) do(a keymap.Action) tea.Cmd {
 		m.showCarries()
 	case keymap.System:
 		return m.openSystem()
+	case keymap.Engines:
+		return m.askEngines()
 	case keymap.Copy:
 		return m.copyName()
 	case keymap.CopyID:

@@ -52,6 +52,8 @@ type Options struct {
 	Problems []error
 	// EngineEnviron makes the programs that the user's commands run use this engine.
 	EngineEnviron []string
+	// Engines are those that the user can go to; nil means this one alone.
+	Engines func() ([]Engine, error)
 	// suspend runs what wants the terminal for itself.
 	suspend func(run func() error) error
 	// Input, Output and Environ default to the process's own.
@@ -88,7 +90,8 @@ func (o Options) validate() (Options, error) {
 
 // Run shows the console until the user leaves it, the context ends or the
 // process is told to. The terminal is as before when it returns, also after a
-// panic. Containers are not touched by leaving.
+// panic. Containers are not touched by leaving. The error is a *Switch when the user
+// wants to see another engine.
 func Run(ctx context.Context, o Options) error {
 	return run(ctx, o, func(m *model) tea.Model { return m })
 }
@@ -134,6 +137,9 @@ func run(ctx context.Context, o Options, around func(*model) tea.Model) error {
 	}
 	if err != nil {
 		return fmt.Errorf("running the console: %w", err)
+	}
+	if m.next != "" {
+		return &Switch{To: m.next}
 	}
 	return nil
 }

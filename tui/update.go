@@ -172,6 +172,8 @@ func (m *model) fromEngine(msg tea.Msg) (tea.Cmd, bool) {
 		m.carried(msg)
 	case inside:
 		m.inside = msg
+	case enginesTold:
+		m.offerEngines(msg)
 	case systemTold:
 		m.told(msg)
 	case feed.Probed:

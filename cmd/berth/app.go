@@ -27,13 +27,16 @@ func berthVersion() string { return release.Version() }
 // app is what every verb gets: the streams of the process and the way to the
 // engine.
 type app struct {
-	in      *os.File
-	out     io.Writer
-	err     io.Writer
-	conf    connect.Config
-	context string         // the engine that --context names
-	flags   *pflag.FlagSet // those before the verb
-	environ []string
+	in         *os.File
+	out        io.Writer
+	err        io.Writer
+	conf       connect.Config
+	context    string         // the engine that --context names
+	flags      *pflag.FlagSet // those before the verb
+	environ    []string
+	engineName string // what the console calls the engine; empty: by its address
+	refused    error  // why the console could not go to another one
+	plain      bool   // lines instead of the console
 }
 
 // client returns a client of the engine, which it starts when none runs.

@@ -28,12 +28,27 @@ const settle = 200 * time.Millisecond
 // runs in this process unless another has it.
 func (a *app) console(c *cobra.Command, _ []string) error {
 	ctx := c.Context()
+	if dumb := lookupIn(a.environ)("TERM") == "dumb"; a.plain || dumb && session.IsTerminal(a.in) {
+		return a.plainMode(ctx, dumb && !a.plain)
+	}
 	if !session.IsTerminal(a.in) || !session.IsTerminal(a.outFile()) {
 		return errors.New("the console needs a terminal; 'berth --help' lists what works without one")
 	}
 	if err := a.fill(); err != nil {
 		return err
 	}
+	for {
+		err := a.consoleOn(ctx)
+		var other *tui.Switch
+		if !errors.As(err, &other) {
+			return err
+		}
+		a.goTo(other.To)
+	}
+}
+
+// consoleOn shows the engine that a.conf names until the user leaves it.
+func (a *app) consoleOn(ctx context.Context) error {
 	o := connect.Options{Version: berthVersion(), NoStart: true}
 	cl, err := connect.Connect(ctx, a.conf, o)
 	if err == nil {
@@ -102,7 +117,11 @@ func (a *app) show(ctx context.Context, cl *connect.Client, follows bool) error 
 		o.Doctor = a.findings
 	} else {
 		o.Host = a.conf.Host
+		if a.engineName != "" {
+			o.Host = a.engineName
+		}
 	}
+	o.Engines = a.engines
 	if follows {
 		o.Start = func(ctx context.Context) error {
 			next, err := a.nextEngine(ctx, true)
@@ -113,6 +132,9 @@ func (a *app) show(ctx context.Context, cl *connect.Client, follows bool) error 
 		}
 	}
 	o.Settings, o.Problems = settings.Load(connect.ConsoleFiles(lookupIn(a.environ))...)
+	if a.refused != nil {
+		o.Problems, a.refused = append(o.Problems, a.refused), nil
+	}
 	return tui.Run(ctx, o)
 }
 

@@ -112,6 +112,7 @@ The verbs and their flags are docker's.`,
 	flags.StringVar(&a.conf.TLS.CA, "tlscacert", "", "certificates of who is trusted (default ca.pem in DOCKER_CERT_PATH or ~/.docker)")
 	flags.StringVar(&a.conf.TLS.Cert, "tlscert", "", "certificate of this end (default cert.pem there)")
 	flags.StringVar(&a.conf.TLS.Key, "tlskey", "", "key of the certificate (default key.pem there)")
+	root.Flags().BoolVar(&a.plain, "plain", false, "lines to read and commands to type instead of the console: for screen readers and plain terminals")
 	root.SetFlagErrorFunc(usageError)
 
 	root.AddGroup(&cobra.Group{ID: groupContainers, Title: "Containers:"},

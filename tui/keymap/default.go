@@ -17,6 +17,7 @@ const (
 	ToNetworks  Action = "networks"
 	ToPorts     Action = "ports"
 	System      Action = "system"
+	Engines     Action = "engines"
 	ToDetail    Action = "detail"
 	PrevTab     Action = "previous-tab"
 	NextTab     Action = "next-tab"
@@ -120,6 +121,7 @@ func Default() Map {
 		{ToPorts, Everywhere, []string{"6"}, "go to published ports", "", false},
 		{System, Everywhere, []string{"7"}, "disk, events, engine and doctor", "", false},
 		{Transfers, Everywhere, []string{"ctrl+t"}, "pulls, pushes and builds under way", "", false},
+		{Engines, Everywhere, []string{"H"}, "go to another engine (host)", "", false},
 		{ToDetail, Everywhere, []string{"0"}, "go to the detail", "", false},
 		{PrevTab, Everywhere, []string{"["}, "previous tab of the detail", "", true},
 		{NextTab, Everywhere, []string{"]"}, "next tab of the detail", "", true},

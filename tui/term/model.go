@@ -127,6 +127,17 @@ func (m *Model) shown() *session { return m.last[m.container] }
 // looked at included.
 func (m *Model) Sessions(container string) int { return len(m.of(container)) }
 
+// Live counts the sessions whose program has not ended.
+func (m *Model) Live() int {
+	n := 0
+	for _, s := range m.sessions {
+		if !s.isEnded() {
+			n++
+		}
+	}
+	return n
+}
+
 // OpenShell starts a new shell in the container shown.
 func (m *Model) OpenShell() tea.Cmd { return m.open(Shell) }
 
