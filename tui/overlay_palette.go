@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"slices"
+
 	tea "charm.land/bubbletea/v2"
 	"github.com/sahilm/fuzzy"
 
@@ -92,4 +94,20 @@ func (o *palette) box(m *model, width, height int) (theme.Frame, []string) {
 		lines = append(lines, text.Spaces(w))
 	}
 	return theme.Frame{Title: m.theme.Strong.Render("palette"), Footer: m.theme.Dim.Render("⏎ does it  esc closes")}, lines
+}
+
+// applicable are the actions that the palette offers where the focus is.
+func (m *model) applicable() []keymap.Binding {
+	own := m.pane().shape().scope
+	scopes := m.scopes()
+	if !slices.Contains(scopes, own) {
+		scopes = append([]keymap.Scope{own}, scopes...)
+	}
+	var out []keymap.Binding
+	for _, b := range m.keys.In(scopes...) {
+		if !b.Silent {
+			out = append(out, b)
+		}
+	}
+	return out
 }

@@ -3,7 +3,6 @@ package tui
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -388,20 +387,4 @@ func (m *model) copyID() tea.Cmd {
 func (m *model) copy(what, s string) tea.Cmd {
 	m.say("copied " + text.Fit(what, min(text.Width(what), 60)))
 	return func() tea.Msg { return paint.Clip(s) }
-}
-
-// applicable are the actions that the palette offers where the focus is.
-func (m *model) applicable() []keymap.Binding {
-	own := m.pane().shape().scope
-	scopes := m.scopes()
-	if !slices.Contains(scopes, own) {
-		scopes = append([]keymap.Scope{own}, scopes...)
-	}
-	var out []keymap.Binding
-	for _, b := range m.keys.In(scopes...) {
-		if !b.Silent {
-			out = append(out, b)
-		}
-	}
-	return out
 }

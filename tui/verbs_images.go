@@ -163,7 +163,7 @@ func parseBuild(s string) (buildSpec, error) {
 		}
 	}
 	if b.dir == "" {
-		return b, errors.New("a build needs the directory of its files, such as .")
+		return b, errors.New("a build needs the directory of its files, such as ./app")
 	}
 	return b, nil
 }
