@@ -26,10 +26,10 @@ func ParseTime(text string, now time.Time) (time.Time, error) {
 	}
 	whole, fraction, _ := strings.Cut(text, ".")
 	seconds, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil || len(fraction) > 9 {
+	if err != nil || strings.Trim(fraction, "0123456789") != "" {
 		return time.Time{}, fmt.Errorf("%q is not a time: %w", text, errdefs.ErrInvalidArgument)
 	}
-	nanos, err := strconv.ParseUint(fraction+strings.Repeat("0", 9-len(fraction)), 10, 32)
+	nanos, err := strconv.ParseUint((fraction + "000000000")[:9], 10, 32)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("%q is not a time: %w", text, errdefs.ErrInvalidArgument)
 	}

@@ -142,16 +142,18 @@ func TestFilters(t *testing.T) {
 		{map[string][]string{"event": {"exec"}}, false, false},
 		{map[string][]string{"event": {"pull", "die"}}, false, true},
 		{map[string][]string{"container": {"web"}}, true, false},
-		{map[string][]string{"container": {"/web"}}, true, false},
+		{map[string][]string{"container": {"/web"}}, false, false},
+		{map[string][]string{"container": {"we"}}, true, false},
+		{map[string][]string{"volume": {"busy"}}, false, true},
 		{map[string][]string{"container": {"abc"}}, true, false},
-		{map[string][]string{"container": {""}}, false, false},
+		{map[string][]string{"container": {""}}, true, true},
 		{map[string][]string{"image": {"busybox"}}, true, true},
 		{map[string][]string{"image": {"busybox:latest"}}, true, true},
 		{map[string][]string{"image": {"busybox:1"}}, false, false},
 		{map[string][]string{"label": {"tier=front", "name"}}, true, false},
 		{map[string][]string{"label": {"tier=back"}}, false, false},
 		{map[string][]string{"scope": {"local"}, "type": {"image", "container"}}, true, true},
-		{map[string][]string{"nonsense": {"x"}}, false, false},
+		{map[string][]string{"nonsense": {"x"}}, true, true},
 	} {
 		o := Options{Filters: c.filters}
 		if o.match(ctr) != c.ctr || o.match(img) != c.img {

@@ -8,8 +8,8 @@ import (
 )
 
 // match applies the filters: every key must be met by one of its values, labels
-// by all of theirs. A key that names an object type ("container") is met by
-// events of that type only, as in docker.
+// by all of theirs. A key that names an object type ("container") is met by whatever
+// has an ID or a name that begins so, and one that is not known by everything, as in docker.
 func (o *Options) match(msg events.Message) bool {
 	for key, values := range o.Filters {
 		if len(values) == 0 {
@@ -28,7 +28,9 @@ func (o *Options) match(msg events.Message) bool {
 		case "image":
 			ok = matchImage(msg, values)
 		case "container", "volume", "network", "daemon", "plugin", "node", "service", "secret", "config":
-			ok = string(msg.Type) == key && matchActor(msg, values)
+			ok = matchActor(msg, values)
+		default:
+			ok = true
 		}
 		if !ok {
 			return false
@@ -51,8 +53,7 @@ func hasLabel(msg events.Message, want string) bool {
 
 func matchActor(msg events.Message, refs []string) bool {
 	return slices.ContainsFunc(refs, func(ref string) bool {
-		ref = strings.TrimPrefix(ref, "/")
-		return ref != "" && (msg.Actor.ID == ref || msg.Actor.Attributes["name"] == ref || strings.HasPrefix(msg.Actor.ID, ref))
+		return strings.HasPrefix(msg.Actor.ID, ref) || strings.HasPrefix(msg.Actor.Attributes["name"], ref)
 	})
 }
 
