@@ -2,12 +2,14 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -73,6 +75,49 @@ func TestAThousandConnections(t *testing.T) {
 	eventually(t, "nobody is left", func() bool { return f.server.Clients() == 0 })
 	if since := time.Since(f.server.IdleSince()); since > time.Minute {
 		t.Errorf("idle for %v", since)
+	}
+}
+
+// TestHeadsThatNeverEnd has a thousand clients that say nothing, or the half of a head: others are answered, and who has
+// begun is not waited for for ever.
+func TestHeadsThatNeverEnd(t *testing.T) {
+	f := serve(t)
+	s := NewServer(f.server.http.Handler, slog.New(slog.DiscardHandler))
+	s.http.ReadHeaderTimeout = 200 * time.Millisecond
+	socket := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go s.Serve(l)
+	t.Cleanup(func() { s.Shutdown(t.Context()) })
+	var half []net.Conn
+	for n := range 1000 {
+		conn, err := net.Dial("unix", socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if n%2 == 0 {
+			io.WriteString(conn, "GET /containers/json HTTP/1.1\r\nHost: be")
+			half = append(half, conn)
+		}
+	}
+	other := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return net.Dial("unix", socket)
+	}}}
+	resp, err := other.Get("http://berth/containers/json")
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("others: %+v, %v", resp, err)
+	}
+	resp.Body.Close()
+	for _, conn := range half {
+		if _, err := io.Copy(io.Discard, conn); err != nil {
+			t.Errorf("not hung up, but %v", err)
+		}
+	}
+	if n := s.Clients(); n > 1 {
+		t.Errorf("%d clients count as such", n)
 	}
 }
 
