@@ -184,3 +184,18 @@ func TestClicksEverywhere(t *testing.T) {
 		}
 	}
 }
+
+// One key repaints little: inside tmux and over SSH every byte counts.
+func TestAKeyWritesLittle(t *testing.T) {
+	r := start(t, newEngine(t), 120, 36)
+	r.WaitFor("● web", "CPU")
+	for _, c := range []struct{ key, shows string }{{"space", "1 marked"}, {"j", "containers ▸"}, {"/", "/"}} {
+		r.Quiet(200 * time.Millisecond)
+		before := r.Written()
+		r.Press(c.key)
+		r.WaitFor(c.shows)
+		if n := r.Written() - before; n > 2<<10 {
+			t.Errorf("%s writes %d bytes", c.key, n)
+		}
+	}
+}

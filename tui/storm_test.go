@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -99,7 +101,8 @@ func TestCopying(t *testing.T) {
 }
 
 // Thousands of random keys, sizes and messages: no panic, and every frame is
-// whole. The seed is in the failure, so that it can be had again.
+// whole. The seed is in the failure, so that it can be had again;
+// BERTH_TUI_SEEDS=400 is a run of minutes.
 func TestRandomKeys(t *testing.T) {
 	var keys []string
 	for _, b := range keymap.Default() {
@@ -107,12 +110,20 @@ func TestRandomKeys(t *testing.T) {
 	}
 	keys = append(keys, "a", "1", "9", ".", "*", "(", "[", "日", "enter", "enter", "esc", "esc", "space", "backspace", "left", "ctrl+w", "y", "n")
 	keys = slices.DeleteFunc(keys, func(k string) bool { return k == "ctrl+]" })
-	for seed := range uint64(4) {
+	seeds := uint64(4)
+	if n, err := strconv.ParseUint(os.Getenv("BERTH_TUI_SEEDS"), 10, 32); err == nil {
+		seeds = n
+	}
+	for seed := range seeds {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		m := offline(t, 100, 30)
 		e := newEngineData(t)
 		for n := range 800 {
-			switch rnd.IntN(12) {
+			switch rnd.IntN(14) {
+			case 12:
+				send(m, tea.MouseClickMsg{X: rnd.IntN(230), Y: rnd.IntN(70), Button: tea.MouseLeft})
+			case 13:
+				send(m, tea.MouseWheelMsg{X: rnd.IntN(230), Y: rnd.IntN(70), Button: tea.MouseWheelUp + tea.MouseButton(rnd.IntN(2))})
 			case 0:
 				send(m, tea.WindowSizeMsg{Width: rnd.IntN(230), Height: rnd.IntN(70)})
 			case 1:
