@@ -83,6 +83,9 @@ func (m *model) containerRow(c state.Container, width int) string {
 	if u := m.usage[c.ID]; u != nil && c.State == container.StateRunning && c.Busy == "" && width < graphed && width-5-sparkWidth-text.Width(right) >= text.Width(c.Name) {
 		right = m.theme.Good.Render(spark(u.cpus, sparkWidth, 10)) + " " + right
 	}
+	if n := len(c.Mounts); n > 0 && width >= graphed {
+		right = m.theme.Dim.Render(fmt.Sprintf("▤%d ", n)) + right // how many volumes and directories it has
+	}
 	room := width - 4 - text.Width(right)
 	name := text.Fit(c.Name, room)
 	if c.Running() {

@@ -77,3 +77,10 @@ func TestTheStatsTab(t *testing.T) {
 	}
 	m.measure(feed.Stats{})
 }
+
+// A row that is wide enough tells how many mounts a container has.
+func TestMountsInTheRow(t *testing.T) {
+	m := offline(t, 200, 50)
+	shows(t, m, "▤1")
+	hides(t, offline(t, 80, 24), "▤")
+}
