@@ -1,9 +1,12 @@
 package tui
 
 import (
+	"errors"
+
 	tea "charm.land/bubbletea/v2"
 
 	"berth/tui/feed"
+	"berth/tui/keymap"
 	"berth/tui/state"
 )
 
@@ -75,4 +78,19 @@ func (m *model) measureVolumes() tea.Cmd {
 	}
 	m.sized = true
 	return m.feed.FetchSizes()
+}
+
+// panelOf says where the keys that go to a panel go.
+var panelOf = map[keymap.Action]panel{
+	keymap.ToProjects: projects, keymap.ToContainer: containers, keymap.ToImages: images,
+	keymap.ToVolumes: volumes, keymap.ToNetworks: networks, keymap.ToPorts: ports,
+}
+
+// goTo goes to a panel, if it is on the screen.
+func (m *model) goTo(p panel) {
+	if !m.visible(p) {
+		m.fail(errors.New("there is no compose project: docker compose up makes one"))
+		return
+	}
+	m.focus(p)
 }

@@ -71,5 +71,5 @@ func (m *model) emptyImages(width int) []string {
 	if m.imgs.Filter().Active() {
 		return m.teach(width, "no image matches", "esc", "clears the filter")
 	}
-	return append(m.teach(width, "no images yet; in a shell:"), "   "+m.theme.Strong.Render("berth load -i image.tar"), "   "+m.theme.Strong.Render("berth import rootfs.tar name"))
+	return m.teach(width, "no images yet", "R", "runs one, which is pulled", "P", "pulls one", "i", "loads a tar", "B", "builds one", "berth image starter", "in a shell makes a small one")
 }

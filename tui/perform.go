@@ -211,21 +211,6 @@ func (m *model) nextPane(by int) {
 	m.focus(at)
 }
 
-// panelOf says where the keys that go to a panel go.
-var panelOf = map[keymap.Action]panel{
-	keymap.ToProjects: projects, keymap.ToContainer: containers, keymap.ToImages: images,
-	keymap.ToVolumes: volumes, keymap.ToNetworks: networks, keymap.ToPorts: ports,
-}
-
-// goTo goes to a panel, if it is on the screen.
-func (m *model) goTo(p panel) {
-	if !m.visible(p) {
-		m.fail(errors.New("there is no compose project: docker compose up makes one"))
-		return
-	}
-	m.focus(p)
-}
-
 // move acts on the list with the focus.
 func (m *model) move(a keymap.Action) tea.Cmd {
 	l := m.pane()

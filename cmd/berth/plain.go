@@ -109,7 +109,7 @@ func (p *plain) greet(ctx context.Context) error {
 	}
 	fmt.Fprintf(p.app.out, "berth in plain lines, with the engine %s: %d of %d containers run. Type help for what there is.\n", where, running, len(all.Items))
 	if len(all.Items) == 0 {
-		fmt.Fprintln(p.app.out, "A first one: run -it berth/starter sh, or pull an image: pull debian.")
+		fmt.Fprintln(p.app.out, "A first one: image starter makes a small image, then run -it berth/starter sh. Or pull one: pull debian.")
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func TestPlainMode(t *testing.T) {
 		c.Type(line + "\n")
 		c.WaitFor(answers...)
 	}
-	c.WaitFor("This terminal calls itself dumb", "0 of 0 containers run. Type help", "A first one: run -it berth/starter sh")
+	c.WaitFor("This terminal calls itself dumb", "0 of 0 containers run. Type help", "A first one: image starter makes")
 	say("containers", "No containers.")
 	say("run -d --name web berth/starter sh -c 'echo hello; sleep 600'", "Done.")
 	say("containers", "1. web: Up", "image berth/starter.")

@@ -54,7 +54,7 @@ func (p *plain) containers(ctx context.Context) error {
 		}
 		rows = append(rows, row)
 	}
-	p.tell("container", "A first one: run -it berth/starter sh", names, rows)
+	p.tell("container", "A first one: image starter, then run -it berth/starter sh", names, rows)
 	return nil
 }
 
@@ -91,7 +91,7 @@ func (p *plain) images(ctx context.Context) error {
 		names = append(names, name)
 		rows = append(rows, fmt.Sprintf("%s: %s, tags: %s", name, units.HumanSize(float64(i.Size)), strings.Join(i.RepoTags, " ")))
 	}
-	p.tell("image", "run berth/starter makes the starter image; pull debian and load -i file.tar bring others", names, rows)
+	p.tell("image", "image starter makes a small one; pull debian and load -i file.tar bring others", names, rows)
 	return nil
 }
 
