@@ -17,8 +17,8 @@ const headerTimeout = 30 * time.Second
 
 // Server serves the API on any number of listeners and knows how many clients it has.
 //
-// Shutdown ends what would never end (events, logs -f, wait, stats) and lets everything else finish. Streams of attach
-// and exec are not cut: their connections belong to the shims by then.
+// Shutdown ends what would never end (events, logs -f, wait, stats, clients that neither read nor write) and lets
+// everything else finish. Streams of attach and exec are not cut: their connections belong to the shims by then.
 type Server struct {
 	http http.Server
 	end  context.CancelFunc
@@ -30,6 +30,7 @@ type Server struct {
 	stopping  bool
 	fresh     map[net.Conn]struct{} // accepted or asked anew, not yet in the handler
 	busy      map[net.Conn]struct{}
+	patience  time.Duration // see hurry
 	since     time.Time
 	changed   chan struct{} // closed and made anew when fresh shrinks
 	idle      *time.Timer   // runs while busy is empty; nil unless WhenIdle was called
@@ -40,7 +41,7 @@ type Server struct {
 func NewServer(handler http.Handler, log *slog.Logger) *Server {
 	ctx, end := context.WithCancel(context.Background())
 	s := &Server{
-		end: end, since: time.Now(), changed: make(chan struct{}),
+		end: end, patience: stallPatience, since: time.Now(), changed: make(chan struct{}),
 		fresh: map[net.Conn]struct{}{}, busy: map[net.Conn]struct{}{},
 	}
 	s.http = http.Server{
@@ -81,6 +82,7 @@ func (s *Server) Serve(l net.Listener) error {
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stopAccepting(ctx)
 	s.end()
+	s.hurryAll()
 	if err := s.http.Shutdown(ctx); err != nil {
 		return errors.Join(fmt.Errorf("waiting for the last requests to end: %w", err), s.http.Close())
 	}
@@ -183,7 +185,7 @@ func (s *Server) enter(next http.Handler) http.Handler {
 			s.settle(conn)
 			s.mu.Unlock()
 		}
-		next.ServeHTTP(w, r)
+		s.hurried(next, w, r)
 	})
 }
 

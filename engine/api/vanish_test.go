@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -66,6 +67,29 @@ func TestClientsThatVanish(t *testing.T) {
 	all, err := r.client.ContainerList(ctx, client.ContainerListOptions{All: true})
 	if err != nil || len(all.Items) != 1 || all.Items[0].State != container.StateRunning {
 		t.Errorf("containers: %+v, %v", all.Items, err)
+	}
+}
+
+// TestShutdownWithUnreadArchives stops the server while clients do not read the archives that they asked for.
+func TestShutdownWithUnreadArchives(t *testing.T) {
+	r := newRig(t)
+	r.create("web", container.Config{}, "true")
+	for _, path := range []string{"/containers/web/export", "/containers/web/archive?path=/", "/images/busybox/get"} {
+		conn, err := net.Dial("unix", r.socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: berth\r\n\r\n", path)
+		head := make([]byte, 12)
+		if _, err := io.ReadFull(conn, head); err != nil || string(head) != "HTTP/1.1 200" {
+			t.Fatalf("%s: %q, %v", path, head, err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := r.server.Shutdown(ctx); err != nil {
+		t.Error(err)
 	}
 }
 
