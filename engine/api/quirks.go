@@ -102,9 +102,16 @@ func inspected(c container.InspectResponse, v version) (any, error) {
 	}{c, config, settings}, nil
 }
 
+// neverStarted is how StartedAt says it.
+const neverStarted = "0001-01-01T00:00:00Z"
+
 // aliases45 adds what the name server answers to beside the aliases: since 1.45 these are only what the client named,
-// and DNSNames has all.
+// and DNSNames has all. Before its first start a container is in no network yet: docker-compose 1, which takes one whose
+// aliases have the short ID as connected, would not connect it anew and lose the addresses that it wants to ask for.
 func aliases45(c *container.InspectResponse) {
+	if c.State != nil && c.State.StartedAt == neverStarted {
+		return
+	}
 	networks := maps.Clone(c.NetworkSettings.Networks)
 	for name, e := range networks {
 		if !container.NetworkMode(name).IsUserDefined() || e == nil {

@@ -49,9 +49,16 @@ func TestAliasesOfOldVersions(t *testing.T) {
 		"net": {Aliases: []string{"db", "h"}}, "bridge": {},
 	}}}
 	for _, step := range []struct {
-		minor int
-		want  string
-	}{{44, `"Aliases":["db","h","0123456789ab"]`}, {45, `"Aliases":["db","h"]`}} {
+		minor   int
+		started string
+		want    string
+	}{
+		{44, "2026-01-02T03:04:05.6Z", `"Aliases":["db","h","0123456789ab"]`},
+		{45, "2026-01-02T03:04:05.6Z", `"Aliases":["db","h"]`},
+		// In no network yet: compose 1 connects such a container anew.
+		{44, "0001-01-01T00:00:00Z", `"Aliases":["db","h"]`},
+	} {
+		c.State = &container.State{StartedAt: step.started}
 		answer, err := inspected(c, version{1, step.minor})
 		if err != nil {
 			t.Fatal(err)
