@@ -23,7 +23,7 @@ const exitLost = 255
 // follow waits for the end of a run and records it. It returns early, with
 // nothing done, when the engine closes.
 func (cs *Containers) follow(c *ctr, r *run) {
-	// The exit record is durable when this returns, so the engine may die at any later point.
+	// The exit record is written when this returns, so the engine may die at any later point.
 	exit, err := r.Client.Wait(cs.e.ctx)
 	if cs.e.ctx.Err() != nil {
 		return

@@ -139,7 +139,9 @@ func (cs *Containers) spawn(ctx context.Context, rec record) (*shim.Client, erro
 		ID: rec.ID, Dir: cs.shimDir(rec.ID), RuntimeRoot: cs.runtimeRoot(), Runtime: runtime,
 		Spec: s, Rootfs: rootfs, MountPoint: cs.mountPoint(rec.ID), Trees: trees.trees,
 		Log: log, ExitPath: cs.exitPath(rec.ID),
-		Tty: rec.Config.Tty, OpenStdin: rec.Config.OpenStdin, StdinOnce: rec.Config.StdinOnce,
+		// After a crash of the host it is removed, however it ended.
+		ExitUnsynced: rec.HostConfig.AutoRemove,
+		Tty:          rec.Config.Tty, OpenStdin: rec.Config.OpenStdin, StdinOnce: rec.Config.StdinOnce,
 		ConsoleSize: rec.HostConfig.ConsoleSize,
 	}
 	return shim.Start(ctx, cs.e.self, cfg, trees.files...)

@@ -10,6 +10,9 @@
 //	exit     drain the outputs → flush the log → delete the cgroup → durable exit record → answer the waiters →
 //	         close the attached connections → remove the shim's directory → the shim is gone
 //
+// The record of a container with ExitUnsynced is written without a sync: it outlasts the
+// engine and the shim, and a crash of the host takes it.
+//
 // A shim serves the connections of attached clients itself: the engine hands the
 // descriptor over and is out of the way. If a shim is killed the kernel takes its
 // mounts and descriptors; Reap removes the rest.

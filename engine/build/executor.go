@@ -118,8 +118,8 @@ func (s *step) start(ctx context.Context, process executor.ProcessInfo) (*shim.C
 		Spec: s.spec, MountPoint: filepath.Join(s.opts.Mounts, s.id),
 		Rootfs:   []mount.Mount{{Type: "bind", Source: s.root, Options: []string{"rbind", "rw"}}},
 		Log:      shim.LogConfig{Driver: "none"},
-		ExitPath: filepath.Join(s.dir, "exit.json"),
-		Tty:      process.Meta.Tty, OpenStdin: process.Stdin != nil, StdinOnce: true,
+		ExitPath: filepath.Join(s.dir, "exit.json"), ExitUnsynced: true, // no build outlives the host
+		Tty: process.Meta.Tty, OpenStdin: process.Stdin != nil, StdinOnce: true,
 	}
 	// A shim that is being started is not to be stopped half-way; it bounds its own calls.
 	whole := context.WithoutCancel(ctx)

@@ -21,12 +21,13 @@ const recordSize = 4 << 10
 // record is the place where the exit record will be. Its space is taken from the disk
 // before the container starts, since the container may fill the disk with its log.
 type record struct {
-	path string
-	f    *os.File
+	path     string
+	f        *os.File
+	unsynced bool // it outlasts every process, but not the host
 }
 
 // reserveRecord makes the file that becomes the exit record at path.
-func reserveRecord(path string) (*record, error) {
+func reserveRecord(path string, unsynced bool) (*record, error) {
 	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("reserve exit record: %w", err)
@@ -36,7 +37,7 @@ func reserveRecord(path string) (*record, error) {
 		os.Remove(f.Name())
 		return nil, fmt.Errorf("reserve exit record %s: %w", path, err)
 	}
-	return &record{path: path, f: f}, nil
+	return &record{path: path, f: f, unsynced: unsynced}, nil
 }
 
 // discard gives the place up.
@@ -48,13 +49,14 @@ func (r *record) discard() {
 	}
 }
 
-// write makes the record durable.
+// write makes the record durable. It appears whole or not at all, whoever is killed; the
+// two syncs are for a crash of the host.
 func (r *record) write(x *wire.Exit) error {
 	if len(x.Error) > recordSize/8 { // every byte may become six
 		x.Error = x.Error[:recordSize/8]
 	}
 	_, err := r.f.Write(encodeExit(x))
-	if err == nil {
+	if err == nil && !r.unsynced {
 		err = unix.Fdatasync(int(r.f.Fd()))
 	}
 	if err = errors.Join(err, r.f.Close()); err == nil {
@@ -62,7 +64,9 @@ func (r *record) write(x *wire.Exit) error {
 	}
 	if err == nil {
 		r.f = nil
-		err = syncDir(path.Dir(r.path))
+		if !r.unsynced {
+			err = syncDir(path.Dir(r.path))
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("write exit record: %w", err)

@@ -13,8 +13,14 @@ import (
 )
 
 func TestRecordIsJSON(t *testing.T) {
+	for _, unsynced := range []bool{false, true} {
+		testRecord(t, unsynced)
+	}
+}
+
+func testRecord(t *testing.T, unsynced bool) {
 	path := filepath.Join(t.TempDir(), "exit.json")
-	r, err := reserveRecord(path)
+	r, err := reserveRecord(path, unsynced)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +48,7 @@ func TestRecordIsJSON(t *testing.T) {
 func TestRecordHasRoomForAnyError(t *testing.T) {
 	x := wire.Exit{ID: strings.Repeat("f", 64), Error: strings.Repeat("\x01", recordSize)}
 	path := filepath.Join(t.TempDir(), "exit.json")
-	r, err := reserveRecord(path)
+	r, err := reserveRecord(path, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +62,7 @@ func TestRecordHasRoomForAnyError(t *testing.T) {
 
 func TestDiscardLeavesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "exit.json")
-	r, err := reserveRecord(path)
+	r, err := reserveRecord(path, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -169,7 +169,7 @@ func resume(fd string) (*shim, error) {
 	for i, f := range h.Forwards {
 		s.hold(f, inherit(h.Sockets[i], f.Name))
 	}
-	s.record = &record{path: h.Config.ExitPath, f: os.NewFile(uintptr(h.Record), h.Config.ExitPath+".new")}
+	s.record = &record{path: h.Config.ExitPath, f: os.NewFile(uintptr(h.Record), h.Config.ExitPath+".new"), unsynced: h.Config.ExitUnsynced}
 	unix.CloseOnExec(h.Record)
 	before := jsonlog.State{Dropped: h.LogDropped, Lines: [2]jsonlog.LineState{jsonlog.LineState(h.Lines[0]), jsonlog.LineState(h.Lines[1])}}
 	log, err := s.openLog(before)

@@ -204,7 +204,7 @@ func (s *shim) create() (err error) {
 	if err != nil {
 		return err
 	}
-	if s.record, err = reserveRecord(s.cfg.ExitPath); err != nil {
+	if s.record, err = reserveRecord(s.cfg.ExitPath, s.cfg.ExitUnsynced); err != nil {
 		return err
 	}
 	if err := attachTrees(s.cfg.Trees); err != nil {

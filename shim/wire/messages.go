@@ -12,21 +12,22 @@ import (
 
 // Config is what one shim runs. All paths are absolute.
 type Config struct {
-	ID          string         // of the container
-	Dir         string         // private directory of the shim: its socket and the bundle's config.json; made by Start, gone when the shim leaves
-	RuntimeRoot string         // StateRoot of runtime/container
-	Runtime     Runtime        // instead of berth's own
-	Spec        *specs.Spec    // Root.Path must be MountPoint; not part of the message, it travels as Dir/config.json
-	Seccomp     seccomp.Filter // linux.seccomp of Spec, which is not in config.json; Start compiles it
-	Rootfs      []mount.Mount  // mounted at MountPoint, in the shim's own mount namespace
-	MountPoint  string         // made if missing, removed when the shim leaves; must lie below a mount prepared by PrivateMount
-	Trees       []Tree         // mounts; their descriptors come in this order
-	Log         LogConfig
-	ExitPath    string // where the exit record is written
-	Tty         bool
-	OpenStdin   bool // without it stdin is /dev/null
-	StdinOnce   bool // the end of an attached client's stdin ends the container's
-	ConsoleSize [2]uint
+	ID           string         // of the container
+	Dir          string         // private directory of the shim: its socket and the bundle's config.json; made by Start, gone when the shim leaves
+	RuntimeRoot  string         // StateRoot of runtime/container
+	Runtime      Runtime        // instead of berth's own
+	Spec         *specs.Spec    // Root.Path must be MountPoint; not part of the message, it travels as Dir/config.json
+	Seccomp      seccomp.Filter // linux.seccomp of Spec, which is not in config.json; Start compiles it
+	Rootfs       []mount.Mount  // mounted at MountPoint, in the shim's own mount namespace
+	MountPoint   string         // made if missing, removed when the shim leaves; must lie below a mount prepared by PrivateMount
+	Trees        []Tree         // mounts; their descriptors come in this order
+	Log          LogConfig
+	ExitPath     string // where the exit record is written
+	ExitUnsynced bool   // the exit record need not outlast the host: whoever runs the container forgets it after a crash
+	Tty          bool
+	OpenStdin    bool // without it stdin is /dev/null
+	StdinOnce    bool // the end of an attached client's stdin ends the container's
+	ConsoleSize  [2]uint
 }
 
 // Encode returns the body of a create message.
@@ -62,6 +63,7 @@ func (c *Config) Encode() []byte {
 	e.pairs(c.Log.Attrs)
 	c.Log.Remote.encode(&e)
 	e.str(c.ExitPath)
+	e.bool(c.ExitUnsynced)
 	e.bool(c.Tty)
 	e.bool(c.OpenStdin)
 	e.bool(c.StdinOnce)
@@ -87,7 +89,7 @@ func DecodeConfig(body []byte) (Config, error) {
 	c.Log.Compress, c.Log.Buffer = d.bool(), d.i64()
 	c.Log.Attrs = d.pairs()
 	c.Log.Remote.decode(&d)
-	c.ExitPath = d.str()
+	c.ExitPath, c.ExitUnsynced = d.str(), d.bool()
 	c.Tty, c.OpenStdin, c.StdinOnce = d.bool(), d.bool(), d.bool()
 	c.ConsoleSize = [2]uint{uint(d.u32()), uint(d.u32())}
 	return c, d.end("create")

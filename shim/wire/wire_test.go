@@ -23,7 +23,7 @@ var (
 		ID: "c1", Dir: "/d", RuntimeRoot: "/r", Seccomp: seccomp.Filter{Code: []byte("insns"), Flags: 12, ListenerPath: "/l", ListenerMetadata: "m"}, Rootfs: []mount.Mount{{Type: "overlay", Source: "overlay", Options: []string{"a", "b=c"}}, {Type: "bind"}},
 		MountPoint: "/m", Trees: []Tree{{Path: "/m@0"}, {Path: "/m@1", Subpath: "a/b", Of: "/m@0"}}, Log: LogConfig{Driver: "json-file", Path: "/l", MaxSize: 1 << 40, MaxFiles: 3, Compress: true, Buffer: 5, Attrs: map[string]string{"k": "v"},
 			Remote: LogRemote{Network: "udp", Path: "/p", IP: "abcd", Port: 514, Format: "rfc5424", Facility: 3, Tag: "t", Host: "h", Fields: map[string]string{"A": "b"}}},
-		ExitPath: "/e", Tty: true, OpenStdin: true, StdinOnce: true, ConsoleSize: [2]uint{24, 80},
+		ExitPath: "/e", ExitUnsynced: true, Tty: true, OpenStdin: true, StdinOnce: true, ConsoleSize: [2]uint{24, 80},
 	}
 	attach = Attach{Stdin: true, Stderr: true, DetachKeys: []byte{16, 17}, Mux: true, Pending: []byte("in")}
 	exit   = Exit{ID: "c1", PID: 42, Status: 137, Signal: 9, OOMKilled: true, Error: "e", StartedAt: at, ExitedAt: at.Add(time.Second)}
