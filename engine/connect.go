@@ -28,13 +28,23 @@ func (cs *Containers) connect(ctx context.Context, rec record, client *shim.Clie
 	case mode.IsHost():
 		return cs.writeHosts(rec, nil)
 	}
+	none := mode.IsNone() || rec.Config.NetworkDisabled
+	if none {
+		rt, err := cs.e.settings().runtime(rec.HostConfig.Runtime)
+		if err != nil {
+			return err
+		}
+		if rt.Built() { // it brings lo up, which is all there is to do
+			return cs.writeHosts(rec, nil)
+		}
+	}
 	// The descriptor names the namespace even if the container dies meanwhile.
 	netns, err := client.NetNS()
 	if err != nil {
 		return err
 	}
 	defer netns.Close()
-	if mode.IsNone() || rec.Config.NetworkDisabled {
+	if none {
 		if err := network.Loopback(netns); err != nil {
 			return err
 		}

@@ -132,3 +132,12 @@ func TestPruneNetworks(t *testing.T) {
 		t.Errorf("pruned what is older than an hour: %v, %v", names, err)
 	}
 }
+
+func TestNoNetworkHasLoopback(t *testing.T) {
+	r := newRig(t)
+	// IFF_UP and IFF_LOOPBACK
+	got, code := r.output(shell("cat /sys/class/net/lo/flags; ls /sys/class/net; grep -c localhost /etc/hosts"))
+	if want := "0x9\nlo\n2\n"; got != want || code != 0 {
+		t.Errorf("got %q, %d; want %q", got, code, want)
+	}
+}
