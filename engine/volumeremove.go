@@ -10,6 +10,7 @@ import (
 
 	"berth/engine/filter"
 	"berth/store/durable"
+	"berth/store/remove"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/events"
@@ -98,7 +99,7 @@ func (vs *Volumes) removeFree(names ...string) (removed []string, err error) {
 	vs.mu.Unlock()
 	// The name is free: the files, which may be many, are nobody's.
 	for i, dir := range files {
-		if derr := os.RemoveAll(dir); derr != nil {
+		if derr := remove.All(dir); derr != nil {
 			err = errors.Join(err, fmt.Errorf("remove files of volume %s: %w", removed[i], derr))
 		}
 	}
@@ -151,7 +152,7 @@ func (vs *Volumes) finishRemovals() error {
 	}
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), removedPrefix) {
-			err = errors.Join(err, os.RemoveAll(vs.dir(e.Name())))
+			err = errors.Join(err, remove.All(vs.dir(e.Name())))
 		}
 	}
 	return err

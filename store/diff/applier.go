@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"berth/store/remove"
 )
 
 // applier fills one layer directory. What it has made is recorded in made,
@@ -76,7 +78,7 @@ func (a *applier) empty() error {
 	a.tree.forget()
 	names, err := readNames(a.tree.root)
 	for _, name := range names {
-		if rerr := removeAll(a.tree.root, name); err == nil {
+		if rerr := remove.At(a.tree.root, name); err == nil {
 			err = rerr
 		}
 	}
@@ -111,7 +113,7 @@ func (a *applier) clear(parent int, path, name string) error {
 	if !dir {
 		return unix.Unlinkat(parent, name, 0)
 	}
-	if err := removeAll(parent, name); err != nil {
+	if err := remove.At(parent, name); err != nil {
 		return err
 	}
 	if a.tree.folder != nil && Within(a.tree.path, path) {

@@ -153,27 +153,3 @@ func (fd fdReader) Read(b []byte) (int, error) {
 	}
 	return max(n, 0), err
 }
-
-// removeAll removes a name and all below it, by descriptors.
-func removeAll(parent int, name string) error {
-	// Most names are files. For a directory Linux says EISDIR, POSIX EPERM.
-	err := unix.Unlinkat(parent, name, 0)
-	if err != unix.EISDIR && err != unix.EPERM {
-		return err
-	}
-	fd, err := unix.Openat(parent, name, openDir, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	names, err := readNames(fd)
-	if err != nil {
-		return err
-	}
-	for _, n := range names {
-		if err := removeAll(fd, n); err != nil {
-			return err
-		}
-	}
-	return unix.Unlinkat(parent, name, unix.AT_REMOVEDIR)
-}

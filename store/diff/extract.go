@@ -12,6 +12,8 @@ import (
 
 	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
+
+	"berth/store/remove"
 )
 
 // ExtractOptions tune Extract.
@@ -208,7 +210,7 @@ func (x *extraction) makeRoom(parent int, base string, hdr *tar.Header) error {
 	case x.opts.KeepKind && wanted:
 		return refuse("cannot overwrite non-directory %q with directory %q", path.Join(x.dir, hdr.Name), path.Join(x.dir, path.Dir(hdr.Name)))
 	}
-	return removeAll(parent, base)
+	return remove.At(parent, base)
 }
 
 // link makes a hard link to a file that is below the directory, too.

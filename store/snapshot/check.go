@@ -10,11 +10,12 @@ import (
 	"github.com/containerd/errdefs"
 
 	"berth/store/meta"
+	"berth/store/remove"
 )
 
 // Strays returns the directories among the snapshots that no record is of.
-// With remove they are removed.
-func (o *Overlay) Strays(remove bool) ([]string, error) {
+// With removeThem they are removed.
+func (o *Overlay) Strays(removeThem bool) ([]string, error) {
 	o.mu.Lock() // directories are made and recorded under it
 	defer o.mu.Unlock()
 	known := make(map[string]bool)
@@ -35,8 +36,8 @@ func (o *Overlay) Strays(remove bool) ([]string, error) {
 		}
 		path := filepath.Join(o.root, "snapshots", e.Name())
 		strays = append(strays, path)
-		if remove {
-			if err := os.RemoveAll(path); err != nil {
+		if removeThem {
+			if err := remove.All(path); err != nil {
 				return strays, err
 			}
 		}

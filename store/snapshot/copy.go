@@ -13,6 +13,7 @@ import (
 
 	"berth/runtime/mount"
 	"berth/store/diff"
+	"berth/store/remove"
 )
 
 // The drivers, by docker's names for such. Both keep layers in the same form on disk, so a root can go
@@ -54,7 +55,7 @@ func probe(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(top)
+	defer remove.All(top)
 	var parts [3]string
 	for i, name := range []string{"lower", "upper", "work"} {
 		parts[i] = filepath.Join(top, name)
@@ -87,7 +88,7 @@ func (o *Overlay) copyLayers(ctx context.Context, r *record) (done func(), err e
 	}
 	defer func() {
 		if err != nil {
-			os.RemoveAll(o.dir(r))
+			remove.All(o.dir(r))
 			recorded()
 		}
 	}()
@@ -126,7 +127,7 @@ func (o *Overlay) Delta(ctx context.Context, key string) (_ Dirs, done func(), e
 	if dirs.Upper, err = o.delta(ctx, r, dirs.Lower); err != nil {
 		return Dirs{}, nil, fmt.Errorf("changes of snapshot %q: %w", key, err)
 	}
-	return dirs, func() { os.RemoveAll(dirs.Upper) }, nil
+	return dirs, func() { remove.All(dirs.Upper) }, nil
 }
 
 // delta makes a directory beside a copy with what is different in it.
@@ -136,7 +137,7 @@ func (o *Overlay) delta(ctx context.Context, r *record, layers []string) (string
 		return "", err
 	}
 	if err := diff.Delta(ctx, o.upper(r), layers, r.Copied, dir); err != nil {
-		return "", errors.Join(err, os.RemoveAll(dir))
+		return "", errors.Join(err, remove.All(dir))
 	}
 	return dir, nil
 }
@@ -157,7 +158,7 @@ func (o *Overlay) layerOf(ctx context.Context, r *record) (dir string, done func
 	}
 	defer func() {
 		if err != nil {
-			os.RemoveAll(o.dir(layer))
+			remove.All(o.dir(layer))
 			recorded()
 		}
 	}()

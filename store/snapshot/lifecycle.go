@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/store/meta"
+	"berth/store/remove"
 )
 
 // Commit turns an active snapshot into a committed one, whose files are on
@@ -45,11 +45,12 @@ func (o *Overlay) Commit(ctx context.Context, name, key string, opts ...snapshot
 		}
 		defer done()
 		defer func() { // what is not needed: the copy, or the layer
-			remove := r.Dir
+			left := r.Dir
 			if failed != nil {
-				remove = layer
+				left = layer
 			}
-			os.RemoveAll(filepath.Join(o.root, "snapshots", remove))
+			// If not now, then at the next Open.
+			_ = remove.All(filepath.Join(o.root, "snapshots", left))
 		}()
 	}
 	if err := o.disk.sync(o.since(r)); err != nil {
@@ -144,7 +145,7 @@ func (o *Overlay) Forget(_ context.Context, key string, also func(*meta.Tx) erro
 	}
 	o.leaving[r.Dir] = true
 	return func() error {
-		if err := os.RemoveAll(o.dir(r)); err != nil {
+		if err := remove.All(o.dir(r)); err != nil {
 			return fmt.Errorf("remove files of snapshot %q: %w", key, err)
 		}
 		o.mu.Lock()

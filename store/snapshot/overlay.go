@@ -39,6 +39,7 @@ import (
 	"github.com/containerd/errdefs"
 
 	"berth/store/meta"
+	"berth/store/remove"
 )
 
 // Snapshotter is containerd's interface and the way to the directories.
@@ -180,7 +181,7 @@ func (o *Overlay) load() error {
 	}
 	for _, e := range entries {
 		if !known[e.Name()] {
-			if err := os.RemoveAll(filepath.Join(o.root, "snapshots", e.Name())); err != nil {
+			if err := remove.All(filepath.Join(o.root, "snapshots", e.Name())); err != nil {
 				return err
 			}
 		}
@@ -338,7 +339,7 @@ func (o *Overlay) create(ctx context.Context, kind snapshots.Kind, key, parent s
 	defer o.mu.Unlock()
 	defer func() {
 		if err != nil {
-			os.RemoveAll(o.dir(r))
+			remove.All(o.dir(r))
 		}
 	}()
 	if o.all[key] != nil {
