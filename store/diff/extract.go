@@ -25,7 +25,9 @@ type ExtractOptions struct {
 	// that the archive names.
 	Owner *[2]int
 	// Root gives the directory itself the owner, mode and attributes of the
-	// archive's entry for it, which otherwise is only where things go.
+	// archive's entry for it, which otherwise is only where things go. Such an
+	// archive is all of a tree: what is above it is refused, even in "/", where
+	// ../f otherwise means /f.
 	Root bool
 }
 
@@ -179,7 +181,7 @@ func (x *extraction) entry(hdr *tar.Header, r io.Reader) error {
 // name is an entry's path relative to the directory that is extracted into.
 func (x *extraction) name(name string) (string, error) {
 	clean := path.Clean(name)
-	if path.Clean("/"+x.dir) == "/" {
+	if !x.opts.Root && path.Clean("/"+x.dir) == "/" {
 		clean = path.Clean("/" + name) // there is nothing above the root
 	}
 	if strings.HasPrefix(clean, "../") || clean == ".." {

@@ -150,6 +150,9 @@ func TestExtractAboveTheRoot(t *testing.T) {
 	if err := extractInto(t, root, "/dir", ExtractOptions{}, above); !errdefs.IsInvalidArgument(err) {
 		t.Errorf("above a directory: %v", err)
 	}
+	if err := extractInto(t, root, "/", ExtractOptions{Root: true}, above); !errdefs.IsInvalidArgument(err) {
+		t.Errorf("above a whole tree: %v", err)
+	}
 	if names, err := os.ReadDir(top); err != nil || len(names) != 1 {
 		t.Errorf("beside the root there are %v, %v", names, err)
 	}
