@@ -176,6 +176,25 @@ func dnsNames(rec record, es *api.EndpointSettings) []string {
 	return out
 }
 
+// MACAddress is the address that a container was given for the network of its mode; empty if it may have any.
+func (cs *Containers) MACAddress(ref string) (api.HardwareAddr, error) {
+	c, err := cs.get(ref)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	rec := c.rec
+	c.mu.Unlock()
+	if rec.Networking == nil {
+		return nil, nil
+	}
+	es := rec.Networking.EndpointsConfig[rec.HostConfig.NetworkMode.NetworkName()]
+	if es == nil {
+		return nil, nil
+	}
+	return es.MacAddress, nil
+}
+
 // endpointSettings are a container's networks as inspect and list show them.
 func endpointSettings(rec record, ends []network.Endpoint) map[string]*api.EndpointSettings {
 	out := map[string]*api.EndpointSettings{}

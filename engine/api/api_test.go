@@ -22,6 +22,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/api/types/network"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -55,6 +56,10 @@ func (c *containers) List(_ context.Context, o engine.ListOptions) ([]container.
 
 func (c *containers) Inspect(_ context.Context, ref string, size bool) (container.InspectResponse, error) {
 	return container.InspectResponse{ID: "0123", Name: "/web", Config: &container.Config{Tty: c.tty}, NetworkSettings: &container.NetworkSettings{}}, c.ask(ref)
+}
+
+func (c *containers) MACAddress(ref string) (network.HardwareAddr, error) {
+	return network.HardwareAddr{2, 0, 0, 0, 0, 1}, c.ask(ref)
 }
 
 func (c *containers) Changes(_ context.Context, ref string) (iter.Seq2[container.FilesystemChange, error], error) {

@@ -13,12 +13,14 @@ import (
 	"berth/engine/filter"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
 )
 
 // containerReader shows containers.
 type containerReader interface {
 	List(context.Context, engine.ListOptions) ([]container.Summary, error)
 	Inspect(ctx context.Context, ref string, size bool) (container.InspectResponse, error)
+	MACAddress(ref string) (network.HardwareAddr, error)
 	Changes(ctx context.Context, ref string) (iter.Seq2[container.FilesystemChange, error], error)
 	Top(ctx context.Context, ref, psArgs string) (container.TopResponse, error)
 	Stats(ctx context.Context, ref string) (container.StatsResponse, error)
@@ -102,7 +104,11 @@ func (c *containerHandlers) inspect(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
-	body, err := inspected(found, versionOf(r))
+	mac, err := c.read.MACAddress(found.ID)
+	if err != nil {
+		return err
+	}
+	body, err := inspected(found, mac, versionOf(r))
 	if err != nil {
 		return err
 	}

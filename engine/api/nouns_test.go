@@ -275,7 +275,7 @@ func TestInspectOfOldClientsHasTheBridgeTwice(t *testing.T) {
 		"bridge": {IPAddress: netip.MustParseAddr("172.17.0.2"), Gateway: netip.MustParseAddr("172.17.0.1"), IPPrefixLen: 16},
 	}}}
 	for v, want := range map[version]bool{{1, 51}: true, {1, 52}: false} {
-		answer, err := inspected(c, v)
+		answer, err := inspected(c, nil, v)
 		if err != nil {
 			t.Fatal(err)
 		}

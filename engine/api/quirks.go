@@ -66,22 +66,26 @@ type endpoint152 struct {
 	MacAddress             network.HardwareAddr
 }
 
-// onBuild152 is what the Config of a container had even where it was empty, until 1.52.
-type onBuild152 struct{ OnBuild []string }
+// container152 is what else the Config of a container had until 1.52: instructions even where there are none, and
+// the address that was asked for, not the one that the container got.
+type container152 struct {
+	OnBuild    *[]string `json:",omitempty"`
+	MacAddress string    `json:",omitempty"`
+}
 
-// inspected is the answer to GET /containers/{id}/json.
-func inspected(c container.InspectResponse, v version) (any, error) {
+// inspected is the answer to GET /containers/{id}/json; mac is the address that the container was given.
+func inspected(c container.InspectResponse, mac network.HardwareAddr, v version) (any, error) {
 	if !v.before(52) || c.NetworkSettings == nil || c.Config == nil {
 		return c, nil
 	}
 	if v.before(45) {
 		aliases45(&c)
 	}
-	var always any = struct{}{}
+	more := container152{MacAddress: mac.String()}
 	if len(c.Config.OnBuild) == 0 {
-		always = onBuild152{}
+		more.OnBuild = new([]string)
 	}
-	config, err := extend(c.Config, always)
+	config, err := extend(c.Config, more)
 	if err != nil {
 		return nil, err
 	}

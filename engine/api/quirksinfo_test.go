@@ -59,7 +59,7 @@ func TestAliasesOfOldVersions(t *testing.T) {
 		{44, "0001-01-01T00:00:00Z", `"Aliases":["db","h"]`},
 	} {
 		c.State = &container.State{StartedAt: step.started}
-		answer, err := inspected(c, version{1, step.minor})
+		answer, err := inspected(c, nil, version{1, step.minor})
 		if err != nil {
 			t.Fatal(err)
 		}
