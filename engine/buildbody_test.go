@@ -14,7 +14,7 @@ import (
 
 // A client may send BuildKit the context with the request, without a session.
 func TestBuildKitTakesTheContextOfTheRequest(t *testing.T) {
-	r := newRig(t)
+	r := newBuildRig(t)
 	request := func(tag, remote, id string) build.Request {
 		return build.Request{BuildKit: true, Tags: []string{tag}, Remote: remote, ID: id, NetworkMode: "none", Dockerfile: "d/Other"}
 	}

@@ -65,7 +65,7 @@ func gitServer(t *testing.T) (url, first string) {
 }
 
 func TestBuildOfAGitRepository(t *testing.T) {
-	r := newRig(t)
+	r := newBuildRig(t)
 	url, first := gitServer(t)
 	for remote, want := range map[string]string{
 		url:                "the second commit",
@@ -98,7 +98,7 @@ func TestBuildOfAGitRepository(t *testing.T) {
 }
 
 func TestBuildOfASilentGitServerEndsWithItsClient(t *testing.T) {
-	r := newRig(t)
+	r := newBuildRig(t)
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("git is not installed")
 	}

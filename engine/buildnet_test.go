@@ -10,7 +10,7 @@ import (
 )
 
 func TestBuildStepsFindTheirNeighboursByName(t *testing.T) {
-	r := newRig(t)
+	r := newBuildRig(t)
 	r.makeNetwork(network.CreateRequest{Name: "front"})
 	server := inNetwork("front", "sleep 1000", &network.EndpointSettings{Aliases: []string{"db"}})
 	ip := r.inspect(r.run(server)).NetworkSettings.Networks["front"].IPAddress.String()
@@ -21,7 +21,7 @@ func TestBuildStepsFindTheirNeighboursByName(t *testing.T) {
 }
 
 func TestBuildStepsUseTheNetworkOfAContainer(t *testing.T) {
-	r := newRig(t)
+	r := newBuildRig(t)
 	first := shell("echo 192.0.2.1 known >>/etc/hosts; readlink /proc/self/ns/net; exec sleep 1000")
 	first.Name = "first"
 	id := r.run(first)

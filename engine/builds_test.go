@@ -47,6 +47,14 @@ func buildContext(t testing.TB, files ...string) *bytes.Buffer {
 	return &b
 }
 
+// newBuildRig is newRig for tests that build.
+func newBuildRig(t *testing.T) *rig {
+	if raceDetector {
+		t.Skip("BuildKit has data races of its own: CacheKey.TraceFields beside edgeIndex.enforceIndexID, Progress.Meta beside WriteRawProgress")
+	}
+	return newRig(t)
+}
+
 // told is what a build says; it may be read while it is said.
 type told struct {
 	mu   sync.Mutex
@@ -90,7 +98,7 @@ func (r *rig) mustBuild(req build.Request, dockerfile string, files ...string) *
 }
 
 func TestBuild(t *testing.T) {
-	r := newRig(t)
+	r := newBuildRig(t)
 	base, err := r.Images.Inspect(r.ctx, "busybox")
 	if err != nil {
 		t.Fatal(err)
@@ -148,7 +156,7 @@ func TestBuild(t *testing.T) {
 }
 
 func TestBuildCacheIsPruned(t *testing.T) {
-	r := newRig(t)
+	r := newBuildRig(t)
 	r.mustBuild(build.Request{Tags: []string{"kept"}}, "FROM busybox\nRUN head -c 100000 /dev/urandom >/r\n")
 	gone := r.mustBuild(build.Request{}, "FROM busybox\nRUN head -c 200000 /dev/urandom >/r\n")
 	if _, err := r.Images.Remove(r.ctx, gone.id, ImageRemoveOptions{}); err != nil {
@@ -197,7 +205,7 @@ func TestBuildCacheIsPruned(t *testing.T) {
 }
 
 func TestBuildsThatFail(t *testing.T) {
-	r := newRig(t)
+	r := newBuildRig(t)
 	for _, c := range []struct {
 		name, dockerfile string
 		req              build.Request
@@ -234,7 +242,7 @@ func TestBuildsThatFail(t *testing.T) {
 }
 
 func TestHostileBuildContexts(t *testing.T) {
-	r := newRig(t)
+	r := newBuildRig(t)
 	outside := filepath.Join(r.dir, "outside")
 	for name, data := range map[string]*bytes.Buffer{
 		"nothing": {}, "noise": bytes.NewBufferString(strings.Repeat("noise", 1000)),
@@ -273,10 +281,7 @@ func TestHostileBuildContexts(t *testing.T) {
 }
 
 func TestBuildsAtTheSameTimeShareSteps(t *testing.T) {
-	if raceDetector {
-		t.Skip("BuildKit's progress of steps that builds share is a data race of its own (Progress.Meta beside WriteRawProgress)")
-	}
-	r := newRig(t)
+	r := newBuildRig(t)
 	var all sync.WaitGroup
 	ids := make([]string, 3)
 	for i := range ids {
@@ -300,7 +305,7 @@ func TestBuildsAtTheSameTimeShareSteps(t *testing.T) {
 }
 
 func TestBuildEndsWithItsClient(t *testing.T) {
-	r := newRig(t)
+	r := newBuildRig(t)
 	ctx, leave := context.WithCancel(r.ctx)
 	out, done := &told{}, make(chan error)
 	go func() {
@@ -351,7 +356,7 @@ func buildVictim(e *Engine, dockerfile string) {
 }
 
 func TestKilledEngineLeavesNoBuild(t *testing.T) {
-	r := newRig(t)
+	r := newBuildRig(t)
 	d := r.startDoomed()
 	if err := d.in.Encode(order{Build: "FROM busybox\nRUN --mount=type=cache,target=/c --mount=type=tmpfs,target=/t echo begun; sleep 1000\n"}); err != nil {
 		t.Fatal(err)

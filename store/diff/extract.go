@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"strings"
@@ -223,11 +224,14 @@ func (x *extraction) link(parent int, base string, hdr *tar.Header) error {
 	}
 	up, name := path.Split(target)
 	from, err := openBelow(x.root, path.Join("/", x.dir, up))
-	if err != nil {
-		return fmt.Errorf("hard link to %s: %w", shorten(hdr.Linkname), pathError(err))
+	if err == nil {
+		err = unix.Linkat(from, name, parent, base, 0)
+		unix.Close(from)
 	}
-	defer unix.Close(from)
-	if err := unix.Linkat(from, name, parent, base, 0); err != nil {
+	if errors.Is(err, fs.ErrNotExist) { // a fault of the archive, not of where it is unpacked to
+		return refuse("hard link to %s: there is no such file", shorten(hdr.Linkname))
+	}
+	if err != nil {
 		return fmt.Errorf("hard link to %s: %w", shorten(hdr.Linkname), pathError(err))
 	}
 	return nil
