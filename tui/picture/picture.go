@@ -59,7 +59,9 @@ func SVG(w io.Writer, s Screen, p Palette) error {
 	fmt.Fprintf(&b, `<rect width="100%%" height="100%%" rx="8" fill="%s"/>`+"\n", p.Background)
 	fmt.Fprintf(&b, `<g font-family="'DejaVu Sans Mono','JetBrains Mono',Menlo,Consolas,monospace" font-size="14" xml:space="preserve">`+"\n")
 	for y := range s.Height() {
-		for _, r := range runs(s, y, p) {
+		row := runs(s, y, p)
+		grounds(&b, row, y)
+		for _, r := range row {
 			r.write(&b, y)
 		}
 	}
@@ -129,13 +131,25 @@ func look(st uv.Style, p Palette) *run {
 	return r
 }
 
-// write draws a run: its background, then its letters, or shapes for the signs
+// grounds draws the backgrounds of a row. Neighbours of one colour are one
+// rectangle: between two of them a renderer would let a seam shine through.
+func grounds(b *strings.Builder, row []*run, y int) {
+	for from := 0; from < len(row); {
+		to, cells := from, 0
+		for ; to < len(row) && row[to].bg == row[from].bg; to++ {
+			cells += row[to].cells
+		}
+		if r := row[from]; r.bg != "" {
+			fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%d" fill="%s"/>`+"\n", margin+float64(r.x)*cellWidth, margin+float64(y)*cellHeight, float64(cells)*cellWidth+0.3, cellHeight, r.bg)
+		}
+		from = to
+	}
+}
+
+// write draws a run: its letters, or shapes for the signs
 // that must meet their neighbours without a gap.
 func (r *run) write(b *strings.Builder, y int) {
 	x, top := margin+float64(r.x)*cellWidth, margin+float64(y)*cellHeight
-	if r.bg != "" {
-		fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%d" fill="%s"/>`+"\n", x, top, float64(r.cells)*cellWidth+0.3, cellHeight, r.bg)
-	}
 	s := r.text.String()
 	if strings.TrimSpace(s) == "" && !r.underline {
 		return

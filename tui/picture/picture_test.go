@@ -44,6 +44,14 @@ func TestAScreenBecomesAPicture(t *testing.T) {
 	}
 }
 
+// Letters and bars on one colour stand on one rectangle, without seams.
+func TestNeighboursShareOneBackground(t *testing.T) {
+	got := draw(t, "\x1b[48;5;4ma ▁▂b\x1b[m", Dark)
+	if n := strings.Count(got, `fill="`+Dark.Colours[4]+`"/>`); n != 1 {
+		t.Errorf("%d rectangles in\n%s", n, got)
+	}
+}
+
 func TestAWriteErrorIsReported(t *testing.T) {
 	if err := SVG(full{}, vt.NewEmulator(2, 2), Dark); err == nil {
 		t.Error("no error")
