@@ -27,6 +27,15 @@ func TestEveryBindingIsInTheHelp(t *testing.T) {
 	}
 }
 
+// Beside each other in 120 columns, no description is cut.
+func TestTheHelpFitsItsColumns(t *testing.T) {
+	for _, line := range helpLines(offline(t, 120, 36), 118) {
+		if strings.Contains(line, "…") {
+			t.Errorf("cut: %s", text.Strip(line))
+		}
+	}
+}
+
 // Every action that is bound does something: in some place its key changes
 // the model or asks for something.
 func TestEveryActionIsDone(t *testing.T) {

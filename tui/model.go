@@ -138,6 +138,7 @@ func (m *model) screen() layout.Screen {
 	in.Focused = int(m.panel)
 	for p := range panelCount {
 		in.Hidden = append(in.Hidden, !m.visible(p))
+		in.Rows = append(in.Rows, m.panes[p].Len())
 	}
 	if m.showLog {
 		in.LogLines = commandLogLines

@@ -55,6 +55,8 @@ func (m *model) glyph(c state.Container) string {
 		return th.Bad.Render("!") // the row of the cursor has no colours
 	case c.State == container.StateRunning && c.Health == container.Starting:
 		return th.Warn.Render("◐")
+	case c.State == container.StateRunning && c.Health == container.Healthy:
+		return th.Good.Render("◉") // its check passes; ● has no check
 	case c.State == container.StateRunning:
 		return th.Good.Render("●")
 	case c.State == container.StatePaused:
@@ -67,6 +69,20 @@ func (m *model) glyph(c state.Container) string {
 		return th.Bad.Render("○")
 	}
 	return th.Dim.Render("○")
+}
+
+// health is what the health check of a running container says, "" when there is
+// none. It is a word for rows with much room; all others have the glyph.
+func (m *model) health(c state.Container) string {
+	switch c.Health {
+	case container.Healthy:
+		return m.theme.Good.Render("healthy")
+	case container.Starting:
+		return m.theme.Warn.Render("starting")
+	case container.Unhealthy:
+		return m.theme.Bad.Render("unhealthy")
+	}
+	return ""
 }
 
 // A row of at least graphed cells always has a graph, a narrower one only beside
@@ -119,6 +135,9 @@ func (m *model) containerFacts(c state.Container, width int) string {
 	out := text.FitLeft(fmt.Sprintf("%.0f%%", u.cpu), 4)
 	if width >= graphed {
 		out = th.Good.Render(spark(u.cpus, 6, 10)) + " " + out
+		if word := m.health(c); word != "" {
+			out = word + " " + out
+		}
 	}
 	mem := text.FitLeft(size(u.last.Memory), 5)
 	const portWidth = 12

@@ -45,7 +45,7 @@ var order = []Field{Image, Name, Command, Env, Ports, Volumes, Workdir, User, Ne
 
 // hints say what a field takes.
 var hints = map[Field]string{
-	CPUs: "1.5; all when empty", Pids: "how many there may be; no limit when empty", Created: "space: make it, and do not start it (berth create)",
+	CPUs: "1.5; all when empty", Pids: "how many there may be; no limit when empty", Created: "space: create it, and do not start it (berth create)",
 	Image: "name:tag or ID; → completes", Name: "made up by the engine when empty", Command: "the image's own when empty",
 	Env: "NAME=value …", Ports: "8080:80 127.0.0.1:53:53/udp …", Volumes: "/host/path:/inside[:ro] volume:/data …; → completes",
 	Workdir: "/path", User: "user[:group]", Network: "bridge when empty; none, host, container:NAME; → completes", Memory: "512m, 2g; no limit when empty",
@@ -241,7 +241,7 @@ func (f *Form) value(name Field, w int, here bool) string {
 	case Remove:
 		return text.Fit(box(f.spec.Remove)+" when it ends", w)
 	case Created:
-		return text.Fit(box(f.spec.Created)+" and do not start it", w)
+		return text.Fit(box(f.spec.Created)+" only, do not start it", w)
 	case Restart:
 		if !here {
 			return f.fields[name].View(w, false)

@@ -48,7 +48,7 @@ const (
 	Restart Field = "Restart"
 	TTY     Field = "Terminal"
 	Remove  Field = "Remove"
-	Created Field = "Only make"
+	Created Field = "Create"
 )
 
 // RestartPolicies are the choices of Restart; on-failure may be given a count.

@@ -105,12 +105,12 @@ const (
 // Default is the built-in key map.
 func Default() Map {
 	return Map{
-		{Quit, Everywhere, []string{"q"}, "close the overlay, then the filter, then leave berth", "", false},
+		{Quit, Everywhere, []string{"q"}, "close what is open, then leave berth", "", false},
 		{Interrupt, Everywhere, []string{"ctrl+c"}, "leave berth; containers run on", "", true},
 		{Back, Everywhere, []string{"esc"}, "back: out of the detail, marks, filter", "", true},
 		{Help, Everywhere, []string{"?", "x"}, "all keys", "help", false},
 		{Palette, Everywhere, []string{":"}, "palette: find any action by name", "palette", true},
-		{CommandLog, Everywhere, []string{"@"}, "show the berth commands that equal what was done", "", false},
+		{CommandLog, Everywhere, []string{"@"}, "log of the equal berth commands", "", false},
 		{NextPane, Everywhere, []string{"tab"}, "next pane", "", true},
 		{PrevPane, Everywhere, []string{"shift+tab"}, "previous pane", "", true},
 		{ToProjects, Everywhere, []string{"1"}, "go to compose projects", "", false},
@@ -128,7 +128,7 @@ func Default() Map {
 		{Zoom, Everywhere, []string{"+", "="}, "detail over the whole screen", "", false},
 		{Unzoom, Everywhere, []string{"_", "-"}, "back to the lists beside the detail", "", false},
 		{Run, Everywhere, []string{"R"}, "run an image", "run", false},
-		{Filter, Everywhere, []string{"/"}, "filter the list (regex, !inverse, ~fuzzy), search the detail", "filter", false},
+		{Filter, Everywhere, []string{"/"}, "filter (regex, !inverse, ~fuzzy), search", "filter", false},
 		{Copy, Everywhere, []string{"y"}, "copy the name, or the visible text", "", false},
 		{CopyID, Everywhere, []string{"Y"}, "copy the ID", "", false},
 
@@ -143,8 +143,8 @@ func Default() Map {
 		{Open, Lists, []string{"enter"}, "into the detail", "open", true},
 		{Mark, Lists, []string{"space"}, "mark; verbs act on all that is marked", "mark", false},
 		{Range, Lists, []string{"v"}, "begin a range; move to extend it", "", false},
-		{Prune, Lists, []string{"b"}, "prune what nobody uses (says what it frees)", "", false},
-		{Commands, Lists, []string{"c"}, "your own commands (made in console.toml)", "", false},
+		{Prune, Lists, []string{"b"}, "prune what nobody uses", "", false},
+		{Commands, Lists, []string{"c"}, "your own commands", "", false},
 		{Sort, Lists, []string{"o"}, "next order of the list", "", false},
 		{DetailDown, Lists, []string{"J", "shift+down"}, "scroll the detail down", "", true},
 		{DetailUp, Lists, []string{"K", "shift+up"}, "scroll the detail up", "", true},
@@ -196,7 +196,7 @@ func Default() Map {
 		{RemoveNetwork, Networks, []string{"d", "delete"}, "remove (asks)", "remove", false},
 
 		{OpenURL, Ports, []string{"w"}, "open in the browser", "browser", false},
-		{NewPort, Ports, []string{"N"}, "publish another port of a running container", "publish", false},
+		{NewPort, Ports, []string{"N"}, "publish another port", "publish", false},
 		{RemovePort, Ports, []string{"d", "delete"}, "publish it no more (asks)", "close", false},
 
 		{Down, Detail, []string{"j", "down"}, "down", "", true},
@@ -205,7 +205,7 @@ func Default() Map {
 		{DetailHalfUp, Detail, []string{"ctrl+u"}, "half a page up", "", true},
 		{PageDown, Detail, []string{"pgdown", "ctrl+f", "space"}, "page down", "", true},
 		{PageUp, Detail, []string{"pgup", "ctrl+b"}, "page up", "", true},
-		{Top, Detail, []string{"g", "home"}, "first line (of a log: the oldest there is)", "", true},
+		{Top, Detail, []string{"g", "home"}, "first line, the oldest of a log", "", true},
 		{Bottom, Detail, []string{"G", "end"}, "last line, and follow it", "", true},
 		{Left, Detail, []string{"h", "left"}, "left, or back to the lists", "", true},
 		{Right, Detail, []string{"l", "right"}, "right", "", true},
@@ -216,7 +216,7 @@ func Default() Map {
 
 		{Times, Logs, []string{"t"}, "times", "times", false},
 		{Follow, Logs, []string{"P", "f"}, "hold the log, or follow it", "hold", false},
-		{Since, Logs, []string{"T"}, "since when: 10m, 2h..30m, 09:14 (asks)", "since", false},
+		{Since, Logs, []string{"T"}, "since: 10m, 2h..30m, 09:14 (asks)", "since", false},
 		{LayOut, Logs, []string{"p"}, "lay out lines that are JSON", "pretty", false},
 		{SaveLog, Logs, []string{"ctrl+s"}, "save the log to a file (asks)", "save", false},
 	}

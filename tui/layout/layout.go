@@ -21,6 +21,7 @@ const (
 type Input struct {
 	Width, Height int
 	Hidden        []bool // for each panel of the left third, whether it is left out
+	Rows          []int  // how many lines each of them could fill; none: all it can get
 	Focused       int    // which of them has grown
 	Detail        bool   // the detail has the focus; decides what a narrow screen shows
 	Zoom          bool   // the detail takes the whole body
@@ -71,7 +72,7 @@ func Of(in Input) Screen {
 		return s
 	default:
 		left := image.Rect(0, body.Min.Y, leftWidth(w), body.Max.Y)
-		stack(left, s.Panels, in.Hidden, in.Focused)
+		stack(left, s.Panels, in)
 		right.Min.X = left.Max.X
 	}
 	if w >= WideWidth && !in.Zoom {
@@ -107,10 +108,15 @@ func stripHeight(h int) int {
 // have a frame; below it each of them is one line, its title.
 const lowFocused = 12
 
+// border is what a frame takes of the lines of a panel.
+const border = 2
+
 // stack divides area among the panels that are not hidden: the focused one gets
 // about half, the others share the rest. Where there is little room they have
-// three lines, or one.
-func stack(area image.Rectangle, panels []image.Rectangle, hidden []bool, focused int) {
+// three lines, or one. Lines that the focused panel cannot fill go to those
+// that have more rows than they show.
+func stack(area image.Rectangle, panels []image.Rectangle, in Input) {
+	hidden, focused := in.Hidden, in.Focused
 	shown := 0
 	for _, h := range hidden {
 		if !h {
@@ -133,17 +139,50 @@ func stack(area image.Rectangle, panels []image.Rectangle, hidden []bool, focuse
 			rest = min(1, area.Dy()/shown)
 		}
 	}
-	y := area.Min.Y
+	heights := make([]int, len(panels))
 	for i := range panels {
-		if hidden[i] {
-			continue
+		switch {
+		case hidden[i]:
+		case i == focused:
+			heights[i] = area.Dy() - rest*(shown-1)
+		default:
+			heights[i] = rest
 		}
-		height := rest
-		if i == focused {
-			height = area.Dy() - rest*(shown-1)
-		}
+	}
+	if rest > 1 {
+		lend(heights, in.Rows, focused)
+	}
+	y := area.Min.Y
+	for i, height := range heights {
 		panels[i] = image.Rect(area.Min.X, y, area.Max.X, y+height)
 		y += height
+		if height == 0 {
+			panels[i] = image.Rectangle{}
+		}
+	}
+}
+
+// lend gives lines of the focused panel that its rows do not fill to the other
+// panels, from the first on, one to each in a round, until none needs more. The
+// focused panel remains the tallest, so that a glance finds it.
+func lend(heights, rows []int, focused int) {
+	if len(rows) != len(heights) {
+		return
+	}
+	for spare := heights[focused] - max(rows[focused]+border, lowFocused); spare > 0; {
+		lent := 0
+		for i := range heights {
+			if i == focused || heights[i] == 0 || heights[i] >= rows[i]+border || spare == lent || heights[i] >= heights[focused]-lent-1 {
+				continue
+			}
+			heights[i]++
+			lent++
+		}
+		if lent == 0 {
+			return
+		}
+		heights[focused] -= lent
+		spare -= lent
 	}
 }
 

@@ -98,6 +98,50 @@ func TestTheFocusedPanelGrows(t *testing.T) {
 	}
 }
 
+// What the focused panel cannot fill goes to the panels that have more rows than
+// they show; a row more somewhere moves at most one line, and never takes one
+// from the panel that got the row.
+func TestLinesThatTheFocusedPanelCannotFill(t *testing.T) {
+	in := Input{Width: 120, Height: 36, Hidden: make([]bool, 5), Rows: []int{5, 9, 2, 3, 0}}
+	heights := func() (out []int) {
+		for _, r := range Of(in).Panels {
+			out = append(out, r.Dy())
+		}
+		return out
+	}
+	if h := heights(); h[0] != 12 || h[1] != 8 || h[2] != 4 || h[3] != 5 || h[4] != 4 {
+		t.Errorf("5 rows of the focused panel: %v", h)
+	}
+	in.Rows[0] = 40
+	if h := heights(); h[0] != 17 || h[1] != 4 {
+		t.Errorf("a focused panel with 40 rows lent some of its lines: %v", h)
+	}
+	in.Rows = nil
+	if h := heights(); h[0] != 17 {
+		t.Errorf("without rows: %v", h)
+	}
+	for height := NarrowHeight; height <= 80; height += 3 {
+		for panel := range 5 {
+			in := Input{Width: 120, Height: height, Hidden: make([]bool, 5), Focused: 2, Rows: []int{7, 3, 6, 4, 9}}
+			before := Of(in).Panels
+			for range 30 {
+				in.Rows[panel]++
+				after := Of(in).Panels
+				for i := range after {
+					grown := after[i].Dy() - before[i].Dy()
+					if grown < -1 || grown > 1 || i == panel && grown < 0 {
+						t.Fatalf("%d lines, rows %v: panel %d went from %d lines to %d", height, in.Rows, i, before[i].Dy(), after[i].Dy())
+					}
+					if after[i].Dy() > after[2].Dy() {
+						t.Fatalf("%d lines, rows %v: panel %d is taller than the focused one", height, in.Rows, i)
+					}
+				}
+				before = after
+			}
+		}
+	}
+}
+
 // A panel that is hidden leaves its lines to the others.
 func TestHiddenPanels(t *testing.T) {
 	s := Of(Input{Width: 120, Height: 36, Hidden: []bool{true, false, true, false}, Focused: 0})
