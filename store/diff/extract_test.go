@@ -98,7 +98,7 @@ func TestExtractRefuses(t *testing.T) {
 	}{
 		"a way out":               {"/d", tar.Header{Name: "../x=1", Typeflag: tar.TypeReg}, errdefs.IsInvalidArgument},
 		"a link to what is above": {"/d", tar.Header{Name: "x", Typeflag: tar.TypeLink, Linkname: "../above"}, errdefs.IsInvalidArgument},
-		"a link to nothing":       {"/d", tar.Header{Name: "x", Typeflag: tar.TypeLink, Linkname: "nothing"}, errdefs.IsNotFound},
+		"a link to nothing":       {"/d", tar.Header{Name: "x", Typeflag: tar.TypeLink, Linkname: "nothing"}, errdefs.IsInvalidArgument},
 		"a file for a directory":  {"/d", tar.Header{Name: "sub=1", Typeflag: tar.TypeReg}, errdefs.IsInvalidArgument},
 		"a directory for a file":  {"/d", tar.Header{Name: "file", Typeflag: tar.TypeDir}, errdefs.IsInvalidArgument},
 		"into nothing":            {"/nothing", tar.Header{Name: "x=1", Typeflag: tar.TypeReg}, errdefs.IsNotFound},
