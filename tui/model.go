@@ -10,6 +10,7 @@ import (
 	"berth/tui/edit"
 	"berth/tui/feed"
 	"berth/tui/files"
+	"berth/tui/foreign"
 	"berth/tui/keymap"
 	"berth/tui/layers"
 	"berth/tui/layout"
@@ -84,6 +85,7 @@ type model struct {
 	text       *pager.Pager // of the tabs that are text
 	shell      *term.Model
 	browser    *layers.Model
+	exports    *foreign.Browser // what other engines' layers are read from
 	files      *files.Model
 
 	overlay   overlay
@@ -117,7 +119,8 @@ func newModel(o Options, f *feed.Feed) *model {
 	m.panes = [panelCount]pane{m.projs, m.conts, m.imgs, m.vols, m.nets, m.ports}
 	m.inspector, m.text = pager.New(pager.Static(nil), false), pager.New(pager.Static(nil), false)
 	m.shell = term.New(term.Config{Engine: o.Client, Go: f.Go})
-	m.browser = layers.New(layers.Config{Berth: m.berth, Docker: o.Client})
+	m.exports = foreign.New(m.berth, o.Client, f.Go)
+	m.browser = layers.New(layers.Config{Berth: m.exports, Docker: o.Client})
 	m.files = files.New(f.Context(), th)
 	m.tellProblems()
 	return m
@@ -127,6 +130,7 @@ func newModel(o Options, f *feed.Feed) *model {
 func (m *model) close() {
 	m.stopLogs()
 	m.shell.Close()
+	m.exports.Close()
 }
 
 // Init starts nothing: Run has begun to watch already.

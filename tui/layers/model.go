@@ -42,15 +42,16 @@ type Model struct {
 	cancel     context.CancelFunc
 	cancelTree context.CancelFunc
 
-	layers []berthapi.Layer // without the empty ones, lowest first
-	loaded bool
-	reason string // why the files of layers cannot be had
-	err    error  // why there is no list
-	row    int    // chosen row of the left list
-	top    int
-	union  bool
-	mark   int  // row marked as one side of a comparison; -1: none
-	paired bool // the comparison with the chosen row is shown
+	layers  []berthapi.Layer // without the empty ones, lowest first
+	loaded  bool
+	counted bool   // the counts were asked for again
+	reason  string // why the files of layers cannot be had
+	err     error  // why there is no list
+	row     int    // chosen row of the left list
+	top     int
+	union   bool
+	mark    int  // row marked as one side of a comparison; -1: none
+	paired  bool // the comparison with the chosen row is shown
 
 	trees   map[place]*tree.Tree
 	loading place
@@ -112,7 +113,7 @@ func (m *Model) clear() {
 	m.gen++
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.cancelTree = func() {}
-	m.layers, m.loaded, m.reason, m.err = nil, false, "", nil
+	m.layers, m.loaded, m.counted, m.reason, m.err = nil, false, false, "", nil
 	m.row, m.top, m.union = 0, 0, false
 	m.mark, m.paired = -1, false
 	m.trees, m.treeErr, m.waste, m.lazy = map[place]*tree.Tree{}, nil, nil, nil

@@ -23,6 +23,8 @@ func (m *Model) Update(msg tea.Msg) tea.Cmd {
 		}
 	case treeMsg:
 		return m.gotTree(msg)
+	case countsMsg:
+		return m.recounted(msg)
 	case dirMsg:
 		return m.gotDir(msg)
 	case wasteMsg:
@@ -87,6 +89,7 @@ func (m *Model) gotTree(msg treeMsg) tea.Cmd {
 		m.loading = place{layer: -2}
 		if msg.err == nil && msg.place.layer != live {
 			m.remember(msg.place, msg.tree)
+			rest = m.recount()
 		}
 	}
 	if msg.place == m.place() {
