@@ -55,8 +55,6 @@ func (m *model) glyph(c state.Container) string {
 		return th.Bad.Render("!") // the row of the cursor has no colours
 	case c.State == container.StateRunning && c.Health == container.Starting:
 		return th.Warn.Render("◐")
-	case c.State == container.StateRunning && c.Health == container.Healthy:
-		return th.Good.Render("◉") // its check passes; ● has no check
 	case c.State == container.StateRunning:
 		return th.Good.Render("●")
 	case c.State == container.StatePaused:
