@@ -167,6 +167,7 @@ func TestImportsThatFail(t *testing.T) {
 		"cut off": whole[:len(whole)/2], "garbage": []byte(strings.Repeat("garbage ", 200)),
 		"hard link": evil(tar.Header{Name: "x", Typeflag: tar.TypeLink, Linkname: "../../../../etc/passwd"}),
 		"the root":  evil(tar.Header{Name: "./", Typeflag: tar.TypeSymlink, Linkname: "/etc"}),
+		"above":     evil(tar.Header{Name: "../x", Typeflag: tar.TypeReg}),
 	} {
 		if _, err := r.Volumes.Import(r.ctx, "new", bytes.NewReader(archive), false); !errdefs.IsInvalidArgument(err) {
 			t.Errorf("%s: %v", what, err)
@@ -174,16 +175,6 @@ func TestImportsThatFail(t *testing.T) {
 		if names := r.volumeNames(); len(names) != 1 {
 			t.Errorf("%s: left are %v", what, names)
 		}
-	}
-	// A volume is a root of its own, above which there is nothing.
-	if _, err := r.Volumes.Import(r.ctx, "above", bytes.NewReader(evil(tar.Header{Name: "../x", Typeflag: tar.TypeReg})), false); err != nil {
-		t.Error(err)
-	}
-	if _, err := os.Lstat(filepath.Join(r.cfg.Root, "volumes", "above", "_data", "x")); err != nil {
-		t.Error(err)
-	}
-	if err := r.Volumes.Remove(r.ctx, "above", false); err != nil {
-		t.Error(err)
 	}
 	through := evil(tar.Header{Name: "link/berth-escape", Typeflag: tar.TypeReg})
 	if _, err := r.Volumes.Import(r.ctx, "new", bytes.NewReader(through), false); err == nil {
