@@ -12,6 +12,7 @@ import (
 
 	"berth/store/diff"
 	"berth/store/durable"
+	"berth/store/remove"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/mount"
@@ -102,10 +103,10 @@ func (vs *Volumes) fill(ctx context.Context, v volume.Volume, part string, copy 
 		err = errors.Join(copy(stagePath(into)), into.Close())
 	}
 	if errors.Is(err, errNothing) {
-		return os.RemoveAll(filling)
+		return remove.All(filling)
 	}
 	if err != nil {
-		return errors.Join(err, os.RemoveAll(filling))
+		return errors.Join(err, remove.All(filling))
 	}
 	return sealFill(stage, name, target)
 }
@@ -144,10 +145,10 @@ func stagePath(dir *os.File) string { return "/proc/self/fd/" + strconv.Itoa(int
 func sealFill(stage, name, target string) error {
 	filling, filled := filepath.Join(stage, fillingPrefix+name), filepath.Join(stage, filledPrefix+name)
 	if err := syncTree(filling); err != nil {
-		return errors.Join(err, os.RemoveAll(filling))
+		return errors.Join(err, remove.All(filling))
 	}
 	if err := os.Rename(filling, filled); err != nil {
-		return errors.Join(err, os.RemoveAll(filling))
+		return errors.Join(err, remove.All(filling))
 	}
 	return finishFill(stage, name, target)
 }
@@ -156,7 +157,7 @@ func sealFill(stage, name, target string) error {
 // container which has the volume mounted already sees it; and drops what is not complete.
 // Begun again after a crash it goes on where it was.
 func finishFill(stage, name, target string) error {
-	if err := os.RemoveAll(filepath.Join(stage, fillingPrefix+name)); err != nil && !errors.Is(err, unix.EROFS) {
+	if err := remove.All(filepath.Join(stage, fillingPrefix+name)); err != nil && !errors.Is(err, unix.EROFS) {
 		return err
 	}
 	filled := filepath.Join(stage, filledPrefix+name)
@@ -193,7 +194,7 @@ func finishFill(stage, name, target string) error {
 	if err := durable.SyncDir(target + "/."); err != nil {
 		return err
 	}
-	return os.RemoveAll(filled)
+	return remove.All(filled)
 }
 
 // likeDir gives a directory the owner, the mode, the times and the extended attributes
@@ -266,7 +267,7 @@ func (vs *Volumes) finishFills() error {
 		}
 		if errdefs.IsNotFound(err) || errors.Is(err, os.ErrNotExist) {
 			// It was not made yet, or was removed meanwhile.
-			err = os.RemoveAll(filepath.Join(stage, e.Name()))
+			err = remove.All(filepath.Join(stage, e.Name()))
 		} else if err == nil && staged[i] == importPrefix {
 			err = finishImport(v, filepath.Join(stage, e.Name()), target)
 		} else if err == nil {

@@ -10,6 +10,7 @@ import (
 
 	"berth/store/diff"
 	"berth/store/durable"
+	"berth/store/remove"
 
 	"github.com/moby/moby/api/types/volume"
 	"golang.org/x/sys/unix"
@@ -41,7 +42,7 @@ func (vs *Volumes) importOver(ctx context.Context, v volume.Volume, r io.Reader)
 	if err == nil {
 		err = durable.SyncDir(stage)
 	}
-	if err = errors.Join(err, os.RemoveAll(filling)); err != nil {
+	if err = errors.Join(err, remove.All(filling)); err != nil {
 		return err
 	}
 	// Not half of it because the client has gone.

@@ -75,7 +75,9 @@ func (cs *Containers) openNamespace(ref, name string) (*os.File, record, error) 
 
 // networkOwner is the container whose network rec uses, over however many that joined another.
 func (cs *Containers) networkOwner(rec record) record {
-	for rec.HostConfig.NetworkMode.IsContainer() {
+	// Two may name each other: a reference to a container that is not there yet is a name.
+	for seen := map[string]bool{}; rec.HostConfig.NetworkMode.IsContainer() && !seen[rec.ID]; {
+		seen[rec.ID] = true
 		next, err := cs.get(rec.HostConfig.NetworkMode.ConnectedContainer())
 		if err != nil {
 			break // it was removed; its network lives while somebody is in it

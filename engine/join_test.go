@@ -62,3 +62,19 @@ func TestOpenProcessKnowsItsContainer(t *testing.T) {
 		t.Errorf("nothing asked: %+v, %v", n, err)
 	}
 }
+
+// A reference to a container that is not there yet stays a name, so that two can name each other.
+func TestNetworksOfEachOther(t *testing.T) {
+	r := newRig(t)
+	o := shell("true")
+	o.Name, o.HostConfig.NetworkMode = "one", "container:two"
+	a := r.create(o)
+	o.Name, o.HostConfig.NetworkMode = "two", "container:one"
+	b := r.create(o)
+	if got := r.Containers.networkOwner(record{ID: a, HostConfig: &container.HostConfig{NetworkMode: "container:two"}}); got.ID != a && got.ID != b {
+		t.Errorf("the owner is %q", got.ID)
+	}
+	if err := r.Containers.Start(r.ctx, a, StartOptions{}); err == nil {
+		t.Error("a container of no network started")
+	}
+}

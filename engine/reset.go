@@ -14,6 +14,7 @@ import (
 	"berth/runtime/mount"
 	"berth/shim"
 	"berth/store/meta"
+	"berth/store/remove"
 
 	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
@@ -263,7 +264,7 @@ func (r *reset) removeFiles(ctx context.Context) error {
 			if e.Name() == lockName {
 				continue
 			}
-			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			if err := remove.All(filepath.Join(dir, e.Name())); err != nil {
 				return err
 			}
 		}

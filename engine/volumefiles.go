@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"berth/store/diff"
+	"berth/store/remove"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/volume"
@@ -259,17 +260,17 @@ func (vs *Volumes) createFrom(name string, labels map[string]string, copy func(i
 		return volume.Volume{}, err
 	}
 	if err := copy(filling); err != nil {
-		return volume.Volume{}, errors.Join(fmt.Errorf("fill volume %s: %w", name, err), os.RemoveAll(filling))
+		return volume.Volume{}, errors.Join(fmt.Errorf("fill volume %s: %w", name, err), remove.All(filling))
 	}
 	if err := errors.Join(syncTree(filling), os.Rename(filling, filled)); err != nil {
-		return volume.Volume{}, errors.Join(err, os.RemoveAll(filling))
+		return volume.Volume{}, errors.Join(err, remove.All(filling))
 	}
 	v, isNew, err := vs.createHeld(name, labels)
 	if err == nil && !isNew { // by somebody who did not fill it
 		err = taken()
 	}
 	if err != nil {
-		return v, errors.Join(err, os.RemoveAll(filled))
+		return v, errors.Join(err, remove.All(filled))
 	}
 	defer (&volumeHold{vs: vs, names: []string{name}}).release()
 	return v, finishFill(stage, name, v.Mountpoint)

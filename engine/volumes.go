@@ -16,6 +16,7 @@ import (
 	"berth/engine/filter"
 	"berth/engine/spec"
 	"berth/store/durable"
+	"berth/store/remove"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/events"
@@ -129,7 +130,7 @@ func (vs *Volumes) create(name string, req volumeRequest) (v volume.Volume, isNe
 		return v, false, fmt.Errorf("make volume %s: %w", name, err)
 	}
 	if err := vs.e.volumeRecords.Put(name, v); err != nil {
-		return v, false, errors.Join(fmt.Errorf("record volume %s: %w", name, err), os.RemoveAll(vs.dir(name)))
+		return v, false, errors.Join(fmt.Errorf("record volume %s: %w", name, err), remove.All(vs.dir(name)))
 	}
 	vs.add(v)
 	return v, true, nil

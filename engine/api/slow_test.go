@@ -100,7 +100,7 @@ func TestReadersThatDoNotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Two megabytes wait for a client at most. Until there are sixteen of all, a shim collects no garbage.
-	if grown := shim.private(t) - before; grown > 16<<20 {
+	if grown := shim.private(t) - before; !raceDetector && grown > 16<<20 { // which doubles and triples it
 		t.Errorf("the shim has grown by %d bytes", grown)
 	}
 	if grown := heap() - heapBefore; grown > 64<<20 {

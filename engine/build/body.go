@@ -32,8 +32,14 @@ const uploadWait = 5 * time.Second
 // bodies are the contexts that were sent and not read yet.
 type bodies struct {
 	mu      sync.Mutex
-	sent    map[string]io.Reader        // by host
-	uploads map[string]chan *sentUpload // by the ID of the build
+	sent    map[string]io.Reader // by host
+	uploads map[string]*meeting  // by the ID of the build
+}
+
+// meeting is where the requests of one build meet; it is gone when nobody is there.
+type meeting struct {
+	ch    chan *sentUpload
+	users int
 }
 
 // sentUpload is a context that a request of its own sends; done is closed when it was read.
@@ -84,32 +90,36 @@ func (b *bodies) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// upload is the place where the requests of a build meet.
-func (b *bodies) upload(id string) chan *sentUpload {
+// upload is the place where the requests of a build meet, until leave is called.
+func (b *bodies) upload(id string) (ch chan *sentUpload, leave func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.uploads == nil {
-		b.uploads = make(map[string]chan *sentUpload)
+		b.uploads = make(map[string]*meeting)
 	}
-	if b.uploads[id] == nil {
-		b.uploads[id] = make(chan *sentUpload)
+	m := b.uploads[id]
+	if m == nil {
+		m = &meeting{ch: make(chan *sentUpload)}
+		b.uploads[id] = m
 	}
-	return b.uploads[id]
-}
-
-func (b *bodies) forgetUpload(id string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.uploads, id)
+	m.users++
+	return m.ch, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if m.users--; m.users == 0 {
+			delete(b.uploads, id)
+		}
+	}
 }
 
 // send hands a context to the build that waits for it, and returns when that has ended.
 func (b *bodies) send(ctx context.Context, id string, body io.Reader) error {
 	s := &sentUpload{body, make(chan struct{})}
+	meet, leave := b.upload(id)
+	defer leave()
 	select {
-	case b.upload(id) <- s:
+	case meet <- s:
 	case <-time.After(uploadWait):
-		b.forgetUpload(id)
 		return fmt.Errorf("send build context: no build %q waits for one: %w", id, errdefs.ErrNotFound)
 	case <-ctx.Done():
 		return ctx.Err()
@@ -124,9 +134,10 @@ func (b *bodies) send(ctx context.Context, id string, body io.Reader) error {
 
 // await waits for the context of a build; done has to be called after it was read.
 func (b *bodies) await(ctx context.Context, id string) (body io.Reader, done func(), err error) {
-	defer b.forgetUpload(id)
+	meet, leave := b.upload(id)
+	defer leave()
 	select {
-	case s := <-b.upload(id):
+	case s := <-meet:
 		return s.body, func() { close(s.done) }, nil
 	case <-time.After(uploadWait):
 		return nil, nil, fmt.Errorf("build %q: its context was not sent: %w", id, errdefs.ErrInvalidArgument)
