@@ -210,7 +210,7 @@ func TestVerbsWithoutASubjectSaySo(t *testing.T) {
 	if !strings.Contains(m.hint, "no image is selected") {
 		t.Errorf("%q", m.hint)
 	}
-	shows(t, m, "images are layers of files", "berth load")
+	shows(t, m, "images are layers of files", "i  loads a tar")
 }
 
 func TestAShellNeedsARunningContainer(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"berth/engine/api/berthapi"
 	"berth/tui/files"
+	"berth/tui/foreign"
 	"berth/tui/inspect"
 	"berth/tui/layers"
 	"berth/tui/pager"
@@ -143,10 +144,11 @@ func (m *model) treeOf() files.Tree {
 	if c, ok := m.current(); ok {
 		return files.Tree{ID: "container:" + c.ID,
 			Entries: func(ctx context.Context, dir string) iter.Seq2[berthapi.Entry, error] {
-				return m.berth.TreeEntries(ctx, "container:"+c.ID, true, berthapi.Part{Dir: dir, Depth: 1})
+				told := m.berth.TreeEntries(ctx, "container:"+c.ID, true, berthapi.Part{Dir: dir, Depth: 1})
+				return foreign.Children(ctx, m.opt.Client, c.ID, dir, told)
 			},
 			Open: func(ctx context.Context, path string) (io.ReadCloser, error) {
-				return m.berth.ContainerFile(ctx, c.ID, path)
+				return foreign.ContainerFile(ctx, m.berth, m.opt.Client, c.ID, path)
 			},
 		}
 	}

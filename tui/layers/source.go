@@ -30,7 +30,7 @@ func (s source) open(ctx context.Context, f file) (io.ReadCloser, error) {
 	if f.place.layer == live {
 		r, err := s.berth.ContainerFile(ctx, s.id, f.path)
 		if errors.Is(err, berthapi.ErrUnsupported) {
-			return s.fromArchive(ctx, f.path)
+			return FromArchive(ctx, s.docker, s.id, f.path)
 		}
 		return r, err
 	}
@@ -55,10 +55,10 @@ func (s source) layer(ctx context.Context, n int, path string) (io.ReadCloser, e
 	return r, err
 }
 
-// fromArchive reads a container's file the way every engine offers it: as the
+// FromArchive reads a container's file the way every engine offers it: as the
 // only entry of a tar.
-func (s source) fromArchive(ctx context.Context, path string) (io.ReadCloser, error) {
-	got, err := s.docker.CopyFromContainer(ctx, s.id, client.CopyFromContainerOptions{SourcePath: path})
+func FromArchive(ctx context.Context, docker Docker, id, path string) (io.ReadCloser, error) {
+	got, err := docker.CopyFromContainer(ctx, id, client.CopyFromContainerOptions{SourcePath: path})
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}

@@ -57,7 +57,7 @@ const (
 )
 
 // ErrUnsupported is returned by the client when the engine it talks to has no /berth/ routes (dockerd, podman).
-var ErrUnsupported = errors.New("this engine does not answer berth's own routes")
+var ErrUnsupported = errors.New("this engine cannot do this, only berth's own can")
 
 // Layer is one step of an image's history, oldest first. A step that changed only the image's configuration
 // (ENV, CMD) has Empty set, no DiffID, and counts of zero.
