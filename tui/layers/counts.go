@@ -8,16 +8,19 @@ import (
 	"berth/engine/api/berthapi"
 )
 
+// Late is a Berth whose Layers tell counts and sizes only once files were looked at.
+type Late interface{ CountsLate() }
+
 // countsMsg is the list of layers again, with counts.
 type countsMsg struct {
 	gen    int
 	layers []berthapi.Layer
 }
 
-// recount asks for the layers again after the first files came, when nothing was counted before:
-// an engine that is not berth's has to export the image before it knows.
+// recount asks for the layers again after the first files came, when nothing was counted before: an
+// engine that is not berth's has to export the image before it knows.
 func (m *Model) recount() tea.Cmd {
-	if m.counted || slices.ContainsFunc(m.layers, func(l berthapi.Layer) bool { return l.Added+l.Modified+l.Deleted > 0 }) {
+	if _, late := m.cfg.Berth.(Late); !late || m.counted || slices.ContainsFunc(m.layers, func(l berthapi.Layer) bool { return l.Added+l.Modified+l.Deleted > 0 }) {
 		return nil
 	}
 	m.counted = true
