@@ -44,12 +44,23 @@ func (m *model) networkRow(n state.Network, width int) string {
 	if len(n.Subnets) > 0 {
 		subnet = n.Subnets[0]
 	}
-	right := text.FitLeft(used, 4) + " " + m.theme.Info.Render(text.FitLeft(subnet, min(18, width/2)))
+	right := text.FitLeft(used, 4) + " " + m.theme.Info.Render(text.FitLeft(subnet, min(m.subnetWidth(), width/2)))
 	name := n.Name
 	if n.Builtin() {
 		name = m.theme.Dim.Render(name)
 	}
 	return " " + glyph + " " + text.Fit(name, width-5-text.Width(right)) + " " + right + " "
+}
+
+// subnetWidth is how wide the widest subnet is, so that names get what is left.
+func (m *model) subnetWidth() int {
+	widest := len("bridge")
+	for _, n := range m.state.Networks(state.ByName) {
+		if len(n.Subnets) > 0 {
+			widest = max(widest, text.Width(n.Subnets[0]))
+		}
+	}
+	return min(widest, 18)
 }
 
 // networkSheet is who is in a network, and what is known of it.

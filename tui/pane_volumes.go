@@ -46,7 +46,11 @@ func (m *model) volumeRow(v state.Volume, width int) string {
 		glyph = m.theme.Good.Render("●")
 		used = m.theme.Good.Render(fmt.Sprintf("%d×", len(users)))
 	}
-	right := text.FitLeft(used, 4) + " " + text.FitLeft(volumeSize(v), 6)
+	bytes := volumeSize(v)
+	if bytes == "" {
+		bytes = m.theme.Dim.Render("–")
+	}
+	right := text.FitLeft(used, 4) + " " + text.FitLeft(bytes, 6)
 	name := v.Title()
 	if v.Anonymous() {
 		name = m.theme.Dim.Render(name)
