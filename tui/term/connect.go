@@ -47,7 +47,8 @@ func (s *session) runShell(ctx context.Context, e Engine, spawn func(func())) (i
 		started := time.Now()
 		code, err := s.exec(ctx, e, spawn, cmd)
 		s.mu.Lock()
-		missing := (err != nil || code == 126 || code == 127) && time.Since(started) < notFoundWithin
+		// A connection that breaks early says nothing about shells.
+		missing := !errors.Is(err, errLost) && (err != nil || code == 126 || code == 127) && time.Since(started) < notFoundWithin
 		said := strings.Join(strings.Fields(s.scr.String()), " ")
 		s.mu.Unlock()
 		if !missing || ctx.Err() != nil {
@@ -107,21 +108,28 @@ func (s *session) exec(ctx context.Context, e Engine, spawn func(func()), cmd []
 		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("the stream of the shell in %s: %w", s.name, err)
+		return 0, fmt.Errorf("the stream of the shell in %s: %w: %w", s.name, err, errLost)
 	}
-	return exitCode(ctx, e, created.ID)
+	return s.exit(ctx, e, created.ID)
 }
 
-// exitCode asks for the status of an exec whose stream has ended; the engine
+// exit asks for the status of an exec whose stream has ended; the engine
 // may notice the process's end a moment later.
-func exitCode(ctx context.Context, e Engine, id string) (int, error) {
+func (s *session) exit(ctx context.Context, e Engine, id string) (int, error) {
 	for try := 0; ; try++ {
-		info, err := e.ExecInspect(ctx, id, client.ExecInspectOptions{})
+		var info client.ExecInspectResult
+		err := s.answered(ctx, func() (err error) {
+			info, err = e.ExecInspect(ctx, id, client.ExecInspectOptions{})
+			return err
+		})
 		if err != nil {
 			return 0, fmt.Errorf("asking how the shell ended: %w", err)
 		}
-		if !info.Running || try == 20 {
+		if !info.Running {
 			return info.ExitCode, nil
+		}
+		if try == 20 {
+			return 0, fmt.Errorf("the shell in %s: %w", s.name, errLost)
 		}
 		select {
 		case <-time.After(time.Duration(try+1) * 5 * time.Millisecond):
@@ -131,9 +139,13 @@ func exitCode(ctx context.Context, e Engine, id string) (int, error) {
 	}
 }
 
-// runAttach connects to the main process.
-func (s *session) runAttach(ctx context.Context, e Engine, spawn func(func())) (code int, detached bool, err error) {
-	info, err := e.ContainerInspect(ctx, s.container, client.ContainerInspectOptions{})
+// attach connects to the main process, until the stream ends.
+func (s *session) attach(ctx context.Context, e Engine, spawn func(func())) (code int, runs bool, err error) {
+	var info client.ContainerInspectResult
+	err = s.answered(ctx, func() (err error) {
+		info, err = e.ContainerInspect(ctx, s.container, client.ContainerInspectOptions{})
+		return err
+	})
 	if err != nil {
 		return 0, false, fmt.Errorf("attaching to %s: %w", s.name, err)
 	}
@@ -171,7 +183,11 @@ func (s *session) runAttach(ctx context.Context, e Engine, spawn func(func())) (
 	if err := s.serve(ctx, hijacked.HijackedResponse, reader, c.Config.Tty, spawn, set); err != nil {
 		return 0, false, fmt.Errorf("the stream of %s: %w", s.name, err)
 	}
-	after, err := e.ContainerInspect(ctx, s.container, client.ContainerInspectOptions{})
+	var after client.ContainerInspectResult
+	err = s.answered(ctx, func() (err error) {
+		after, err = e.ContainerInspect(ctx, s.container, client.ContainerInspectOptions{})
+		return err
+	})
 	if err != nil || after.Container.State == nil {
 		return 0, false, nil // removed when it ended (--rm): nothing more is known
 	}

@@ -132,6 +132,8 @@ func (e *engine) ExecResize(_ context.Context, id string, o client.ExecResizeOpt
 }
 
 func (e *engine) ContainerInspect(context.Context, string, client.ContainerInspectOptions) (client.ContainerInspectResult, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	return client.ContainerInspectResult{Container: container.InspectResponse{
 		State:  &container.State{Running: e.main != nil, ExitCode: 3},
 		Config: &container.Config{Tty: e.tty, OpenStdin: true},
@@ -142,8 +144,9 @@ func (e *engine) ContainerAttach(context.Context, string, client.ContainerAttach
 	here, there := net.Pipe()
 	e.mu.Lock()
 	e.conns = append(e.conns, here, there)
+	main := e.main
 	e.mu.Unlock()
-	go e.main(there)
+	go main(there)
 	return client.ContainerAttachResult{HijackedResponse: client.NewHijackedResponse(here, "")}, nil
 }
 

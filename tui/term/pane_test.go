@@ -3,7 +3,6 @@ package term
 import (
 	"context"
 	"errors"
-	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -299,23 +298,6 @@ func TestAResizeThatComesTooEarlyIsRepeated(t *testing.T) {
 	if f.sizes[0] != "66x11" {
 		t.Errorf("sizes %q", f.sizes)
 	}
-}
-
-func TestAStreamThatBreaksEndsTheSession(t *testing.T) {
-	e := newEngine(t)
-	stream := make(chan net.Conn, 1)
-	e.main = func(conn net.Conn) {
-		conn.Write([]byte("partial out"))
-		stream <- conn
-	}
-	u := sit(t, e, 60, 6)
-	u.run(u.m.OpenAttach())
-	u.sees("partial out")
-	(<-stream).Close()
-	if end := got[EndedMsg](u); end.Err != nil || end.ExitCode != 3 {
-		t.Errorf("%+v", end) // the container still runs: it was only detached
-	}
-	got[LeaveMsg](u)
 }
 
 func TestAttachingToAStoppedContainer(t *testing.T) {

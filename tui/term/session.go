@@ -56,6 +56,7 @@ type session struct {
 	stream   io.Closer
 	exitCode int
 	detached bool
+	waiting  bool // the stream is over and no engine answers
 	err      error
 
 	view     *scrollView // nil: the live screen; touched by Update and View alone
@@ -161,29 +162,6 @@ func (s *session) feed(w io.Writer, done <-chan struct{}) {
 		}
 		select {
 		case <-s.typed:
-		case <-done:
-			return
-		}
-	}
-}
-
-// follow tells the engine about every new size until done is closed. The
-// process may not be there yet when the first size is sent.
-func (s *session) follow(ctx context.Context, set func(ctx context.Context, width, height int) error, done <-chan struct{}) {
-	for {
-		width, height := s.size()
-		for try := range 10 {
-			if err := set(ctx, width, height); err == nil || ctx.Err() != nil {
-				break
-			}
-			select {
-			case <-time.After(time.Duration(try+1) * 5 * time.Millisecond):
-			case <-done:
-				return
-			}
-		}
-		select {
-		case <-s.resized:
 		case <-done:
 			return
 		}

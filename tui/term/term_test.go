@@ -128,8 +128,16 @@ func TestSessionsLiveOnWhileOneLooksElsewhere(t *testing.T) {
 func TestKeysReachTheProgram(t *testing.T) {
 	u := sit(t, newEngine(t), 60, 12)
 	u.run(u.m.OpenShell())
-	u.types("cat -v\n")
-	u.sees("cat -v")
+	u.prompt(1)
+	// Beside its prompt a shell switches bracketed paste on; only cat can say that it reads.
+	u.types("printf '\\033[?2004l'; echo 'r'eady; cat -v\n")
+	u.sees("ready")
+	u.until("pastes without brackets", func() bool {
+		s := u.m.shown()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return !s.scr.BracketedPaste()
+	})
 	u.key(tea.KeyF5)
 	u.run(u.m.Update(tea.KeyPressMsg{Code: 'x', Mod: tea.ModAlt}))
 	u.run(u.m.Update(tea.PasteMsg{Content: "pasted\x1b[201~ text"}))
@@ -232,6 +240,9 @@ func TestAttachWithoutATerminal(t *testing.T) {
 			conn.Write(append(head[:], s...))
 		}
 		io.ReadFull(conn, make([]byte, 3))
+		e.mu.Lock()
+		e.main = nil // it has ended
+		e.mu.Unlock()
 		conn.Close()
 	}
 	u := sit(t, e, 40, 10)

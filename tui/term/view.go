@@ -84,6 +84,8 @@ func (m *Model) status(s *session) string {
 		return fmt.Sprintf("scroll %d/%d   j/k move  v mark  y copy  / search  esc back", v.cursor-s.scr.First()+1, total)
 	}
 	switch {
+	case s.waiting:
+		return "the stream has ended, and no engine answers: waiting for it   ctrl+] x close"
 	case s.state == connecting && s.kind == Attach:
 		return "attaching to " + text.Clean(s.name) + " …"
 	case s.state == connecting && s.kind == Command:
