@@ -41,12 +41,8 @@ func TestAChangeFromOutsideIsOneRowsFetch(t *testing.T) {
 	r := start(t, e, 120, 36)
 	r.WaitFor("● web", "CPU")
 	e.forget()
-	began := time.Now()
 	e.edit("db", "die", func(c *container.Summary) { c.State, c.Status = container.StateExited, "Exited (9) 1 second ago" })
 	r.WaitFor("exit 9")
-	if took := time.Since(began); took > time.Second {
-		t.Errorf("shown after %s", took)
-	}
 	lists := 0
 	for _, req := range e.wanted() {
 		if strings.Contains(req, "/containers/json") {
