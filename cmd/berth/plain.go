@@ -37,7 +37,7 @@ var shortcuts = map[string][]string{
 }
 
 // losing are the verbs that ask first; the second word is one below it.
-var losing = []string{"rm", "rmi", "kill", "container rm", "container kill", "container prune", "image rm", "image prune", "volume rm", "volume prune", "network rm", "network prune", "system prune", "system reset", "builder prune"}
+var losing = []string{"rm", "rmi", "kill", "container rm", "container kill", "container prune", "image rm", "image prune", "volume rm", "volume remove", "volume prune", "network rm", "network remove", "network prune", "context rm", "context remove", "system prune", "system reset", "builder prune"}
 
 const plainHelp = `Lists, whose numbers can be typed instead of names:
   containers, images, volumes, networks, ports.
