@@ -62,6 +62,9 @@ func TestGoldenEmpty(t *testing.T) {
 	r := start(t, newEngine(t).empty(), 80, 24)
 	r.WaitFor("no containers yet", "Images 0", "Volumes 0")
 	golden(t, "empty-80x24", r)
+	r.Press("3")
+	r.WaitFor("no images yet")
+	golden(t, "noimages-80x24", r)
 }
 
 // Every line of every screen is exactly as wide as the terminal, whatever the

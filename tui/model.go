@@ -89,6 +89,7 @@ type model struct {
 	files      *files.Model
 
 	overlay   overlay
+	lookedAt  bool   // the machine was, if it had to be
 	next      string // the engine to go to when the console ends
 	clicked   click
 	carries   int         // transfers begun

@@ -165,5 +165,8 @@ func (m *model) emptyContainers(width int) []string {
 	case m.conts.Total() == 0 && !m.showAll:
 		return m.teach(width, "nothing is running", "A", "shows all containers")
 	}
+	if _, known := m.state.Loaded(); known && m.imgs.Total() == 0 && m.opt.Starter != nil {
+		return m.teach(width, "no containers yet", "3 N", "makes a small image", "R", "runs an image", ":", "finds everything else")
+	}
 	return m.teach(width, "no containers yet", "R", "runs an image", ":", "finds everything else")
 }

@@ -71,5 +71,5 @@ func (m *model) emptyImages(width int) []string {
 	if m.imgs.Filter().Active() {
 		return m.teach(width, "no image matches", "esc", "clears the filter")
 	}
-	return m.teach(width, "no images yet", "R", "runs one, which is pulled", "P", "pulls one", "i", "loads a tar", "B", "builds one", "berth image starter", "in a shell")
+	return m.teach(width, "no images yet", "N", "makes a small starter", "P", "pulls one", "R", "runs one, which is pulled", "i", "loads a tar", "B", "builds one")
 }

@@ -43,6 +43,8 @@ type Options struct {
 	Auth func(domain string) (string, error)
 	// Doctor examines the engine's machine; nil when that is another one.
 	Doctor func(ctx context.Context) ([]Finding, error)
+	// Starter makes the images of a first start; nil when it cannot.
+	Starter Starter
 	// Start starts an engine in place of one that is gone; nil when it has to be
 	// waited for.
 	Start func(ctx context.Context) error

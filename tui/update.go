@@ -25,7 +25,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	m.resizePanes()
 	m.browser.SetFocused(m.detail)
 	m.logsGate.Hold(m.logs.Held())
-	return m, tea.Batch(cmd, m.sync(), m.probe(), m.measureVolumes(), m.measureImages(), m.tick())
+	return m, tea.Batch(cmd, m.sync(), m.probe(), m.measureVolumes(), m.measureImages(), m.firstLook(), m.tick())
 }
 
 // handle sends a message to where it belongs. What it does not know belongs to
@@ -174,6 +174,8 @@ func (m *model) fromEngine(msg tea.Msg) (tea.Cmd, bool) {
 		m.inside = msg
 	case enginesTold:
 		m.offerEngines(msg)
+	case looked:
+		m.lacks(msg)
 	case systemTold:
 		m.told(msg)
 	case feed.Probed:

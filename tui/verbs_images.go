@@ -26,6 +26,8 @@ func (m *model) onImages(a keymap.Action) (tea.Cmd, bool) {
 	switch a {
 	case keymap.Build:
 		m.prompt("build an image", "directory, then options: . -t app:dev -f Dockerfile.dev", ". -t app:latest", func(s string) string { return "berth build " + s }, m.build)
+	case keymap.Starter:
+		return m.makeStarter(), true
 	case keymap.Load:
 		m.prompt("load images from a tar", "path of the file", "", func(s string) string { return "berth load -i " + s }, m.loadImages)
 	case keymap.SaveImage:

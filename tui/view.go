@@ -167,7 +167,7 @@ func (m *model) keyLine(width int) string {
 }
 
 // begins are the actions of a panel that need no row.
-var begins = map[keymap.Action]bool{keymap.Pull: true, keymap.Build: true, keymap.Load: true, keymap.NewVolume: true, keymap.NewNetwork: true, keymap.NewPort: true}
+var begins = map[keymap.Action]bool{keymap.Pull: true, keymap.Build: true, keymap.Load: true, keymap.Starter: true, keymap.NewVolume: true, keymap.NewNetwork: true, keymap.NewPort: true}
 
 // leaderKeys shows what the shell's leader can be followed by.
 func (m *model) leaderKeys() string {

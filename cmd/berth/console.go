@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -121,7 +122,7 @@ func (a *app) show(ctx context.Context, cl *connect.Client, follows bool) error 
 			o.Host = a.engineName
 		}
 	}
-	o.Engines = a.engines
+	o.Engines, o.Starter = a.engines, starterArchive
 	if follows {
 		o.Start = func(ctx context.Context) error {
 			next, err := a.nextEngine(ctx, true)
@@ -136,6 +137,15 @@ func (a *app) show(ctx context.Context, cl *connect.Client, follows bool) error 
 		o.Problems, a.refused = append(o.Problems, a.refused), nil
 	}
 	return tui.Run(ctx, o)
+}
+
+// starterArchive makes the images that a new user begins with.
+func starterArchive(context.Context) (io.ReadCloser, error) {
+	src, err := openStarter("")
+	if err != nil {
+		return nil, err
+	}
+	return archiveOf(src), nil
 }
 
 // quietAuth is registryAuth for the console, whose terminal takes no warnings: a

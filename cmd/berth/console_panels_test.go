@@ -91,3 +91,26 @@ func TestTheConsoleStartsADeadEngineAgain(t *testing.T) {
 	c.Press("q")
 	c.WaitExit()
 }
+
+// TestAFirstStartMakesAnImageAndRunsIt: a new user's console, on an engine that has
+// nothing, needs no other program.
+func TestAFirstStartMakesAnImageAndRunsIt(t *testing.T) {
+	needBusybox(t)
+	r := newRig(t)
+	c := tuitest.Start(t, r.command(), 120, 40)
+	c.WaitFor("no containers yet", "3 N  makes a small image")
+	c.Press("3")
+	c.WaitFor("N  makes a small starter", "P  pulls one", "i  loads a tar")
+	c.Press("N")
+	c.WaitFor("Images 2", "made berth/starter")
+	c.Press("/")
+	c.Type("starter\n")
+	c.WaitFor("Images 1/2")
+	c.Press("R")
+	c.WaitFor("run an image", "berth run -d -it berth/starter")
+	c.Type("first\n")
+	c.WaitFor("● first")
+	c.Press("q")
+	c.WaitExit()
+	r.berth("rm", "-f", "first")
+}

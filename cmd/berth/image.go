@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -106,14 +107,7 @@ func newImageStarter(a *app) *cobra.Command {
 		Short: "Make the images " + starter.Image + " and " + starter.Busybox + " from a static busybox",
 		Args:  args(0, 0, "image starter takes no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if busybox == "" {
-				p, err := exec.LookPath("busybox")
-				if err != nil {
-					return fmt.Errorf("no busybox in PATH: install one (Debian: apt-get install busybox-static) or name it with --busybox")
-				}
-				busybox = p
-			}
-			src, err := starter.Open(busybox)
+			src, err := openStarter(busybox)
 			if err != nil {
 				return err
 			}
@@ -150,17 +144,34 @@ func (a *app) loadStarter(c *cobra.Command, src *starter.Source) error {
 		fmt.Fprintln(a.err, "the starter image is up to date")
 		return nil
 	}
+	r := archiveOf(src)
+	res, err := cl.ImageLoad(c.Context(), r, client.ImageLoadWithQuiet(true))
+	// An engine that answers early leaves the writer waiting otherwise.
+	if err = errors.Join(err, r.Close()); err != nil {
+		return err
+	}
+	defer res.Close()
+	return a.progress(res)
+}
+
+// openStarter reads the busybox of a starter image; "" is the one in PATH.
+func openStarter(busybox string) (*starter.Source, error) {
+	if busybox == "" {
+		p, err := exec.LookPath("busybox")
+		if err != nil {
+			return nil, errors.New("no busybox in PATH: install one (Debian: apt-get install busybox-static) or name it with 'berth image starter --busybox'")
+		}
+		busybox = p
+	}
+	return starter.Open(busybox)
+}
+
+// archiveOf is the archive of a starter image. Closing it ends who writes it.
+func archiveOf(src *starter.Source) io.ReadCloser {
 	r, w := io.Pipe()
 	go func() {
 		_, err := src.WriteTo(w)
 		w.CloseWithError(err)
 	}()
-	res, err := cl.ImageLoad(c.Context(), r, client.ImageLoadWithQuiet(true))
-	// An engine that answers early leaves the writer waiting otherwise.
-	r.CloseWithError(io.ErrClosedPipe)
-	if err != nil {
-		return err
-	}
-	defer res.Close()
-	return a.progress(res)
+	return r
 }

@@ -73,6 +73,7 @@ const (
 	Push        Action = "push"
 	Build       Action = "build"
 	Load        Action = "load"
+	Starter     Action = "starter"
 	SaveImage   Action = "save"
 	Transfers   Action = "transfers"
 
@@ -174,6 +175,7 @@ func Default() Map {
 		{Push, Images, []string{"u"}, "push (upload) it", "push", false},
 		{Build, Images, []string{"B"}, "build one from a directory", "build", false},
 		{Load, Images, []string{"i"}, "load images from a tar", "load", false},
+		{Starter, Images, []string{"N"}, "make a small image to begin with", "", false},
 		{SaveImage, Images, []string{"e"}, "save to a tar", "save", false},
 		{Tag, Images, []string{"t"}, "tag", "tag", false},
 		{RemoveImage, Images, []string{"d", "delete"}, "remove (asks how)", "remove", false},
