@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -18,22 +16,8 @@ func TestBadInputBesideDockerd(t *testing.T) {
 	if testing.Short() {
 		t.Skip("asks hundreds of questions of two engines")
 	}
-	r := newRig(t)
-	for _, program := range []string{"docker", "dockerd"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skip("needs docker and dockerd to compare with (Debian: apt-get install docker.io)")
-		}
-	}
-	ours := &side{t: t, name: "berth", host: "unix://" + r.socket, dir: filepath.Join(r.dir, "cli")}
-	theirs := &side{t: t, name: "dockerd", host: startDockerd(t), dir: t.TempDir()}
-	tar := rootfs(t)
+	ours, theirs := besideDockerd(t)
 	for _, s := range []*side{ours, theirs} {
-		s.prepare(tar)
-		if s == theirs {
-			if out, code := s.docker("", []string{"import", "-c", `CMD ["sh"]`, "$T/rootfs.tar", "busybox:latest"}); code != 0 {
-				t.Fatal(out)
-			}
-		}
 		for _, command := range []string{"run -d --name web --network none busybox sleep 1000", "create --name off --network none busybox true"} {
 			if out, code := s.docker("", quoted(command)); code != 0 {
 				t.Fatal(out)

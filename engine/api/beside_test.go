@@ -19,27 +19,33 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestBesideDockerd types testdata/beside.txt into the docker CLI twice, with berth and with the machine's dockerd behind it,
-// and compares what comes. What differs on purpose says so there, and is an error here once it does not differ any more.
-func TestBesideDockerd(t *testing.T) {
-	if testing.Short() {
-		t.Skip("runs hundreds of commands")
-	}
+// besideDockerd starts berth's engine and the machine's dockerd, each with a busybox and a docker CLI.
+func besideDockerd(t *testing.T) (ours, theirs *side) {
+	t.Helper()
 	r := newRig(t)
 	for _, program := range []string{"docker", "dockerd"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skip("needs docker and dockerd to compare with (Debian: apt-get install docker.io)")
 		}
 	}
-	ours := side{t: t, name: "berth", host: "unix://" + r.socket, dir: filepath.Join(r.dir, "cli")}
-	theirs := side{t: t, name: "dockerd", host: startDockerd(t), dir: t.TempDir()}
+	ours = &side{t: t, name: "berth", host: "unix://" + r.socket, dir: filepath.Join(r.dir, "cli")}
+	theirs = &side{t: t, name: "dockerd", host: startDockerd(t), dir: t.TempDir()}
 	tar := rootfs(t)
-	for _, s := range []*side{&ours, &theirs} {
-		s.prepare(tar)
-	}
+	ours.prepare(tar)
+	theirs.prepare(tar)
 	if out, code := theirs.docker("", []string{"import", "-c", `CMD ["sh"]`, "$T/rootfs.tar", "busybox:latest"}); code != 0 {
 		t.Fatal(out)
 	}
+	return ours, theirs
+}
+
+// TestBesideDockerd types testdata/beside.txt into the docker CLI twice, with berth and with the machine's dockerd behind it,
+// and compares what comes. What differs on purpose says so there, and is an error here once it does not differ any more.
+func TestBesideDockerd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs hundreds of commands")
+	}
+	ours, theirs := besideDockerd(t)
 	script, err := os.ReadFile("testdata/beside.txt")
 	if err != nil {
 		t.Fatal(err)

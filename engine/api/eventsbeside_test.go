@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -68,20 +66,7 @@ func TestEventsBesideDockerd(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs dozens of commands")
 	}
-	r := newRig(t)
-	for _, program := range []string{"docker", "dockerd"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skip("needs docker and dockerd to compare with (Debian: apt-get install docker.io)")
-		}
-	}
-	ours := &side{t: t, name: "berth", host: "unix://" + r.socket, dir: filepath.Join(r.dir, "cli")}
-	theirs := &side{t: t, name: "dockerd", host: startDockerd(t), dir: t.TempDir()}
-	tar := rootfs(t)
-	ours.prepare(tar)
-	theirs.prepare(tar)
-	if out, code := theirs.docker("", []string{"import", "-c", `CMD ["sh"]`, "$T/rootfs.tar", "busybox:latest"}); code != 0 {
-		t.Fatal(out)
-	}
+	ours, theirs := besideDockerd(t)
 	for command := range strings.Lines(eventful) {
 		command = strings.TrimSpace(command)
 		if command == "" {

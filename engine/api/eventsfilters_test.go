@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -58,24 +56,10 @@ func TestEventFiltersBesideDockerd(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a dockerd")
 	}
-	r := newRig(t)
-	for _, program := range []string{"docker", "dockerd"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skip("needs docker and dockerd to compare with (Debian: apt-get install docker.io)")
-		}
-	}
-	ours := &side{t: t, name: "berth", host: "unix://" + r.socket, dir: filepath.Join(r.dir, "cli")}
-	theirs := &side{t: t, name: "dockerd", host: startDockerd(t), dir: t.TempDir()}
-	tar := rootfs(t)
+	ours, theirs := besideDockerd(t)
 	var windows, names [2]*strings.Replacer
 	var since [2]int64
 	for i, s := range []*side{ours, theirs} {
-		s.prepare(tar)
-		if s == theirs {
-			if out, code := s.docker("", []string{"import", "-c", `CMD ["sh"]`, "$T/rootfs.tar", "busybox:latest"}); code != 0 {
-				t.Fatal(out)
-			}
-		}
 		since[i] = time.Now().UnixNano()
 		for command := range strings.Lines(happened) {
 			if command = strings.TrimSpace(command); command == "" {

@@ -9,8 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -89,21 +87,7 @@ func TestShapesOfOldVersions(t *testing.T) {
 	if testing.Short() {
 		t.Skip("asks some hundred questions of two engines")
 	}
-	r := newRig(t)
-	for _, program := range []string{"docker", "dockerd"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skip("needs docker and dockerd to compare with (Debian: apt-get install docker.io)")
-		}
-	}
-	ours := &side{t: t, name: "berth", host: "unix://" + r.socket, dir: filepath.Join(r.dir, "cli")}
-	theirs := &side{t: t, name: "dockerd", host: startDockerd(t), dir: t.TempDir()}
-	tar := rootfs(t)
-	for _, s := range []*side{ours, theirs} {
-		s.prepare(tar)
-	}
-	if out, code := theirs.docker("", []string{"import", "-c", `CMD ["sh"]`, "$T/rootfs.tar", "busybox:latest"}); code != 0 {
-		t.Fatal(out)
-	}
+	ours, theirs := besideDockerd(t)
 	for command := range strings.Lines(shaped) {
 		if command = strings.TrimSpace(command); command == "" {
 			continue
