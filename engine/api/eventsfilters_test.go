@@ -19,9 +19,9 @@ volume create -d local --label a=b vol
 network create --label a=b net
 run -d --name web --network none -l a=b -l tier=front --health-cmd true --health-interval 1h busybox sleep 1000
 exec web true
-run -d --name db --network none -l tier=back busybox sleep 1000
+run -d --name pg --network none -l tier=back busybox sleep 1000
 tag busybox other:1
-rename db database
+rename pg database
 kill -s USR1 web
 pause web
 unpause web
@@ -32,12 +32,13 @@ volume rm vol
 `
 
 // chosen are filters, in the form that clients send them; $ID is the container "web", $IMAGE the image.
+// No name is the beginning of an ID: dockerd compares both with whatever an event is about.
 var chosen = []string{
 	``, `{}`,
 	`{"type":{"container":true}}`, `{"type":["image","volume"]}`, `{"type":["daemon"]}`, `{"type":["nonsense"]}`, `{"type":["Container"]}`,
 	`{"event":["create"]}`, `{"event":["create","destroy"]}`, `{"event":["exec_create"]}`, `{"event":["exec_start"]}`, `{"event":["exec"]}`, `{"event":["exec_die"]}`,
 	`{"event":["health_status"]}`, `{"event":["exec_create: true"]}`, `{"event":["nonsense"]}`, `{"event":[""]}`, `{"event":["CREATE"]}`,
-	`{"container":["web"]}`, `{"container":["/web"]}`, `{"container":["we"]}`, `{"container":["$ID"]}`, `{"container":["$SHORT"]}`, `{"container":["db"]}`, `{"container":["database"]}`,
+	`{"container":["web"]}`, `{"container":["/web"]}`, `{"container":["we"]}`, `{"container":["$ID"]}`, `{"container":["$SHORT"]}`, `{"container":["pg"]}`, `{"container":["database"]}`,
 	`{"container":["web","database"]}`, `{"container":["nosuch"]}`, `{"container":[""]}`,
 	`{"image":["busybox"]}`, `{"image":["busybox:latest"]}`, `{"image":["busybox:1"]}`, `{"image":["other"]}`, `{"image":["other:1"]}`, `{"image":["$IMAGE"]}`, `{"image":["busy"]}`, `{"image":["nosuch","busybox"]}`,
 	`{"volume":["vol"]}`, `{"volume":["vo"]}`, `{"volume":["nosuch"]}`,
