@@ -52,15 +52,6 @@ func (m *model) shellHasKeys() bool {
 	return m.overlay == nil && m.detail && m.tab() == tabShell && m.shell.Focused()
 }
 
-// overBrowser are the actions that the console keeps for itself while the
-// browser has the focus and is not being typed into.
-var overBrowser = map[keymap.Action]bool{
-	keymap.Quit: true, keymap.Interrupt: true, keymap.Help: true, keymap.Palette: true, keymap.CommandLog: true,
-	keymap.ToProjects: true, keymap.ToContainer: true, keymap.ToImages: true, keymap.ToVolumes: true, keymap.ToNetworks: true,
-	keymap.ToPorts: true, keymap.System: true, keymap.Shells: true, keymap.Attach: true, keymap.PrevTab: true, keymap.NextTab: true,
-	keymap.Zoom: true, keymap.Unzoom: true, keymap.Run: true,
-}
-
 // browserHasKeys tells whether the layer browser gets this key.
 func (m *model) browserHasKeys(msg tea.Msg) bool {
 	t := m.tab()
@@ -72,7 +63,7 @@ func (m *model) browserHasKeys(msg tea.Msg) bool {
 		return !ok || k.String() != "ctrl+c"
 	}
 	a, _ := m.keys.Find(k.String(), m.pane().shape().scope, keymap.Everywhere)
-	return !overBrowser[a]
+	return !keymap.AboveLayers(a)
 }
 
 // scopes are those of what has the focus, the innermost first.
@@ -85,7 +76,7 @@ func (m *model) scopes() []keymap.Scope {
 	case tabLogs:
 		return []keymap.Scope{keymap.Logs, keymap.Detail, own, keymap.Everywhere}
 	case tabDiff, tabLayers:
-		return []keymap.Scope{keymap.Layers, own, keymap.Everywhere}
+		return []keymap.Scope{own, keymap.Everywhere}
 	}
 	return []keymap.Scope{keymap.Detail, own, keymap.Everywhere}
 }

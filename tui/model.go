@@ -119,9 +119,9 @@ func newModel(o Options, f *feed.Feed) *model {
 	}
 	m.panes = [panelCount]pane{m.projs, m.conts, m.imgs, m.vols, m.nets, m.ports}
 	m.inspector, m.text = pager.New(pager.Static(nil), false), pager.New(pager.Static(nil), false)
-	m.shell = term.New(term.Config{Engine: o.Client, Go: f.Go})
+	m.shell = term.New(term.Config{Engine: o.Client, Go: f.Go, Keys: o.Keys})
 	m.exports = foreign.New(m.berth, o.Client, f.Go)
-	m.browser = layers.New(layers.Config{Berth: m.exports, Docker: o.Client})
+	m.browser = layers.New(layers.Config{Berth: m.exports, Docker: o.Client, Keys: o.Keys})
 	m.files = files.New(f.Context(), th)
 	m.tellProblems()
 	return m

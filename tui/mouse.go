@@ -288,6 +288,9 @@ func (o *palette) point(m *model, line, height int) (bool, tea.Cmd) {
 // mouseMode is what the console wants to hear of the mouse: clicks and the
 // wheel, or as much as a program in the shell has asked for.
 func (m *model) mouseMode() tea.MouseMode {
+	if m.opt.NoMouse {
+		return tea.MouseModeNone
+	}
 	if m.shellHasKeys() && m.shell.WantsMotion() {
 		return tea.MouseModeAllMotion
 	}

@@ -3,7 +3,6 @@ package tui
 import (
 	"strings"
 
-	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 
 	"berth/tui/keymap"
@@ -27,33 +26,23 @@ type section struct {
 	rows  [][2]string
 }
 
-// helpSections collects the keys: the map's by scope, then those of the panes
-// that have their own.
+// helpSections collects the keys: the map's by scope, then those of the user's
+// commands. What comes after the shell's leader is told from what is pressed alone.
 func helpSections(m *model) []section {
 	var out []section
 	for _, s := range m.keys.Scopes() {
 		sec := section{title: string(s)}
+		if s == keymap.Shell {
+			sec.title += ", after " + m.shell.Leader()
+		}
 		for _, b := range m.keys.In(s) {
 			sec.rows = append(sec.rows, [2]string{b.Shown(), b.Help})
 		}
 		out = append(out, sec)
 	}
-	foreign := func(title keymap.Scope, keys []key.Binding) {
-		sec := section{title: string(title)}
-		for _, k := range keys {
-			if h := k.Help(); h.Key != "" {
-				sec.rows = append(sec.rows, [2]string{h.Key, h.Desc})
-			}
-		}
-		if len(sec.rows) > 0 {
-			out = append(out, sec)
-		}
-	}
 	if own := m.ownSection(); len(own.rows) > 0 {
 		out = append(out, own)
 	}
-	foreign(keymap.Shell, m.shell.Keys())
-	foreign(keymap.Layers, m.browser.Keys())
 	return out
 }
 

@@ -121,7 +121,7 @@ func (m *model) totals() (cpu float64, mem uint64) {
 func (m *model) keyLine(width int) string {
 	th := m.theme
 	if m.shellHasKeys() {
-		return text.Fit(" "+th.Accent.Render("ctrl+]")+th.Dim.Render(" then ")+m.leaderKeys(), width)
+		return text.Fit(" "+th.Accent.Render(m.shell.Leader())+th.Dim.Render(" then ")+m.leaderKeys(), width)
 	}
 	var b strings.Builder
 	b.WriteByte(' ')
@@ -174,7 +174,7 @@ func (m *model) leaderKeys() string {
 	var out []string
 	for _, k := range m.shell.Keys() {
 		h := k.Help()
-		out = append(out, m.theme.Accent.Render(strings.TrimPrefix(h.Key, "ctrl+] "))+" "+h.Desc)
+		out = append(out, m.theme.Accent.Render(h.Key)+" "+h.Desc)
 	}
 	return strings.Join(out, "  ")
 }

@@ -105,7 +105,7 @@ const (
 
 // Default is the built-in key map.
 func Default() Map {
-	return Map{
+	return append(Map{
 		{Quit, Everywhere, []string{"q"}, "close what is open, then leave berth", "", false},
 		{Interrupt, Everywhere, []string{"ctrl+c"}, "leave berth; containers run on", "", true},
 		{Back, Everywhere, []string{"esc"}, "back: out of the detail, marks, filter", "", true},
@@ -221,5 +221,5 @@ func Default() Map {
 		{Since, Logs, []string{"T"}, "since: 10m, 2h..30m, 09:14 (asks)", "since", false},
 		{LayOut, Logs, []string{"p"}, "lay out lines that are JSON", "pretty", false},
 		{SaveLog, Logs, []string{"ctrl+s"}, "save the log to a file (asks)", "save", false},
-	}
+	}, panes()...)
 }

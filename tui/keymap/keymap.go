@@ -25,7 +25,7 @@ const (
 	Ports      Scope = "ports"
 	Detail     Scope = "detail"
 	Logs       Scope = "logs"
-	Layers     Scope = "layers and diff"
+	Layers     Scope = "layers"
 	Shell      Scope = "shell"
 )
 

@@ -51,10 +51,25 @@ func TestLookingUpByAction(t *testing.T) {
 	if _, ok := m.Of(Down, Images); ok {
 		t.Error("down is not bound among images")
 	}
-	if got := m.Scopes(); got[0] != Everywhere || len(got) != 10 {
+	if got := m.Scopes(); got[0] != Everywhere || len(got) != 12 {
 		t.Errorf("scopes: %v", got)
 	}
 	if got := m.In(Logs); len(got) != 5 {
 		t.Errorf("logs: %v", got)
+	}
+}
+
+// What the console keeps for itself can be pressed in the layer browser, and the
+// other way round.
+func TestNoKeyOfTheLayersIsKeptByTheConsole(t *testing.T) {
+	m := Default()
+	for _, own := range []Scope{Containers, Images, Everywhere} {
+		for _, b := range m.In(own) {
+			for _, k := range b.Keys {
+				if a, ok := m.Find(k, Layers); ok && AboveLayers(b.Action) {
+					t.Errorf("%q means %s in the layers, and the console takes it for %s", k, a, b.Action)
+				}
+			}
+		}
 	}
 }

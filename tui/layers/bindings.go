@@ -4,6 +4,8 @@ import (
 	"io/fs"
 
 	"charm.land/bubbles/v2/key"
+
+	"berth/tui/keymap"
 )
 
 // bindings are the browser's keys: dive's for the files, the console's for
@@ -15,41 +17,23 @@ type bindings struct {
 	diff, wrap, whole, hit, hitBack                                  key.Binding
 }
 
-// newBindings are the default keys, with what help says of each.
-func newBindings() bindings {
-	b := func(shown, help string, keys ...string) key.Binding {
-		return key.NewBinding(key.WithKeys(keys...), key.WithHelp(shown, help))
+// newBindings are the browser's part of a key map.
+func newBindings(keys keymap.Map) bindings {
+	b := func(a keymap.Action) key.Binding {
+		of, ok := keys.Of(a, keymap.Layers)
+		if !ok || len(of.Keys) == 0 {
+			return key.NewBinding(key.WithDisabled())
+		}
+		return key.NewBinding(key.WithKeys(of.Keys...), key.WithHelp(keymap.Pretty(of.Keys[0]), of.Short))
 	}
 	return bindings{
-		up:        b("k", "up", "k", "up"),
-		down:      b("j", "down", "j", "down"),
-		pageUp:    b("pgup", "page up", "pgup"),
-		pageDown:  b("pgdn", "page down", "pgdown"),
-		first:     b("g", "first", "g", "home"),
-		last:      b("G", "last", "G", "end"),
-		left:      b("h", "layers", "h", "left"),
-		right:     b("l", "files", "l", "right"),
-		next:      b("tab", "layers, files, file", "tab", "shift+tab"),
-		back:      b("esc", "back", "esc"),
-		open:      b("⏎", "view", "enter"),
-		fold:      b("space", "fold", "space"),
-		foldAll:   b("ctrl+space", "fold all", "ctrl+space", "ctrl+@"),
-		added:     b("ctrl+a", "added", "ctrl+a"),
-		modified:  b("M", "modified", "M"),
-		removed:   b("ctrl+r", "removed", "ctrl+r"),
-		unchanged: b("ctrl+u", "unchanged", "ctrl+u"),
-		filter:    b("/", "filter names", "/"),
-		order:     b("ctrl+o", "order", "ctrl+o"),
-		attrs:     b("ctrl+b", "attributes", "ctrl+b"),
-		extract:   b("ctrl+e", "save", "ctrl+e"),
-		union:     b("u", "union of layers", "u"),
-		compare:   b("c", "compare with", "c"),
-		copy:      b("y", "copy path", "y"),
-		diff:      b("d", "diff or file", "d"),
-		wrap:      b("w", "wrap", "w"),
-		whole:     b("z", "all the room", "z"),
-		hit:       b("n", "next match", "n"),
-		hitBack:   b("N", "previous match", "N"),
+		up: b(keymap.Up), down: b(keymap.Down), pageUp: b(keymap.PageUp), pageDown: b(keymap.PageDown), first: b(keymap.Top), last: b(keymap.Bottom),
+		left: b(keymap.Left), right: b(keymap.Right), next: b(keymap.NextPane), back: b(keymap.Back),
+		open: b(keymap.Open), fold: b(keymap.Fold), foldAll: b(keymap.FoldAll),
+		added: b(keymap.Added), modified: b(keymap.Modified), removed: b(keymap.Removed), unchanged: b(keymap.Unchanged),
+		filter: b(keymap.Filter), order: b(keymap.Sort), attrs: b(keymap.Attributes), extract: b(keymap.Extract), union: b(keymap.Union),
+		compare: b(keymap.Compare), copy: b(keymap.Copy),
+		diff: b(keymap.AsDiff), wrap: b(keymap.Wrap), whole: b(keymap.Whole), hit: b(keymap.NextHit), hitBack: b(keymap.PrevHit),
 	}
 }
 
@@ -58,12 +42,12 @@ func (m *Model) Keys() []key.Binding {
 	b := m.keys
 	if m.focus == onFile && m.viewer != nil {
 		search := b.filter
-		search.SetHelp("/", "search")
+		search.SetHelp(search.Help().Key, "search")
 		return []key.Binding{b.diff, search, b.hit, b.hitBack, b.wrap, b.whole, b.extract, b.copy, b.next, b.back}
 	}
 	if m.focus == onLayers {
 		open := b.open
-		open.SetHelp("⏎", "files")
+		open.SetHelp(open.Help().Key, "files")
 		return []key.Binding{open, b.union, b.compare, b.next, b.filter, b.added, b.modified, b.removed, b.unchanged, b.order, b.copy, b.back}
 	}
 	return []key.Binding{

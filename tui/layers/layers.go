@@ -20,6 +20,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"berth/engine/api/berthapi"
+	"berth/tui/keymap"
 	"berth/tui/theme"
 )
 
@@ -49,6 +50,8 @@ type Config struct {
 	Docker Docker
 	// ExtractDir is where ctrl+e puts files; "" means the working directory.
 	ExtractDir string
+	// Keys are those of the scope Layers; nil means the built-in ones.
+	Keys keymap.Map
 	// Theme is the meaning of colours; the zero value means the default.
 	Theme theme.Theme
 }

@@ -380,7 +380,7 @@ func TestKeysSayWhatWorks(t *testing.T) {
 		}
 		return false
 	}
-	if !has("union of layers") || has("wrap") {
+	if !has("union") || has("wrap") {
 		t.Error("keys of the layers")
 	}
 	u.open("/app/main.go")

@@ -9,6 +9,7 @@ import (
 
 	"berth/engine/api/berthapi"
 	"berth/tui/edit"
+	"berth/tui/keymap"
 	"berth/tui/layers/tree"
 	"berth/tui/list"
 	"berth/tui/pager"
@@ -99,7 +100,10 @@ func New(cfg Config) *Model {
 	if cfg.Theme == (theme.Theme{}) {
 		cfg.Theme = theme.ANSI16()
 	}
-	m := &Model{cfg: cfg, keys: newBindings(), cancel: func() {}, width: 80, height: 24}
+	if cfg.Keys == nil {
+		cfg.Keys = keymap.Default()
+	}
+	m := &Model{cfg: cfg, keys: newBindings(cfg.Keys), cancel: func() {}, width: 80, height: 24}
 	m.clear()
 	return m
 }

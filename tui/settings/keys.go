@@ -58,7 +58,7 @@ func (r *reader) bind(at string, scope keymap.Scope, a keymap.Action, v any) {
 			return
 		}
 	}
-	if scope == keymap.Everywhere && a == keymap.Interrupt && len(keys) == 0 {
+	if keymap.Needed(a, scope) && len(keys) == 0 {
 		r.problem(at, "%s keeps its key: without it berth might not be left", a)
 		return
 	}
@@ -135,7 +135,7 @@ func (r *reader) taken(key string, scope keymap.Scope, but int) (keymap.Binding,
 		if i == but || !slices.Contains(b.Keys, key) {
 			continue
 		}
-		if b.Scope == scope || slices.Contains(outer(scope), b.Scope) {
+		if b.Scope == scope || slices.Contains(outer(scope), b.Scope) || scope == keymap.Layers && keymap.AboveLayers(b.Action) && b.Scope != keymap.Shell {
 			return b, true
 		}
 	}
@@ -145,7 +145,7 @@ func (r *reader) taken(key string, scope keymap.Scope, but int) (keymap.Binding,
 // outer are the scopes that work beside one.
 func outer(s keymap.Scope) []keymap.Scope {
 	switch s {
-	case keymap.Everywhere:
+	case keymap.Everywhere, keymap.Layers, keymap.Shell: // the last two handle their keys themselves
 		return nil
 	case keymap.Lists, keymap.Detail:
 		return []keymap.Scope{keymap.Everywhere}

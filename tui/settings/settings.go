@@ -35,6 +35,7 @@ type Settings struct {
 	Keys     keymap.Map
 	Confirm  map[keymap.Action]bool // what to ask first and what not; the others as built in
 	Commands []Command
+	NoMouse  bool // the terminal keeps the mouse for itself
 }
 
 // Default is the console that nobody has asked anything of.
@@ -84,6 +85,11 @@ func (s *Settings) Read(path string, data []byte) []error {
 	for _, name := range sorted(all) {
 		switch name {
 		case "theme", "themes":
+		case "mouse":
+			on, ok := all[name].(bool)
+			if s.NoMouse = ok && !on; !ok {
+				r.problem(name, "mouse must be true or false")
+			}
 		case "keys":
 			r.keys(all[name])
 		case "confirm":
@@ -91,7 +97,7 @@ func (s *Settings) Read(path string, data []byte) []error {
 		case "commands":
 			r.commands(all[name])
 		default:
-			r.problem(name, "there is no setting %q%s", name, nearest(name, []string{"theme", "themes", "keys", "confirm", "commands"}))
+			r.problem(name, "there is no setting %q%s", name, nearest(name, []string{"theme", "themes", "mouse", "keys", "confirm", "commands"}))
 		}
 	}
 	r.themes(all["theme"], all["themes"])

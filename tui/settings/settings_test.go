@@ -62,6 +62,11 @@ func TestMistakes(t *testing.T) {
 		"[keys.containers]\n\nstop = [\"r\"]":                           "line 3: \"r\" is restart's key already, in containers: give stop another one, or write restart = [] below [keys.containers]",
 		"[keys.containers]\nstop = \"q\"":                               "\"q\" is quit's key already, in everywhere",
 		"[keys.everywhere]\ninterrupt = []":                             "interrupt keeps its key",
+		"[keys.shell]\nleader = []":                                     "leader keeps its key",
+		"[keys.layers]\nfold = \"a\"":                                   "\"a\" is attach's key already, in containers",
+		"[keys.layers]\nfold = \"u\"":                                   "\"u\" is union's key already, in layers",
+		"[keys.layer]\nfold = \"u\"":                                    "did you mean layers?",
+		"mouse = 1":                                                     "mouse must be true or false",
 		"[keys.containers]\nstop = 5":                                   "must be a string or a list",
 		"[confirm]\nstop = \"yes\"":                                     "line 2: confirm.stop must be true or false",
 		"[confirm]\nzoom = true":                                        "no action called \"zoom\" does anything that could be asked about",
@@ -86,6 +91,16 @@ func TestMistakes(t *testing.T) {
 	}
 	if b, _ := s.Keys.Of(keymap.Restart, keymap.Containers); !slices.Equal(b.Keys, []string{"r"}) {
 		t.Error("who had the key lost it")
+	}
+}
+
+func TestThePanesAndTheMouse(t *testing.T) {
+	s, said := read(t, "mouse = false\n[keys.shell]\nleader = \"ctrl+a\"\nnew-session = \"s\"\n[keys.layers]\nfold = \"s\"\n")
+	if b, _ := s.Keys.Of(keymap.Leader, keymap.Shell); said != "" || !slices.Equal(b.Keys, []string{"ctrl+a"}) || !s.NoMouse {
+		t.Errorf("%s %+v", said, b)
+	}
+	if s.Read("over.toml", []byte("mouse = true")); s.NoMouse {
+		t.Error("the file that counts more has the mouse")
 	}
 }
 

@@ -1,6 +1,12 @@
 package term
 
-import "charm.land/bubbles/v2/key"
+import (
+	"strings"
+
+	"charm.land/bubbles/v2/key"
+
+	"berth/tui/keymap"
+)
 
 // bindings are the pane's keys. Those of the shell come after the leader.
 type bindings struct {
@@ -12,27 +18,41 @@ type scrollBindings struct {
 	up, down, pageUp, pageDown, first, last, mark, copy, search, again, back, leave key.Binding
 }
 
-// newBindings are the keys of a shell; all but the leader come after it.
-func newBindings() bindings {
-	b := func(keys, help string) key.Binding {
-		return key.NewBinding(key.WithKeys(keys), key.WithHelp("ctrl+] "+keys, help))
+// newBindings are the pane's part of a key map. The leader twice is the leader itself.
+func newBindings(keys keymap.Map) bindings {
+	b := func(a keymap.Action) key.Binding {
+		of, ok := keys.Of(a, keymap.Shell)
+		if !ok || len(of.Keys) == 0 {
+			return key.NewBinding(key.WithDisabled())
+		}
+		return key.NewBinding(key.WithKeys(of.Keys...), key.WithHelp(keymap.Pretty(of.Keys[0]), of.Help))
 	}
+	literal := b(keymap.Leader)
+	literal.SetHelp(literal.Help().Key, "itself")
 	return bindings{
-		leader:  key.NewBinding(key.WithKeys("ctrl+]"), key.WithHelp("ctrl+]", "leader")),
-		leave:   b("q", "leave, the shell lives on"),
-		zoom:    b("z", "zoom"),
-		split:   b("|", "split, or one again"),
-		left:    b("h", "left half"),
-		right:   b("l", "right half"),
-		other:   b("tab", "other half"),
-		scroll:  b("[", "scroll"),
-		copy:    b("y", "copy the screen"),
-		open:    b("c", "new shell"),
-		next:    b("n", "next session"),
-		prev:    b("p", "previous session"),
-		close:   b("x", "close the session"),
-		literal: b("ctrl+]", "send ctrl+]"),
+		leader: b(keymap.Leader), leave: b(keymap.Leave), zoom: b(keymap.Zoom), split: b(keymap.Split), left: b(keymap.Left), right: b(keymap.Right),
+		other: b(keymap.OtherHalf), scroll: b(keymap.ScrollBack), copy: b(keymap.Copy), open: b(keymap.NewSession), next: b(keymap.NextSession),
+		prev: b(keymap.PrevSession), close: b(keymap.Close), literal: literal,
 	}
+}
+
+// Leader is the key after which keys go to the pane and not into the container.
+func (m *Model) Leader() string { return m.keys.leader.Help().Key }
+
+// afterLeader is what may follow the leader, in a line.
+func (m *Model) afterLeader() string {
+	var out []string
+	k := m.keys
+	for _, b := range []struct {
+		key.Binding
+		word string
+	}{{k.leave, "leave"}, {k.zoom, "zoom"}, {k.split, "split"}, {k.left, "left"}, {k.right, "right"}, {k.scroll, "scroll"}, {k.copy, "copy"},
+		{k.open, "new"}, {k.next, "next"}, {k.prev, "previous"}, {k.close, "close"}, {k.literal, "itself"}} {
+		if b.Enabled() {
+			out = append(out, b.Help().Key+" "+b.word)
+		}
+	}
+	return strings.Join(out, "  ")
 }
 
 // newScrollBindings are the keys while looking back: those of a pager.

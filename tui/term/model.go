@@ -9,6 +9,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"berth/tui/keymap"
 	"berth/tui/term/screen"
 	"berth/tui/text"
 	"berth/tui/theme"
@@ -47,7 +48,10 @@ func New(cfg Config) *Model {
 	if cfg.Theme == (theme.Theme{}) {
 		cfg.Theme = theme.ANSI16()
 	}
-	return &Model{cfg: cfg, keys: newBindings(), scrollKeys: newScrollBindings(), last: map[string]*session{}, split: map[string]pair{}, width: 80, height: 24}
+	if cfg.Keys == nil {
+		cfg.Keys = keymap.Default()
+	}
+	return &Model{cfg: cfg, keys: newBindings(cfg.Keys), scrollKeys: newScrollBindings(), last: map[string]*session{}, split: map[string]pair{}, width: 80, height: 24}
 }
 
 // SetTheme changes the colours of what the pane itself draws.

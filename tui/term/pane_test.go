@@ -10,6 +10,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/moby/moby/client"
+
+	"berth/tui/keymap"
 )
 
 // quiet is a running session without a stream: the test writes its output.
@@ -321,7 +323,7 @@ func TestClosingWhileConnecting(t *testing.T) {
 
 func TestKeysSayWhatWorks(t *testing.T) {
 	u, _ := quiet(t, 60, 6)
-	if h := u.m.Keys()[0].Help(); h.Key != "ctrl+] q" {
+	if h := u.m.Keys()[0].Help(); h.Key != "q" {
 		t.Errorf("first %+v", h)
 	}
 	u.leader("[")
@@ -359,5 +361,27 @@ func TestLookingBackWithKeys(t *testing.T) {
 	u.key(tea.KeyEscape)
 	if s.view != nil {
 		t.Error("still looking back")
+	}
+}
+
+func TestTheLeaderIsTheUsers(t *testing.T) {
+	u, s := quiet(t, 100, 6)
+	keys := keymap.Default()
+	for i, b := range keys {
+		if b.Scope == keymap.Shell && b.Action == keymap.Leader {
+			keys[i].Keys = []string{"ctrl+g"}
+		}
+	}
+	u.m.keys = newBindings(keys)
+	u.ctrl(']')
+	if u.m.leader {
+		t.Fatal("ctrl+] is still the leader")
+	}
+	u.ctrl('g')
+	if got := u.m.status(s); u.m.Leader() != "ctrl+g" || !strings.HasSuffix(got, "ctrl+g itself") {
+		t.Errorf("%q, %q", u.m.Leader(), got)
+	}
+	if _, ok := u.m.Update(tea.KeyPressMsg{Code: 'z', Text: "z"})().(ZoomMsg); !ok {
+		t.Error("z after it does not zoom")
 	}
 }

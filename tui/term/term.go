@@ -21,6 +21,7 @@ import (
 
 	"github.com/moby/moby/client"
 
+	"berth/tui/keymap"
 	"berth/tui/theme"
 )
 
@@ -47,6 +48,8 @@ type Config struct {
 	// AllowClipboard lets programs in a container set the host's clipboard
 	// (OSC 52). Their text then arrives as CopyMsg.
 	AllowClipboard bool
+	// Keys are those of the scope Shell; nil means the built-in ones.
+	Keys keymap.Map
 	// Theme colours what the pane itself draws; the zero value means the default.
 	Theme theme.Theme
 }

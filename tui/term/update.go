@@ -166,7 +166,7 @@ func (m *Model) command(k tea.KeyPressMsg) tea.Cmd {
 		return m.toggleSplit()
 	case s == nil:
 	case key.Matches(k, m.keys.literal):
-		return m.typed(s, []byte{0x1d})
+		return m.toProgram(s, k)
 	case key.Matches(k, m.keys.scroll):
 		m.startLooking(s)
 	case key.Matches(k, m.keys.copy):

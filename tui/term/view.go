@@ -68,7 +68,7 @@ func (m *Model) screen(s *session, lines []string, width, height int) []string {
 // status is what the last row says instead of the screen; "" for nothing.
 func (m *Model) status(s *session) string {
 	if m.leader && s == m.shown() {
-		return "q leave  z zoom  | split  h/l half  [ scroll  y copy  c new  n/p next/previous  x close  ctrl+] itself"
+		return m.afterLeader()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,7 +85,7 @@ func (m *Model) status(s *session) string {
 	}
 	switch {
 	case s.waiting:
-		return "the stream has ended, and no engine answers: waiting for it   ctrl+] x close"
+		return "the stream has ended, and no engine answers: waiting for it   " + m.Leader() + " " + m.keys.close.Help().Key + " close"
 	case s.state == connecting && s.kind == Attach:
 		return "attaching to " + text.Clean(s.name) + " …"
 	case s.state == connecting && s.kind == Command:
