@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	tea "charm.land/bubbletea/v2"
+
 	"berth/tui/keymap"
 	"berth/tui/tuitest"
 )
@@ -116,4 +118,26 @@ func startWith(t *testing.T, e *engine, width, height int, text string) *tuitest
 	t.Helper()
 	t.Setenv(settingsEnv, text)
 	return start(t, e, width, height)
+}
+
+func TestThePaletteHasTheUsersCommands(t *testing.T) {
+	m := configured(t, "[[commands]]\nname = \"look closer\"\ncommand = \"echo {{.Name}}\"\nkey = \"f9\"\nrun = \"background\"\n"+
+		"[[commands]]\nname = \"of volumes\"\nscope = \"volumes\"\ncommand = \"ls {{.Name}}\"")
+	press(m, "j", "j", "j", ":", "c", "l", "o", "s", "e", "r")
+	shows(t, m, "look closer", "your command: echo web", "f9")
+	press(m, "enter")
+	if m.overlay != nil || !slices.ContainsFunc(m.commands, func(s string) bool { return strings.HasSuffix(s, "echo web") }) {
+		t.Errorf("the command log has %q", m.commands)
+	}
+	press(m, ":", "v", "o", "l", "u", "m", "e", "s")
+	hides(t, m, "of volumes")
+}
+
+func TestTheMouseCanBeLeftToTheTerminal(t *testing.T) {
+	if m := configured(t, "mouse = false"); m.View().MouseMode != tea.MouseModeNone {
+		t.Error("the console wants the mouse")
+	}
+	if m := configured(t, "mouse = true"); m.View().MouseMode == tea.MouseModeNone {
+		t.Error("the console does not want the mouse")
+	}
 }

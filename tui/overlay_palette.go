@@ -8,6 +8,7 @@ import (
 
 	"berth/tui/edit"
 	"berth/tui/keymap"
+	"berth/tui/settings"
 	"berth/tui/text"
 	"berth/tui/theme"
 )
@@ -15,9 +16,15 @@ import (
 // palette finds an action by some letters of its name, and shows its key.
 type palette struct {
 	field  edit.Field
-	all    []keymap.Binding
-	shown  []keymap.Binding
+	all    []entry
+	shown  []entry
 	cursor int
+}
+
+// entry is an action, or a command of the user's.
+type entry struct {
+	keymap.Binding
+	own *settings.Command
 }
 
 // newPalette offers what can be done where the focus is.
@@ -28,7 +35,7 @@ func newPalette(m *model) *palette {
 }
 
 // source gives fuzzy the text of each action.
-type source []keymap.Binding
+type source []entry
 
 // String is what letters are looked for in: the action's name and its help.
 func (s source) String(i int) string { return string(s[i].Action) + " " + s[i].Help }
@@ -63,6 +70,9 @@ func (o *palette) update(m *model, msg tea.Msg) (bool, tea.Cmd) {
 				return false, nil
 			}
 			m.overlay = nil // the action may open another one
+			if own := o.shown[o.cursor].own; own != nil {
+				return false, m.runOwn(*own)
+			}
 			return false, m.perform(o.shown[o.cursor].Action)
 		}
 	}
@@ -96,18 +106,29 @@ func (o *palette) box(m *model, width, height int) (theme.Frame, []string) {
 	return theme.Frame{Title: m.theme.Strong.Render("palette"), Footer: m.theme.Dim.Render("⏎ does it  esc closes")}, lines
 }
 
-// applicable are the actions that the palette offers where the focus is.
-func (m *model) applicable() []keymap.Binding {
+// applicable are the actions that the palette offers where the focus is, and the
+// user's commands.
+func (m *model) applicable() []entry {
 	own := m.pane().shape().scope
 	scopes := m.scopes()
 	if !slices.Contains(scopes, own) {
 		scopes = append([]keymap.Scope{own}, scopes...)
 	}
-	var out []keymap.Binding
+	var out []entry
 	for _, b := range m.keys.In(scopes...) {
 		if !b.Silent {
-			out = append(out, b)
+			out = append(out, entry{Binding: b})
 		}
+	}
+	for _, c := range m.ownCommands() {
+		b := keymap.Binding{Action: keymap.Action(text.Clean(c.Name)), Help: "your command"}
+		if line, err := c.Line(m.values()); err == nil {
+			b.Help += ": " + text.Clean(line)
+		}
+		if c.Key != "" {
+			b.Keys = []string{c.Key}
+		}
+		out = append(out, entry{b, &c})
 	}
 	return out
 }
