@@ -116,7 +116,7 @@ func (e *Engine) DiskUsage(ctx context.Context) (DiskUsage, error) {
 	users := e.Volumes.users()
 	for i := range used.Volumes.Items {
 		v := &used.Volumes.Items[i]
-		v.UsageData = &volume.UsageData{Size: int64(treeSize(v.Mountpoint)), RefCount: int64(len(users[v.Name]))}
+		v.UsageData = &volume.UsageData{Size: treeSize(ctx, v.Mountpoint), RefCount: int64(len(users[v.Name]))}
 		used.Volumes.TotalCount++
 		used.Volumes.TotalSize += v.UsageData.Size
 		if v.UsageData.RefCount > 0 {

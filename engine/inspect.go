@@ -131,7 +131,7 @@ func (cs *Containers) sizeRw(ctx context.Context, rec record) int64 {
 	if err != nil {
 		return 0
 	}
-	return int64(treeSize(dirs.Upper))
+	return treeSize(ctx, dirs.Upper)
 }
 
 // sizeImage is the size of the layers below it.

@@ -214,10 +214,10 @@ func TestSizeOfATree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := treeSize(dir); n != 1004 {
+	if n := treeSize(t.Context(), dir); n != 1004 {
 		t.Errorf("%d bytes", n)
 	}
-	if n := treeSize(at("none")); n != 0 {
+	if n := treeSize(t.Context(), at("none")); n != 0 {
 		t.Errorf("nothing has %d bytes", n)
 	}
 }

@@ -173,14 +173,14 @@ func (vs *Volumes) Prune(ctx context.Context, f filter.Args) (volume.PruneReport
 		if _, anonymous := v.Labels[anonymousLabel]; !f.Labels(v.Labels) || !anonymous && !all {
 			continue
 		}
-		size := treeSize(v.Mountpoint)
+		size := treeSize(ctx, v.Mountpoint)
 		removed, err := vs.removeFree(v.Name)
 		if err != nil {
 			return report, err
 		}
 		if len(removed) > 0 {
 			report.VolumesDeleted = append(report.VolumesDeleted, v.Name)
-			report.SpaceReclaimed += size
+			report.SpaceReclaimed += uint64(size)
 		}
 	}
 	vs.e.Events.Publish(events.VolumeEventType, events.ActionPrune, "", map[string]string{"reclaimed": fmt.Sprint(report.SpaceReclaimed)})

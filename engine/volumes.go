@@ -4,19 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"berth/engine/filter"
 	"berth/engine/spec"
 	"berth/store/durable"
 	"berth/store/remove"
+	"berth/store/usage"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/events"
@@ -218,27 +217,8 @@ func (vs *Volumes) snapshot() []volume.Volume {
 }
 
 // treeSize sums the sizes of the files below dir, in bytes, each once though it have
-// several names; what vanishes meanwhile does not count.
-func treeSize(dir string) (total uint64) {
-	type inode struct{ dev, ino uint64 }
-	seen := make(map[inode]bool)
-	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return nil
-		}
-		info, err := d.Info()
-		if err != nil {
-			return nil
-		}
-		if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Nlink > 1 {
-			id := inode{uint64(st.Dev), st.Ino}
-			if seen[id] {
-				return nil
-			}
-			seen[id] = true
-		}
-		total += uint64(info.Size())
-		return nil
-	})
-	return total
+// several names; what cannot be read does not count.
+func treeSize(ctx context.Context, dir string) int64 {
+	u, _ := usage.Of(ctx, dir)
+	return u.Content
 }

@@ -2,9 +2,7 @@ package snapshot
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"path/filepath"
 	"strings"
@@ -13,10 +11,10 @@ import (
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/containerd/v2/pkg/filters"
 	"github.com/containerd/errdefs"
-	"golang.org/x/sys/unix"
 
 	"berth/store/meta"
 	"berth/store/remove"
+	"berth/store/usage"
 )
 
 // Commit turns an active snapshot into a committed one, whose files are on
@@ -263,10 +261,11 @@ func (o *Overlay) Usage(ctx context.Context, key string) (snapshots.Usage, error
 	if r.Usage != nil {
 		return *r.Usage, nil
 	}
-	u, err := diskUsage(ctx, o.upper(r))
+	all, err := usage.Of(ctx, o.upper(r))
 	if err != nil {
 		return snapshots.Usage{}, fmt.Errorf("usage of snapshot %q: %w", key, err)
 	}
+	u := snapshots.Usage{Size: all.Disk, Inodes: all.Inodes}
 	if r.Kind == snapshots.KindCommitted {
 		_, err = o.replace(key, func(now *record) error {
 			if now.Dir == r.Dir { // the name may mean another snapshot by now
@@ -279,37 +278,4 @@ func (o *Overlay) Usage(ctx context.Context, key string) (snapshots.Usage, error
 		}
 	}
 	return u, nil
-}
-
-// diskUsage adds up what a tree takes on disk.
-func diskUsage(ctx context.Context, dir string) (snapshots.Usage, error) {
-	var u snapshots.Usage
-	type inode struct{ dev, ino uint64 }
-	seen := make(map[inode]bool)
-	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		var st unix.Stat_t
-		if err == nil {
-			err = unix.Lstat(path, &st)
-		}
-		if errors.Is(err, fs.ErrNotExist) && path != dir {
-			return nil // a running container removed it
-		}
-		if err != nil {
-			return err
-		}
-		if st.Nlink > 1 && st.Mode&unix.S_IFMT != unix.S_IFDIR {
-			if id := (inode{st.Dev, st.Ino}); seen[id] {
-				return nil
-			} else {
-				seen[id] = true
-			}
-		}
-		u.Inodes++
-		u.Size += st.Blocks * 512
-		return nil
-	})
-	return u, err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/containerd/v2/core/snapshots/testsuite"
 	"github.com/containerd/errdefs"
+	"golang.org/x/sys/unix"
 
 	"berth/store/meta"
 )
@@ -184,6 +185,34 @@ func TestUsageCountsHardLinksOnce(t *testing.T) {
 		if err != nil || u.Inodes != 2 || u.Size < 1<<20 || u.Size > 1<<20+64<<10 {
 			t.Fatalf("usage %+v, %v", u, err)
 		}
+	}
+}
+
+// TestUsageOfADeepTree has a tree whose last directory no path can name.
+func TestUsageOfADeepTree(t *testing.T) {
+	o, closeDB := open(t, t.TempDir())
+	defer closeDB()
+	d := prepare(t, o, "a", "")
+	name := strings.Repeat("d", 200)
+	at, err := unix.Open(d.Upper, unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	for i := 0; i < 30 && err == nil; i++ {
+		err = unix.Mkdirat(at, name, 0o700)
+		next := -1
+		if err == nil {
+			next, err = unix.Openat(at, name, unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		}
+		unix.Close(at)
+		at = next
+	}
+	unix.Close(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u, err := o.Usage(t.Context(), "a"); err != nil || u.Inodes != 31 {
+		t.Errorf("usage %+v, %v", u, err)
+	}
+	if err := o.Remove(t.Context(), "a"); err != nil {
+		t.Error(err)
 	}
 }
 
