@@ -43,7 +43,8 @@ func (vs *Volumes) importOver(ctx context.Context, v volume.Volume, r io.Reader)
 		err = durable.SyncDir(stage)
 	}
 	if err = errors.Join(err, remove.All(filling)); err != nil {
-		return err
+		// It failed: the next Open must not find it.
+		return errors.Join(err, remove.All(archive))
 	}
 	// Not half of it because the client has gone.
 	return unpackOver(context.WithoutCancel(ctx), tree, archive)

@@ -2,12 +2,16 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/moby/moby/api/types/volume"
+	"golang.org/x/sys/unix"
 )
 
 // A forced import of a damaged archive changes nothing; one that the engine did not survive is
@@ -66,3 +70,46 @@ func TestForcedImportIsWhole(t *testing.T) {
 		t.Errorf("left are %v, %v", entries, err)
 	}
 }
+
+// A forced import that is told to have failed is not completed by the next engine.
+func TestForcedImportThatFailed(t *testing.T) {
+	r := newRig(t)
+	r.stuffed("vol")
+	archive := r.exported("vol")
+	made, err := r.Volumes.Create(r.ctx, volume.CreateRequest{Name: "over"})
+	if err == nil {
+		err = os.WriteFile(filepath.Join(made.Mountpoint, "own"), nil, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := r.exported("over")
+	stage := filepath.Dir(r.Volumes.dir("over"))
+	// What was unpacked on the way cannot be removed: it is mounted on.
+	tree := filepath.Join(stage, fillingPrefix+"over", "tree")
+	mounted := false
+	stream := io.MultiReader(bytes.NewReader(archive), readerFunc(func([]byte) (int, error) {
+		err := unix.Mount("tmpfs", tree, "tmpfs", 0, "")
+		mounted = err == nil
+		return 0, cmp.Or(err, io.EOF)
+	}))
+	_, err = r.Volumes.Import(r.ctx, "over", stream, true)
+	if !mounted {
+		t.Fatal(err)
+	}
+	if uerr := unix.Unmount(tree, 0); uerr != nil {
+		t.Fatal(uerr)
+	}
+	if !errors.Is(err, unix.EBUSY) {
+		t.Errorf("the import says %v", err)
+	}
+	r.close()
+	r.open()
+	if now := r.exported("over"); !bytes.Equal(now, before) {
+		t.Error("the next engine imported it")
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
