@@ -126,20 +126,8 @@ func (x *extraction) entry(hdr *tar.Header, r io.Reader) error {
 	if err := checkOwner(hdr); err != nil {
 		return err
 	}
-	if name == "." { // the directory itself
-		if hdr.Typeflag != tar.TypeDir {
-			return refuse("it would replace the directory")
-		}
-		x.dirs = append(x.dirs, hdr)
-		if !x.opts.Root {
-			return nil
-		}
-		at, err := openBelow(x.root, x.dir)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(at)
-		return x.directory(at, ".", hdr)
+	if name == "." {
+		return x.itself(hdr)
 	}
 	up, base := path.Split(name)
 	parent, err := x.parent(up)
@@ -167,16 +155,26 @@ func (x *extraction) entry(hdr *tar.Header, r io.Reader) error {
 	case tar.TypeLink:
 		return x.link(parent, base, hdr)
 	case tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
-		kind := map[byte]uint32{tar.TypeChar: unix.S_IFCHR, tar.TypeBlock: unix.S_IFBLK, tar.TypeFifo: unix.S_IFIFO}[hdr.Typeflag]
-		if err := unix.Mknodat(parent, base, kind|0o600, int(unix.Mkdev(uint32(hdr.Devmajor), uint32(hdr.Devminor)))); err != nil {
-			return err
-		}
-		if err := x.owner(parent, base, hdr); err != nil {
-			return err
-		}
-		return chmodNode(parent, base, uint32(hdr.Mode)&0o7777)
+		return x.node(parent, base, hdr)
 	}
 	return refuse("entries of type %q cannot be extracted", hdr.Typeflag)
+}
+
+// itself takes the entry of the directory that is extracted into.
+func (x *extraction) itself(hdr *tar.Header) error {
+	if hdr.Typeflag != tar.TypeDir {
+		return refuse("it would replace the directory")
+	}
+	x.dirs = append(x.dirs, hdr)
+	if !x.opts.Root {
+		return nil
+	}
+	at, err := openBelow(x.root, x.dir)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(at)
+	return x.directory(at, ".", hdr)
 }
 
 // name is an entry's path relative to the directory that is extracted into.
@@ -214,6 +212,18 @@ func (x *extraction) makeRoom(parent int, base string, hdr *tar.Header) error {
 		return refuse("cannot overwrite non-directory %q with directory %q", path.Join(x.dir, hdr.Name), path.Join(x.dir, path.Dir(hdr.Name)))
 	}
 	return remove.At(parent, base)
+}
+
+// node makes a device or a pipe.
+func (x *extraction) node(parent int, base string, hdr *tar.Header) error {
+	kind := map[byte]uint32{tar.TypeChar: unix.S_IFCHR, tar.TypeBlock: unix.S_IFBLK, tar.TypeFifo: unix.S_IFIFO}[hdr.Typeflag]
+	if err := unix.Mknodat(parent, base, kind|0o600, int(unix.Mkdev(uint32(hdr.Devmajor), uint32(hdr.Devminor)))); err != nil {
+		return err
+	}
+	if err := x.owner(parent, base, hdr); err != nil {
+		return err
+	}
+	return chmodNode(parent, base, uint32(hdr.Mode)&0o7777)
 }
 
 // link makes a hard link to a file that is below the directory, too.

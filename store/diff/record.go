@@ -210,11 +210,7 @@ func (r *record) keep(b []byte) (chunk, off uint32) {
 func (r *record) insert(id uint32) {
 	if r.used >= len(r.table)/4*3 {
 		old := r.table
-		size := len(old)
-		if int(r.count) >= size/2 { // otherwise it is full of what is gone
-			size *= 2
-		}
-		r.table, r.used = make([]uint32, size), 0
+		r.table, r.used = make([]uint32, 2*len(old)), 0
 		for _, v := range old {
 			if v != 0 && v != goneSlot {
 				r.place(v - 1)
