@@ -15,7 +15,8 @@ const (
 	flagsUnknown  = 0xe0
 )
 
-// header reads the header of a member.
+// header reads the header of a member. Its extra field and names may be as long as
+// section 2.3 lets them be: Go's gzip refuses names from 512 bytes on, for it keeps them.
 func (z *Reader) header() error {
 	sum := uint32(0)
 	next := func(n int) ([]byte, error) {
@@ -42,7 +43,7 @@ func (z *Reader) header() error {
 			}
 		}
 	}
-	for _, flag := range []byte{flagName, flagComment} { // end with a zero
+	for _, flag := range []byte{flagName, flagComment} { // each ends with a zero
 		for more := flags&flag != 0; more; {
 			b, err := next(1)
 			if err != nil {

@@ -33,6 +33,7 @@ const (
 // follows the last one is an error, and so is an end within one
 // (io.ErrUnexpectedEOF). Other faults of the stream are of kind InvalidArgument.
 type Reader struct {
+	mu sync.Mutex // held by Read and Close
 	*buffers
 	src  io.Reader
 	err  error // of the stream, once all that is in out was read
@@ -89,8 +90,11 @@ func NewReader(r io.Reader) (*Reader, error) {
 	return z, nil
 }
 
-// Close lets go of the memory.
+// Close lets go of the memory, which another stream may have then: so it waits for a
+// Read that is under way.
 func (z *Reader) Close() error {
+	z.mu.Lock()
+	defer z.mu.Unlock()
 	if z.buffers != nil {
 		pool.Put(z.buffers)
 		z.buffers, z.err, z.read, z.done = nil, errClosed, 0, 0
@@ -108,6 +112,8 @@ func (z *Reader) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
+	z.mu.Lock()
+	defer z.mu.Unlock()
 	for z.read == z.done {
 		if z.err != nil {
 			return 0, z.err

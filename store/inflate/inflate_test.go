@@ -135,6 +135,51 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
+// TestLongNames has names in the header that the format allows and Go's gzip does not.
+func TestLongNames(t *testing.T) {
+	stream := []byte{0x1f, 0x8b, 8, flagName | flagComment, 0, 0, 0, 0, 0, 255}
+	for _, n := range []int{512, inSize + 10} {
+		stream = append(append(stream, bytes.Repeat([]byte("n"), n)...), 0)
+	}
+	stream = append(stream, compress(t, 6, []byte("content"))[10:]...)
+	if got, err := inflate(bytes.NewReader(stream)); err != nil || string(got) != "content" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := gzip.NewReader(bytes.NewReader(stream)); err == nil {
+		t.Error("Go's gzip takes them, too")
+	}
+}
+
+// TestClosedBeside closes readers that are being read from. Those that come after have
+// their memory.
+func TestClosedBeside(t *testing.T) {
+	want := text(600_000)
+	stream := compress(t, 6, want)
+	for range 20 {
+		z, err := NewReader(bytes.NewReader(stream))
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun, ended := make(chan struct{}), make(chan error)
+		go func() {
+			_, err := z.Read(make([]byte, 1))
+			close(begun)
+			for err == nil {
+				_, err = z.Read(make([]byte, 1000))
+			}
+			ended <- err
+		}()
+		<-begun
+		z.Close()
+		if got, err := inflate(bytes.NewReader(stream)); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("another stream: %d bytes, %v", len(got), err)
+		}
+		if err := <-ended; err != errClosed && err != io.EOF {
+			t.Errorf("the one that was closed: %v", err)
+		}
+	}
+}
+
 func TestEveryCutIsUnexpected(t *testing.T) {
 	for _, level := range []int{0, 1, 9} {
 		whole := compress(t, level, text(3000))

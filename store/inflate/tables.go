@@ -5,9 +5,10 @@ import "math/bits"
 // Codes of up to litBits or distBits are found by one look into the table, longer
 // ones by a second into one of the tables behind it.
 const (
-	litBits  = 11
-	distBits = 8
-	maxBits  = 15
+	litBits    = 11
+	distBits   = 8
+	lengthBits = 7 // of the codes of lengths, none of which is longer
+	maxBits    = 15
 
 	maxLits  = 286
 	maxDists = 30
@@ -180,20 +181,34 @@ func (z *Reader) dynamic() error {
 		}
 		of[i] = uint8(v)
 	}
-	const width = 7
-	var table [1 << width]uint32
-	if _, ok := build(table[:], width, of[:], func(symbol int) uint32 { return isLiteral | uint32(symbol)<<16 }); !ok {
+	var table [1 << lengthBits]uint32
+	if _, ok := build(table[:], lengthBits, of[:], func(symbol int) uint32 { return isLiteral | uint32(symbol)<<16 }); !ok {
 		return corrupt("an impossible code")
 	}
 	lens := z.lens[:lits+dists]
+	if err := z.codeLengths(&table, lens); err != nil {
+		return err
+	}
+	var litsOK, distsOK bool
+	z.second[0], litsOK = build(z.lits[:], litBits, lens[:lits], litEntry)
+	z.second[1], distsOK = build(z.dists[:], distBits, lens[lits:], distEntry)
+	if !litsOK || !distsOK {
+		return corrupt("an impossible code")
+	}
+	return nil
+}
+
+// codeLengths reads the lengths of codes, which are coded themselves: each, or how
+// often the one before or zero comes again.
+func (z *Reader) codeLengths(table *[1 << lengthBits]uint32, lens []uint8) error {
 	for i := 0; i < len(lens); {
 		if err := z.fill(); err != nil {
 			return err
 		}
-		if z.nbits < width+7 {
+		if z.nbits < lengthBits+7 {
 			z.refill()
 		}
-		e := table[z.bits&(1<<width-1)]
+		e := table[z.bits&(1<<lengthBits-1)]
 		if e&special != 0 {
 			return corrupt("an unknown code")
 		}
@@ -230,14 +245,5 @@ func (z *Reader) dynamic() error {
 			i++
 		}
 	}
-	if err := z.overrun(); err != nil {
-		return err
-	}
-	var litsOK, distsOK bool
-	z.second[0], litsOK = build(z.lits[:], litBits, lens[:lits], litEntry)
-	z.second[1], distsOK = build(z.dists[:], distBits, lens[lits:], distEntry)
-	if !litsOK || !distsOK {
-		return corrupt("an impossible code")
-	}
-	return nil
+	return z.overrun()
 }
