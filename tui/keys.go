@@ -33,6 +33,7 @@ func (m *model) input(msg tea.Msg) tea.Cmd {
 		return nil
 	}
 	m.hint, m.bad = "", false
+	m.dropDrag()
 	if m.detail && m.tab() == tabFiles {
 		if cmd, ok := m.files.Press(k.String()); ok {
 			return cmd

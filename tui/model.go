@@ -92,6 +92,7 @@ type model struct {
 	lookedAt  bool   // the machine was, if it had to be
 	next      string // the engine to go to when the console ends
 	clicked   click
+	drag      drag
 	carries   int         // transfers begun
 	transfers []*carry    // those under way, and failed ones that tell why
 	filter    *edit.Field // being typed, nil when not

@@ -39,6 +39,9 @@ func (m *model) mouse(msg tea.MouseMsg) tea.Cmd {
 		return m.mouseOverlay(msg, at)
 	}
 	s := m.screen()
+	if cmd, ok := m.mouseDrag(msg, at, s); ok {
+		return cmd
+	}
 	if cmd, ok := m.mouseShell(msg, at, s); ok {
 		return cmd
 	}

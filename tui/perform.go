@@ -8,8 +8,6 @@ import (
 
 	"berth/tui/keymap"
 	"berth/tui/pager"
-	"berth/tui/paint"
-	"berth/tui/text"
 )
 
 // do does what a key, or a line of the palette, stands for.
@@ -366,10 +364,4 @@ func (m *model) copyID() tea.Cmd {
 		return m.copy(row.id, row.id)
 	}
 	return nil
-}
-
-// copy puts text on the terminal's clipboard (OSC 52).
-func (m *model) copy(what, s string) tea.Cmd {
-	m.say("copied " + text.Fit(what, min(text.Width(what), 60)))
-	return func() tea.Msg { return paint.Clip(s) }
 }

@@ -174,6 +174,8 @@ func (m *model) fromEngine(msg tea.Msg) (tea.Cmd, bool) {
 		m.inside = msg
 	case enginesTold:
 		m.offerEngines(msg)
+	case copied:
+		m.copiedBy(msg)
 	case looked:
 		m.lacks(msg)
 	case systemTold:

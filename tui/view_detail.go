@@ -14,29 +14,9 @@ import (
 func (m *model) drawDetail(r image.Rectangle) []string {
 	w, h := max(r.Dx()-2, 0), max(r.Dy()-2, 0)
 	f := theme.Frame{Title: m.detailTitle(r.Dx() - 5), Focused: m.detail}
-	var lines []string
-	switch {
-	case m.subject.id == "" && m.nothingSelected():
-		lines = m.emptyDetail(w)
-	case m.tab() == tabLogs:
-		lines = m.drawLogs(w, h)
-		if m.logsShown() {
-			f.Footer = m.logs.Footer()
-		}
-	case m.tab() == tabFiles && m.files.Shown() != m.treeOf().ID: // not read yet
-	case m.tab() == tabFiles:
-		lines = m.files.View(w, h, m.detail)
-	case m.tab().isText():
-		m.text.Replace(pager.Static(m.pane().lines(m, w)))
-		lines = m.text.View(m.theme, w, h)
-	case m.tab() == tabInspect:
-		lines, f.Footer = m.drawInspect(w, h)
-	case m.tab() == tabShell:
-		lines = strings.Split(m.shell.View(w, h), "\n")
-		f.Footer = text.Clean(m.shell.Title())
-	case m.tab() == tabDiff, m.tab() == tabLayers:
-		lines = strings.Split(m.browser.View(w, h), "\n")
-	}
+	lines, footer := m.detailLines(w, h)
+	f.Footer = footer
+	lines = m.drag.paint(m, lines, w)
 	if m.detail {
 		if m.filter != nil {
 			f.Left = m.theme.Accent.Render("/") + m.filter.View(min(30, max(w-24, 4)), true)
@@ -45,6 +25,33 @@ func (m *model) drawDetail(r image.Rectangle) []string {
 		}
 	}
 	return f.Draw(m.theme, lines, r.Dx(), r.Dy())
+}
+
+// detailLines is what stands inside the frame of the detail, and in its bottom.
+func (m *model) detailLines(w, h int) (lines []string, footer string) {
+	switch {
+	case m.subject.id == "" && m.nothingSelected():
+		lines = m.emptyDetail(w)
+	case m.tab() == tabLogs:
+		lines = m.drawLogs(w, h)
+		if m.logsShown() {
+			footer = m.logs.Footer()
+		}
+	case m.tab() == tabFiles && m.files.Shown() != m.treeOf().ID: // not read yet
+	case m.tab() == tabFiles:
+		lines = m.files.View(w, h, m.detail)
+	case m.tab().isText():
+		m.text.Replace(pager.Static(m.pane().lines(m, w)))
+		lines = m.text.View(m.theme, w, h)
+	case m.tab() == tabInspect:
+		lines, footer = m.drawInspect(w, h)
+	case m.tab() == tabShell:
+		lines = strings.Split(m.shell.View(w, h), "\n")
+		footer = text.Clean(m.shell.Title())
+	case m.tab() == tabDiff, m.tab() == tabLayers:
+		lines = strings.Split(m.browser.View(w, h), "\n")
+	}
+	return lines, footer
 }
 
 // nothingSelected tells whether nothing is selected.

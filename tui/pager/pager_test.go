@@ -172,3 +172,36 @@ func TestEmptyAndTiny(t *testing.T) {
 		}
 	}
 }
+
+func TestSelectingIsAsTheSourceHasIt(t *testing.T) {
+	p := New(Static{"zero", "\x1b[31mone\x1b[m is longer than ten", "two\nand a half", "three"}, false)
+	p.SetSize(10, 6)
+	for _, c := range []struct {
+		x0, y0, x1, y1 int
+		want           string
+	}{
+		{1, 0, 2, 0, "er"},
+		{0, 1, 2, 1, "one"},
+		{4, 1, 9, 1, "is longer than ten"}, // to the edge is to the end
+		{2, 0, 2, 1, "ro\none"},
+		{0, 2, 2, 4, "two\nand a half\nthr"},
+		{0, 4, 9, 5, "three\n"},
+	} {
+		if got := p.Select(c.x0, c.y0, c.x1, c.y1); got != c.want {
+			t.Errorf("%v is %q", c, got)
+		}
+	}
+	p.Sideways(4)
+	if got := p.Select(0, 1, 1, 1); got != "is" {
+		t.Errorf("scrolled sideways: %q", got)
+	}
+	p.ToggleWrap()
+	if got := p.Select(0, 1, 3, 3); got != "one is longer than ten" {
+		t.Errorf("wrapped: %q", got)
+	}
+	p.SetSize(10, 3)
+	p.Scroll(2) // the second row of the wrapped line is the first that is drawn
+	if got := p.Select(0, 0, 9, 2); got != "ger than ten\ntwo" {
+		t.Errorf("scrolled into a wrapped line: %q", got)
+	}
+}
