@@ -42,7 +42,7 @@ func TestAPullShowsHowFarItIsAndIsGivenUp(t *testing.T) {
 	r.WaitFor("pull shop/missing", "not found")
 	r.Press("P")
 	r.Type("shop/big\n")
-	r.WaitFor("aaaabbbbcccc", "10M/40M", "Downloading", "esc lets it go on")
+	r.WaitFor("aaaabbbbcccc", "M/40M", "Downloading", "esc lets it go on")
 	r.Press("esc")
 	r.WaitGone("esc lets it go on")
 	r.WaitFor("pull of shop/big goes on", "⇅ pull shop/big", "50%", "ctrl+t")
