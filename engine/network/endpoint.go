@@ -73,6 +73,7 @@ func (e *Endpoint) key() string { return e.ContainerID + "-" + e.NetworkID[:12] 
 // ErrInvalidArgument.
 func (m *Manager) Attach(ctx context.Context, spec AttachSpec, netns *os.File) (_ Endpoint, err error) {
 	e, n, bridge, err := m.reserve(spec)
+	m.tellFirewalld()
 	if err != nil {
 		return Endpoint{}, err
 	}
@@ -235,7 +236,8 @@ func (m *Manager) ensureReady(n *Network) (_ int, err error) {
 	return m.ready[n.ID], nil
 }
 
-// bringUp makes n's bridge and the rules of all networks.
+// bringUp makes n's bridge and the rules of all networks. Firewalld is told by who has
+// released m.mu (see tellFirewalld).
 func (m *Manager) bringUp(n *Network) error {
 	if n.macvlan() {
 		i, err := ensureParent(n, m.tableName())
@@ -257,11 +259,8 @@ func (m *Manager) bringUp(n *Network) error {
 	if err := errors.Join(m.fw.passForeign(m.nets), m.startForwarding(n)); err != nil {
 		return err
 	}
-	// Without it containers reach only as far as firewalld lets them: no reason not to run.
-	if err := trust(n.Device); err != nil {
-		m.log.Warn("containers may be cut off", "network", n.Name, "error", err)
-	}
 	m.ready[n.ID] = i
+	m.untold = append(m.untold, n.Device)
 	return nil
 }
 

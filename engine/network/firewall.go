@@ -162,8 +162,7 @@ func (f *family) describe(c *nftables.Conn, t *nftables.Table, nets []*Network, 
 	}
 	rule(forward, passEstablished())
 	for _, n := range nets {
-		mode := n.mode(f.size == 16)
-		if !n.Internal && !n.NoMasquerade && mode != Routed {
+		if !n.Internal && !n.NoMasquerade && n.mode(f.size == 16) != Routed {
 			rule(post, f.masqueradeLeaving(n))
 		}
 		if f.size == 4 {
@@ -173,25 +172,31 @@ func (f *family) describe(c *nftables.Conn, t *nftables.Table, nets []*Network, 
 		rule(post, f.keepSource(n))
 		rule(guard, f.dropLoopback(n))
 		if !n.Internal {
-			if mode == Routed {
-				rule(forward, f.passOpen(n, open))
-				rule(forward, f.passICMP(n))
-			}
-			if mode == Unprotected {
-				for _, other := range nets {
-					if other != n {
-						rule(forward, dropNeighbours(n, other))
-					}
-				}
-			} else {
-				rule(forward, dropUnpublished(n))
-			}
-			for _, s := range strangers {
-				rule(forward, dropToStrangers(n, s))
-			}
+			f.describeForward(n, nets, open, func(r []expr.Any) { rule(forward, r) })
 		}
 	}
 	return nil
+}
+
+// describeForward writes which new connections reach n, one of nets, and where those of n do not.
+func (f *family) describeForward(n *Network, nets []*Network, open *nftables.Set, forward func(rule)) {
+	mode := n.mode(f.size == 16)
+	if mode == Routed {
+		forward(f.passOpen(n, open))
+		forward(f.passICMP(n))
+	}
+	if mode != Unprotected {
+		forward(dropUnpublished(n))
+	} else {
+		for _, other := range nets {
+			if other != n {
+				forward(dropNeighbours(n, other))
+			}
+		}
+	}
+	for _, s := range strangers {
+		forward(dropToStrangers(n, s))
+	}
 }
 
 // publish makes e's ports reach it. That they do already is no error.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/godbus/dbus/v5"
 )
 
@@ -16,18 +17,22 @@ import (
 // trusted is the zone of firewalld that accepts.
 const trusted = "trusted"
 
-// busPatience is how long firewalld may take: it answers nobody while it loads its rules.
-const busPatience = 10 * time.Second
+// busPatience is how long the bus and firewalld may take: it answers nobody while it loads
+// its rules. A variable for the test.
+var busPatience = 10 * time.Second
 
 // zones calls fn with firewalld, if it runs.
 func zones(fn func(call func(method string, args ...any) *dbus.Call) error) error {
-	conn, err := dbus.ConnectSystemBus()
+	ctx, cancel := context.WithTimeout(context.Background(), busPatience)
+	defer cancel()
+	conn, err := dbus.ConnectSystemBus(dbus.WithContext(ctx)) // who accepts and says nothing is left, too
 	if err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("ask the system bus for firewalld: it has not answered for %s: %w", busPatience, errdefs.ErrUnavailable)
+		}
 		return nil //nolint:nilerr // without a bus there is no firewalld
 	}
 	defer conn.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), busPatience)
-	defer cancel()
 	const name = "org.fedoraproject.FirewallD1"
 	var there bool
 	if err := conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.NameHasOwner", 0, name).Store(&there); err != nil || !there {
@@ -37,6 +42,19 @@ func zones(fn func(call func(method string, args ...any) *dbus.Call) error) erro
 	return fn(func(method string, args ...any) *dbus.Call {
 		return obj.CallWithContext(ctx, name+".zone."+method, 0, args...)
 	})
+}
+
+// tellFirewalld tells of the bridges that have come up since it was called last. m.mu is not
+// held: firewalld may take its time.
+func (m *Manager) tellFirewalld() {
+	m.mu.Lock()
+	devices := m.untold
+	m.untold = nil
+	m.mu.Unlock()
+	// Without it containers reach only as far as firewalld lets them: no reason not to run.
+	if err := trust(devices...); err != nil {
+		m.log.Warn("containers may be cut off", "bridges", devices, "error", err)
+	}
 }
 
 // trust has firewalld accept the traffic of bridges that it has in no zone.

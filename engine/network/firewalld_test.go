@@ -3,12 +3,15 @@ package network
 import (
 	"bufio"
 	"maps"
+	"net"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/godbus/dbus/v5"
 	"github.com/google/nftables"
 )
@@ -125,5 +128,55 @@ func TestFirewalldIsTold(t *testing.T) {
 	}
 	if got := s.all(); len(got) != 1 || got[two.Device] != "public" {
 		t.Errorf("zones %v when the networks are gone", got)
+	}
+}
+
+// A bus that takes connections and says nothing keeps nobody from the networks, and is given up.
+func TestBusThatSaysNothing(t *testing.T) {
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "bus"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conns := make(chan net.Conn, 16)
+	go func() {
+		defer close(conns)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conns <- c
+		}
+	}()
+	t.Cleanup(func() {
+		l.Close()
+		for c := range conns {
+			c.Close()
+		}
+	})
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path="+l.Addr().String())
+	f := newFixture(t)
+	patience := busPatience
+	t.Cleanup(func() { busPatience = patience })
+	busPatience = time.Hour
+	done := make(chan error)
+	go func() {
+		_, err := f.Create(t.Context(), CreateSpec{Name: "one", IPv4: true})
+		done <- err
+	}()
+	asked := <-conns
+	if _, _, err := f.Inspect("one"); err != nil { // would wait for the hour
+		t.Errorf("while firewalld is told: %v", err)
+	}
+	asked.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	busPatience = 10 * time.Millisecond
+	if err := trust("eth0"); !errdefs.IsUnavailable(err) {
+		t.Errorf("a bus that says nothing: %v", err)
+	}
+	if _, err := f.Delete(t.Context(), "one"); err != nil {
+		t.Error(err)
 	}
 }

@@ -200,3 +200,53 @@ func macOf(a netip.Addr) net.HardwareAddr {
 	b = b[len(b)-4:]
 	return net.HardwareAddr{0x02, 0x42, b[0], b[1], b[2], b[3]}
 }
+
+// fillPool checks what the user chose and chooses the rest.
+func (m *Manager) fillPool(n *Network, p *Pool, six bool) error {
+	if !p.Subnet.IsValid() {
+		if p.Gateway.IsValid() || p.Range.IsValid() || len(p.Aux) > 0 {
+			return fmt.Errorf("a gateway, a range or auxiliary addresses need a subnet: %w", errdefs.ErrInvalidArgument)
+		}
+		subnet, err := m.freeSubnet(n, nil, six)
+		if err != nil {
+			return err
+		}
+		p.Subnet, p.Chosen = subnet, true
+	}
+	if p.Subnet.Addr().Is6() != six || p.Subnet.Addr().Is4In6() {
+		return fmt.Errorf("subnet %s is of the wrong address family: %w", p.Subnet, errdefs.ErrInvalidArgument)
+	}
+	if p.Subnet != p.Subnet.Masked() {
+		return fmt.Errorf("invalid subnet %s: it should be %s: %w", p.Subnet, p.Subnet.Masked(), errdefs.ErrInvalidArgument)
+	}
+	for _, other := range m.nets {
+		for _, o := range []Pool{other.V4, other.V6} {
+			if o.Valid() && o.Subnet.Overlaps(p.Subnet) {
+				return fmt.Errorf("invalid pool request: Pool overlaps with other one on this address space: %s is in use by network %s (%s): %w",
+					p.Subnet, other.Name, o.Subnet, errdefs.ErrPermissionDenied)
+			}
+		}
+	}
+	if p.Range.IsValid() && (p.Range.Bits() < p.Subnet.Bits() || !p.Subnet.Contains(p.Range.Addr())) {
+		return fmt.Errorf("range %s is not in subnet %s: %w", p.Range, p.Subnet, errdefs.ErrInvalidArgument)
+	}
+	for name, a := range p.Aux {
+		if !p.Subnet.Contains(a) {
+			return fmt.Errorf("auxiliary address %s=%s is not in subnet %s: %w", name, a, p.Subnet, errdefs.ErrInvalidArgument)
+		}
+	}
+	if !p.Gateway.IsValid() && n.selfSufficient(six) {
+		return nil
+	}
+	if !p.Gateway.IsValid() {
+		gateway, err := p.free(nil, netip.Addr{})
+		if err != nil {
+			return err
+		}
+		p.Gateway = gateway
+	}
+	if !p.Subnet.Contains(p.Gateway) {
+		return fmt.Errorf("gateway %s is not in subnet %s: %w", p.Gateway, p.Subnet, errdefs.ErrInvalidArgument)
+	}
+	return nil
+}

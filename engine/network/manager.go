@@ -63,6 +63,7 @@ type Manager struct {
 	nextPort  int                    // where the choice of a host port goes on
 	portRange *os.File               // which these are; nil: not needed yet
 	ready     map[string]int         // device index of bridges that are up, by network ID
+	untold    []string               // bridges that are up and that firewalld has not been told of
 	fw        *firewall
 	watch     *watch // nil: nothing is set up that somebody could take
 }
@@ -165,18 +166,27 @@ func (m *Manager) Close(ctx context.Context) error {
 // records stay; the caller removes them with the database.
 func (m *Manager) Remove(ctx context.Context) error {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	if err := errors.Join(m.fw.remove(), m.fw.passForeign(nil), m.removeStrayVeths(nil)); err != nil {
-		return err
-	}
 	var gone []string
 	for _, n := range bridges(m.nets) {
 		if !n.Borrowed {
 			gone = append(gone, n.Device)
 		}
 	}
+	err := m.removeAll()
+	m.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	if err := distrust(gone...); err != nil {
-		m.log.Warn("bridges that go", "error", err)
+		m.log.Warn("bridges that are gone", "error", err)
+	}
+	return nil
+}
+
+// removeAll is Remove without what firewalld knows. m.mu is held.
+func (m *Manager) removeAll() error {
+	if err := errors.Join(m.fw.remove(), m.fw.passForeign(nil), m.removeStrayVeths(nil)); err != nil {
+		return err
 	}
 	for _, n := range m.nets {
 		if err := removeBridge(n); err != nil {

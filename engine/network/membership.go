@@ -197,6 +197,7 @@ func (m *Manager) Reconcile(ctx context.Context, live []string) error {
 
 // restore sets up the bridges and rules of the endpoints that remain.
 func (m *Manager) restore() error {
+	defer m.tellFirewalld()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var errs []error // of one network, that must not keep the others from theirs

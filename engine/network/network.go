@@ -80,38 +80,15 @@ const maxName = 1024
 // (the name is taken), ErrPermissionDenied (a subnet overlaps that of another
 // network), ErrInvalidArgument and ErrResourceExhausted.
 func (m *Manager) Create(_ context.Context, spec CreateSpec) (_ Network, err error) {
-	if !validName(spec.Name) {
-		return Network{}, fmt.Errorf("invalid network name %.80q: use up to %d bytes that can be printed, and not only spaces: %w", spec.Name, maxName, errdefs.ErrInvalidArgument)
-	}
-	n := &Network{
-		ID: newID(), Name: spec.Name, MTU: defaultMTU, Created: time.Now().UTC(), V4: spec.V4, V6: spec.V6,
-		Internal: spec.Internal, Attachable: spec.Attachable, Labels: spec.Labels, Options: spec.Options, IPAMOptions: spec.IPAMOptions,
-	}
-	if spec.Driver == Macvlan {
-		n.Driver = Macvlan
-		err = n.applyMacvlanOptions()
-	} else {
-		n.Device = "br-" + n.ID[:12]
-		err = n.applyOptions()
-	}
+	n, err := spec.network()
 	if err != nil {
 		return Network{}, err
 	}
-	if !spec.IPv4 && !spec.IPv6 {
-		return Network{}, fmt.Errorf("create network %s: it has neither IPv4 nor IPv6: %w", n.Name, errdefs.ErrInvalidArgument)
-	}
+	defer m.tellFirewalld()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.nets[n.Name] != nil {
-		return Network{}, fmt.Errorf("network with name %s already exists: %w", n.Name, errdefs.ErrAlreadyExists)
-	}
-	for _, other := range m.nets {
-		if other.Device == n.Device && n.macvlan() {
-			return Network{}, fmt.Errorf("network %s is already using parent interface %s: %w", other.Name, n.Device, errdefs.ErrPermissionDenied)
-		}
-		if other.Device == n.Device {
-			return Network{}, fmt.Errorf("create network %s: network %s has the bridge %s already: %w", n.Name, other.Name, n.Device, errdefs.ErrPermissionDenied)
-		}
+	if err := m.unique(n); err != nil {
+		return Network{}, err
 	}
 	exists := func() (bool, error) { return bridgeExists(n.Device) }
 	if n.macvlan() {
@@ -148,52 +125,43 @@ func (m *Manager) Create(_ context.Context, spec CreateSpec) (_ Network, err err
 	return *n, nil
 }
 
-// fillPool checks what the user chose and chooses the rest.
-func (m *Manager) fillPool(n *Network, p *Pool, six bool) error {
-	if !p.Subnet.IsValid() {
-		if p.Gateway.IsValid() || p.Range.IsValid() || len(p.Aux) > 0 {
-			return fmt.Errorf("a gateway, a range or auxiliary addresses need a subnet: %w", errdefs.ErrInvalidArgument)
-		}
-		subnet, err := m.freeSubnet(n, nil, six)
-		if err != nil {
-			return err
-		}
-		p.Subnet, p.Chosen = subnet, true
+// network is what spec asks for, as far as it says it.
+func (spec CreateSpec) network() (*Network, error) {
+	if !validName(spec.Name) {
+		return nil, fmt.Errorf("invalid network name %.80q: use up to %d bytes that can be printed, and not only spaces: %w", spec.Name, maxName, errdefs.ErrInvalidArgument)
 	}
-	if p.Subnet.Addr().Is6() != six || p.Subnet.Addr().Is4In6() {
-		return fmt.Errorf("subnet %s is of the wrong address family: %w", p.Subnet, errdefs.ErrInvalidArgument)
+	n := &Network{
+		ID: newID(), Name: spec.Name, MTU: defaultMTU, Created: time.Now().UTC(), V4: spec.V4, V6: spec.V6,
+		Internal: spec.Internal, Attachable: spec.Attachable, Labels: spec.Labels, Options: spec.Options, IPAMOptions: spec.IPAMOptions,
 	}
-	if p.Subnet != p.Subnet.Masked() {
-		return fmt.Errorf("invalid subnet %s: it should be %s: %w", p.Subnet, p.Subnet.Masked(), errdefs.ErrInvalidArgument)
+	apply := n.applyOptions
+	if spec.Driver == Macvlan {
+		n.Driver, apply = Macvlan, n.applyMacvlanOptions
+	} else {
+		n.Device = "br-" + n.ID[:12]
+	}
+	if err := apply(); err != nil {
+		return nil, err
+	}
+	if !spec.IPv4 && !spec.IPv6 {
+		return nil, fmt.Errorf("create network %s: it has neither IPv4 nor IPv6: %w", n.Name, errdefs.ErrInvalidArgument)
+	}
+	return n, nil
+}
+
+// unique tells that no network has the name or the device of n, which is to come. m.mu is held.
+func (m *Manager) unique(n *Network) error {
+	if m.nets[n.Name] != nil {
+		return fmt.Errorf("network with name %s already exists: %w", n.Name, errdefs.ErrAlreadyExists)
 	}
 	for _, other := range m.nets {
-		for _, o := range []Pool{other.V4, other.V6} {
-			if o.Valid() && o.Subnet.Overlaps(p.Subnet) {
-				return fmt.Errorf("invalid pool request: Pool overlaps with other one on this address space: %s is in use by network %s (%s): %w",
-					p.Subnet, other.Name, o.Subnet, errdefs.ErrPermissionDenied)
-			}
+		switch {
+		case other.Device != n.Device:
+		case n.macvlan():
+			return fmt.Errorf("network %s is already using parent interface %s: %w", other.Name, n.Device, errdefs.ErrPermissionDenied)
+		default:
+			return fmt.Errorf("create network %s: network %s has the bridge %s already: %w", n.Name, other.Name, n.Device, errdefs.ErrPermissionDenied)
 		}
-	}
-	if p.Range.IsValid() && (p.Range.Bits() < p.Subnet.Bits() || !p.Subnet.Contains(p.Range.Addr())) {
-		return fmt.Errorf("range %s is not in subnet %s: %w", p.Range, p.Subnet, errdefs.ErrInvalidArgument)
-	}
-	for name, a := range p.Aux {
-		if !p.Subnet.Contains(a) {
-			return fmt.Errorf("auxiliary address %s=%s is not in subnet %s: %w", name, a, p.Subnet, errdefs.ErrInvalidArgument)
-		}
-	}
-	if !p.Gateway.IsValid() && n.selfSufficient(six) {
-		return nil
-	}
-	if !p.Gateway.IsValid() {
-		gateway, err := p.free(nil, netip.Addr{})
-		if err != nil {
-			return err
-		}
-		p.Gateway = gateway
-	}
-	if !p.Subnet.Contains(p.Gateway) {
-		return fmt.Errorf("gateway %s is not in subnet %s: %w", p.Gateway, p.Subnet, errdefs.ErrInvalidArgument)
 	}
 	return nil
 }
@@ -201,6 +169,17 @@ func (m *Manager) fillPool(n *Network, p *Pool, six bool) error {
 // Delete removes a network without endpoints. The error is of the kinds
 // ErrNotFound and ErrPermissionDenied.
 func (m *Manager) Delete(_ context.Context, ref string) (Network, error) {
+	n, err := m.delete(ref)
+	if err == nil && !n.macvlan() && !n.Borrowed {
+		if err := distrust(n.Device); err != nil {
+			m.log.Warn("a bridge that is gone", "network", n.Name, "error", err)
+		}
+	}
+	return n, err
+}
+
+// delete is Delete without what firewalld knows.
+func (m *Manager) delete(ref string) (Network, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	n, err := m.find(ref)
@@ -226,11 +205,6 @@ func (m *Manager) Delete(_ context.Context, ref string) (Network, error) {
 		return *n, fmt.Errorf("forget network %s: %w", n.Name, err)
 	}
 	delete(m.nets, n.Name)
-	if !n.macvlan() && !n.Borrowed {
-		if err := distrust(n.Device); err != nil {
-			m.log.Warn("a bridge that is gone", "network", n.Name, "error", err)
-		}
-	}
 	return *n, errors.Join(m.fw.setup(m.nets, m.ends), m.fw.passForeign(m.nets))
 }
 
