@@ -140,7 +140,9 @@ func TestTheConsoleOnDockerd(t *testing.T) {
 	r.WaitFor("box:2", "Imported from", "motd", "A 5 ") // the files come from the export, and then the counts
 	r.Press("G")
 	r.WaitFor("▌    6B", "-rwxr-xr-x     motd", "M 1")
-	r.Press("2", "D")
+	r.Press("enter", "c", "k", "c")
+	r.WaitFor("A ⇄ B", "motd")
+	r.Press("esc", "2", "D")
 	r.WaitFor("(live)", "writable layer", "M       -     motd")
 	r.Press("j", "enter")
 	r.WaitFor("/etc/motd  layer 0 → live", "-a good day", "+other")

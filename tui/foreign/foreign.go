@@ -306,20 +306,6 @@ func (b *Browser) Waste(ctx context.Context, ref string) (berthapi.Waste, error)
 	return j.waste, nil
 }
 
-// Diff compares two trees, which only berth's engine can do.
-func (b *Browser) Diff(ctx context.Context, from, to string, o berthapi.DiffOptions) iter.Seq2[berthapi.Difference, error] {
-	return func(yield func(berthapi.Difference, error) bool) {
-		for d, err := range b.Berth.Diff(ctx, from, to, o) {
-			if errors.Is(err, berthapi.ErrUnsupported) {
-				err = errors.New("this engine cannot compare trees; berth's own can")
-			}
-			if !yield(d, err) {
-				return
-			}
-		}
-	}
-}
-
 // LayerFile opens a file as a layer holds it, out of another export.
 func (b *Browser) LayerFile(ctx context.Context, ref string, n int, path string) (io.ReadCloser, error) {
 	r, err := b.Berth.LayerFile(ctx, ref, n, path)

@@ -85,13 +85,3 @@ func TestTwoSidesAreCompared(t *testing.T) {
 		t.Error("the mark stays")
 	}
 }
-
-func TestAForeignEngineComparesNothing(t *testing.T) {
-	e := newEngine()
-	e.foreign = true
-	u := browse(t, e, anImage)
-	u.press("c")
-	if n := u.out[len(u.out)-1].(NoticeMsg); !strings.Contains(n.Text, "berth's own does") || u.m.mark >= 0 {
-		t.Errorf("%+v", n)
-	}
-}

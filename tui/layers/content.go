@@ -67,7 +67,7 @@ func (m *Model) loadFile(f file, seq int) tea.Cmd {
 		}
 		for _, layer := range f.below {
 			var err error
-			before, _, err = readFile(func() (io.ReadCloser, error) { return from.layer(ctx, layer, f.path) })
+			before, _, err = readFile(func() (io.ReadCloser, error) { return from.berth.LayerFile(ctx, from.image, layer, f.path) })
 			if errdefs.IsNotFound(err) {
 				continue
 			}

@@ -16,7 +16,6 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 
 	"berth/engine/api/berthapi"
@@ -32,7 +31,7 @@ type engine struct {
 	changes []berthapi.Change
 	diffs   map[string][]berthapi.Difference // "image:app:1@layer0 container:c1"
 	asked   map[string]int
-	foreign bool // not berth's
+	foreign bool // tells of containers what docker tells
 	err     error
 	waste   berthapi.Waste
 	sent    int           // entries of parts
@@ -43,7 +42,7 @@ func (e *engine) begin(what string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.asked[what]++
-	if e.foreign {
+	if e.foreign && (what == "changes" || strings.HasPrefix(what, "file live")) {
 		return berthapi.ErrUnsupported
 	}
 	return e.err
@@ -185,13 +184,6 @@ func (e *engine) CopyFromContainer(_ context.Context, _ string, o client.CopyFro
 	io.WriteString(w, e.files["live"+o.SourcePath])
 	w.Close()
 	return client.CopyFromContainerResult{Content: io.NopCloser(&b)}, nil
-}
-
-func (e *engine) ImageHistory(context.Context, string, ...client.ImageHistoryOption) (client.ImageHistoryResult, error) {
-	return client.ImageHistoryResult{Items: []image.HistoryResponseItem{
-		{CreatedBy: "/bin/sh -c #(nop)  CMD [\"sh\"]"}, {CreatedBy: "/bin/sh -c apt-get install -y less", Size: 5_000_000},
-		{CreatedBy: "/bin/sh -c #(nop) ADD file:abc in / ", Size: 78_000_000},
-	}}, nil
 }
 
 func (e *engine) set(changes ...berthapi.Change) {

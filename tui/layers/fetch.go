@@ -35,7 +35,6 @@ type (
 	layersMsg struct {
 		gen    int
 		layers []berthapi.Layer
-		reason string // why there are no files of layers
 		err    error
 	}
 	treeMsg struct {
@@ -59,27 +58,12 @@ type (
 	pollMsg struct{ gen int }
 )
 
-// loadLayers fetches the list of layers; from docker's history when the engine
-// is not berth's.
+// loadLayers fetches the list of layers.
 func (m *Model) loadLayers() tea.Cmd {
 	gen, ctx, cfg, image := m.gen, m.ctx, m.cfg, m.subject.Image
 	return func() tea.Msg {
 		layers, err := cfg.Berth.Layers(ctx, image)
-		if !errors.Is(err, berthapi.ErrUnsupported) {
-			return layersMsg{gen: gen, layers: layers, err: err}
-		}
-		history, err := cfg.Docker.ImageHistory(ctx, image)
-		if err != nil {
-			return layersMsg{gen: gen, err: err}
-		}
-		layers = nil
-		for i := len(history.Items) - 1; i >= 0; i-- {
-			h := history.Items[i]
-			layers = append(layers, berthapi.Layer{
-				Index: len(layers), Size: h.Size, CreatedBy: h.CreatedBy, Comment: h.Comment, Empty: h.Size == 0,
-			})
-		}
-		return layersMsg{gen: gen, layers: layers, reason: "this engine does not tell which files a layer holds; berth's own does"}
+		return layersMsg{gen: gen, layers: layers, err: err}
 	}
 }
 

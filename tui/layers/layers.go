@@ -37,11 +37,10 @@ type Berth interface {
 }
 
 // Docker is what every engine answers (*client.Client); it serves the live
-// difference, its files and the list of layers of an engine that is not berth's.
+// difference and its files of an engine that is not berth's.
 type Docker interface {
 	ContainerDiff(ctx context.Context, id string, o client.ContainerDiffOptions) (client.ContainerDiffResult, error)
 	CopyFromContainer(ctx context.Context, id string, o client.CopyFromContainerOptions) (client.CopyFromContainerResult, error)
-	ImageHistory(ctx context.Context, id string, o ...client.ImageHistoryOption) (client.ImageHistoryResult, error)
 }
 
 // Config is what a Model needs from its surroundings.

@@ -45,10 +45,9 @@ type Model struct {
 
 	layers  []berthapi.Layer // without the empty ones, lowest first
 	loaded  bool
-	counted bool   // the counts were asked for again
-	reason  string // why the files of layers cannot be had
-	err     error  // why there is no list
-	row     int    // chosen row of the left list
+	counted bool  // the counts were asked for again
+	err     error // why there is no list
+	row     int   // chosen row of the left list
 	top     int
 	union   bool
 	mark    int  // row marked as one side of a comparison; -1: none
@@ -117,7 +116,7 @@ func (m *Model) clear() {
 	m.gen++
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.cancelTree = func() {}
-	m.layers, m.loaded, m.counted, m.reason, m.err = nil, false, false, "", nil
+	m.layers, m.loaded, m.counted, m.err = nil, false, false, nil
 	m.row, m.top, m.union = 0, 0, false
 	m.mark, m.paired = -1, false
 	m.trees, m.treeErr, m.waste, m.lazy = map[place]*tree.Tree{}, nil, nil, nil
@@ -218,8 +217,6 @@ func (m *Model) place() place {
 // and the chosen one, whichever is the higher; the same row takes the mark away.
 func (m *Model) compare() tea.Cmd {
 	switch {
-	case m.reason != "":
-		return notice(NoticeMsg{Text: m.reason})
 	case m.mark < 0:
 		m.mark = m.row
 		return notice(NoticeMsg{Text: "marked: choose the other side and press c again"})
@@ -294,7 +291,7 @@ func (m *Model) showPlace() tea.Cmd {
 		return nil // it is on the screen
 	}
 	m.setTree(tree.NewBuilder().Tree())
-	if m.reason != "" || m.loading == p {
+	if m.loading == p {
 		return nil
 	}
 	if m.tooLarge(p) && !m.wantsAll() {

@@ -34,23 +34,14 @@ func (s source) open(ctx context.Context, f file) (io.ReadCloser, error) {
 		}
 		return r, err
 	}
-	r, err := s.layer(ctx, f.place.layer, f.path)
+	r, err := s.berth.LayerFile(ctx, s.image, f.place.layer, f.path)
 	// In a union the file may come from any layer below; so it may in a
 	// comparison, which is one of unions.
 	for _, n := range f.here {
 		if !f.place.union && f.place.against == 0 || !errdefs.IsNotFound(err) {
 			break
 		}
-		r, err = s.layer(ctx, n, f.path)
-	}
-	return r, err
-}
-
-// layer opens a file in one layer, or says why no engine but berth's can.
-func (s source) layer(ctx context.Context, n int, path string) (io.ReadCloser, error) {
-	r, err := s.berth.LayerFile(ctx, s.image, n, path)
-	if errors.Is(err, berthapi.ErrUnsupported) {
-		err = errors.New("this engine cannot show the files of layers; berth's own can")
+		r, err = s.berth.LayerFile(ctx, s.image, n, f.path)
 	}
 	return r, err
 }

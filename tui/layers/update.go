@@ -57,7 +57,7 @@ func (m *Model) Update(msg tea.Msg) tea.Cmd {
 
 // gotLayers takes the list of layers and shows the top one, or the live one.
 func (m *Model) gotLayers(msg layersMsg) tea.Cmd {
-	m.loaded, m.err, m.reason = true, msg.err, msg.reason
+	m.loaded, m.err = true, msg.err
 	if msg.err != nil {
 		return nil
 	}
@@ -67,11 +67,7 @@ func (m *Model) gotLayers(msg layersMsg) tea.Cmd {
 			m.layers = append(m.layers, l)
 		}
 	}
-	cmd := m.choose(m.rows() - 1) // the top layer, or the live one
-	if m.reason == "" {
-		return tea.Batch(cmd, m.loadWaste())
-	}
-	return cmd
+	return tea.Batch(m.choose(m.rows()-1), m.loadWaste()) // the top layer, or the live one
 }
 
 // gotTree takes the files of a place, or their beginning.

@@ -94,8 +94,6 @@ func (m *Model) noFiles() []string {
 		return []string{"reading what the container changed …"}
 	case isLive && m.liveTree.Len() == 0:
 		return []string{"the container has changed nothing yet", "what it writes shows here as it happens"}
-	case !isLive && m.reason != "":
-		return []string{m.reason}
 	case m.treeErr != nil:
 		return []string{"the files cannot be read: " + m.treeErr.Error()}
 	case m.loading == m.place(), m.readingRoot():
