@@ -20,6 +20,7 @@ import (
 	"berth/shim"
 
 	"github.com/containerd/errdefs"
+	"github.com/google/nftables"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
@@ -124,6 +125,12 @@ func newFixture(t testing.TB) *fixture {
 		if err := errors.Join(f.Reconcile(t.Context(), nil), f.Remove(t.Context())); err != nil {
 			t.Errorf("clean up: %v", err)
 		}
+		f.stopWatch()
+		if c, err := nftables.New(); err != nil {
+			t.Error(err)
+		} else if tables, err := c.ListTables(); err != nil || slices.ContainsFunc(tables, func(n *nftables.Table) bool { return n.Name == f.fw.table }) {
+			t.Errorf("nftables has tables %s left, %v", f.fw.table, err)
+		}
 		links, err := dump(netlink.LinkList)
 		for _, l := range links {
 			name := l.Attrs().Name
@@ -139,9 +146,13 @@ func newFixture(t testing.TB) *fixture {
 	return f
 }
 
-// reopen is what a new engine does after the old one was killed.
+// reopen is what a new engine does after the old one was killed, which ends its
+// watch, too: left running, that would bring back what the new one takes away.
 func (f *fixture) reopen(t testing.TB) {
 	t.Helper()
+	if f.Manager != nil {
+		f.stopWatch()
+	}
 	m, err := Open(f.cfg)
 	if err != nil {
 		t.Fatal(err)
