@@ -8,9 +8,11 @@ import (
 
 func TestWhatAnImageIsMadeOf(t *testing.T) {
 	e := newEngine(t)
+	e.mu.Lock()
 	for i := range e.images {
 		e.images[i].SharedSize = 1e6
 	}
+	e.mu.Unlock()
 	r := start(t, e, 120, 36)
 	r.WaitFor("Images 8")
 	r.Press("3", "]")

@@ -13,7 +13,9 @@ import (
 // Marked containers have one log: each line with a name, in the order of time.
 func TestLogsOfSeveralContainers(t *testing.T) {
 	e := newEngine(t)
+	e.mu.Lock()
 	e.flood = 3
+	e.mu.Unlock()
 	r := start(t, e, 120, 36)
 	r.WaitFor("● web")
 	r.Press("j", "space", "space", "space")
