@@ -125,6 +125,18 @@ func TestPublishedPortsOverIPv6(t *testing.T) {
 	}
 }
 
+// freePort is one that nobody holds. That it is far from the first ones that an engine
+// takes by itself matters: engines of other tests are on this machine, too.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+}
+
 func TestPortsOfARunningContainerChange(t *testing.T) {
 	r := newRig(t)
 	id := r.run(web("hello"))
@@ -135,11 +147,7 @@ func TestPortsOfARunningContainerChange(t *testing.T) {
 	port := hostPort(t, first)
 	r.says("127.0.0.1:"+port, "hello")
 	r.says("[::1]:"+port, "hello")
-	n, err := strconv.Atoi(port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	another := strconv.Itoa(n + 1)
+	another := freePort(t)
 	both, err := r.Containers.ChangePorts(r.ctx, id, network.PortMap{port80: {{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: another}}}, nil)
 	if err != nil || len(both[port80]) != 3 {
 		t.Fatalf("published are %v, %v", both, err)
