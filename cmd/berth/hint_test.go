@@ -7,11 +7,14 @@ import (
 
 func TestErrorsSayWhatToTypeNext(t *testing.T) {
 	for text, want := range map[string]string{
-		"No such container: nosuch":        "No such container: nosuch; 'berth ps -a' lists the containers",
-		"No such image: nosuch:latest":     "No such image: nosuch:latest; 'berth images' lists the images",
-		`unknown command "pull"`:           `unknown command "pull"; 'berth --help' lists the verbs`,
-		"a; bring it in with 'berth load'": "a; bring it in with 'berth load'",
-		"the engine needs root":            "the engine needs root",
+		"No such container: nosuch":                                        "No such container: nosuch; 'berth ps -a' lists the containers",
+		"No such image: nosuch:latest":                                     "No such image: nosuch:latest; 'berth images' lists the images",
+		`unknown command "pull"`:                                           `unknown command "pull"; 'berth --help' lists the verbs`,
+		"a; bring it in with 'berth load'":                                 "a; bring it in with 'berth load'",
+		"the engine needs root":                                            "the engine needs root",
+		"reg:1 is no registry: it answers with a web page":                 "reg:1 is no registry: it answers with a web page; check its name and port, and whether a proxy wants to be logged in to",
+		`Get "https://reg:1/v2/": dial tcp: lookup reg on x: no such host`: `Get "https://reg:1/v2/": dial tcp: lookup reg on x: no such host; the registry cannot be reached: check its name and port, and whether it is running`,
+		"received unexpected HTTP status: 503 Service Unavailable":         "received unexpected HTTP status: 503 Service Unavailable; the registry has a fault of its own: try again later",
 		`x failed: OCI runtime create failed: runc create failed: unable to start container process: exec: "/etc": is a directory: unknown`: `exec: "/etc": is a directory`,
 	} {
 		if got := advise(text); got != want {

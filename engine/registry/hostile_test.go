@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/containerd/containerd/v2/core/images"
-	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -265,44 +264,5 @@ func TestTooManyRequests(t *testing.T) {
 	}
 	if len(f.requests()) > 2 {
 		t.Errorf("asked %d times: %q", len(f.requests()), f.requests())
-	}
-}
-
-func TestProblemsSayWhatDockerSays(t *testing.T) {
-	f, r := newFake(t), newRig(t, Config{})
-	answer := func(status int, body string) func(http.ResponseWriter, *http.Request) bool {
-		return func(w http.ResponseWriter, _ *http.Request) bool {
-			w.WriteHeader(status)
-			io.WriteString(w, body)
-			return true
-		}
-	}
-	for _, c := range []struct {
-		name string
-		hook func(http.ResponseWriter, *http.Request) bool
-		want string
-		kind func(error) bool
-	}{
-		{"unknown", nil, "manifest for " + f.host + "/app:1 not found: manifest unknown: manifest unknown", errdefs.IsNotFound},
-		{"denied", answer(403, `{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}`),
-			"pull access denied for " + f.host + "/app, repository does not exist or may require 'docker login': denied: requested access to the resource is denied", errdefs.IsNotFound},
-		{"broken", answer(500, "oops"), "500 Internal Server Error", func(err error) bool { return !errdefs.IsNotFound(err) }},
-	} {
-		f.hook = c.hook
-		err := r.pull(f.host+"/app:1", PullOptions{})
-		if err == nil || !strings.Contains(err.Error(), c.want) || !c.kind(err) {
-			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
-		}
-	}
-	f.hook = func(w http.ResponseWriter, _ *http.Request) bool {
-		w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
-		w.WriteHeader(http.StatusUnauthorized)
-		return true
-	}
-	if err := r.pull(f.host+"/app:1", PullOptions{}); err == nil || err.Error() != `Head "http://`+f.host+`/v2/app/manifests/1": no basic auth credentials` {
-		t.Errorf("no credentials: %v", err)
-	}
-	if err := r.pull("127.0.0.1:1/app:1", PullOptions{}); err == nil || err.Error() != `Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused` {
-		t.Errorf("nobody there: %v", err)
 	}
 }

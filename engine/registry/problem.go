@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -67,6 +68,8 @@ func pullProblem(ref reference.Named, err error) error {
 			said = "manifest unknown: manifest unknown"
 		}
 		return &problem{fmt.Sprintf("manifest for %s not found: %s", name, said), errdefs.ErrNotFound, err}
+	case errdefs.IsNotImplemented(err) && strings.Contains(err.Error(), "manifest.v1+"):
+		return &problem{fmt.Sprintf("the manifest of %s is of an older format than schema 2, which is no longer supported: its author has to build and push the image anew", name), errdefs.ErrNotImplemented, err}
 	case errors.Is(err, docker.ErrInvalidAuthorization):
 		return &problem{text: fmt.Sprintf("Head %q: %s", manifestURL(ref), noBasic), cause: err}
 	}
@@ -120,25 +123,38 @@ func pushProblem(err error) error {
 		return &problem{"denied: requested access to the resource is denied", nil, err}
 	case code == http.StatusTooManyRequests:
 		return &problem{"toomanyrequests: the registry takes no more requests for now; log in for a higher limit, or try again later", nil, err}
+	case code >= http.StatusInternalServerError:
+		return &problem{fmt.Sprintf("received unexpected HTTP status: %d %s", code, http.StatusText(code)), nil, err}
 	case errors.As(err, &asked):
 		return unreachable(asked)
 	}
 	return err
 }
 
-// unreachable says in docker's words which registry cannot be reached. Docker
-// tries plain HTTP last on loopback, and that is the error it shows.
+// unreachable says in docker's words which registry cannot be reached: docker asks for
+// /v2/ before all else. It tries plain HTTP last on loopback, and that is the error it
+// shows.
 func unreachable(asked *url.Error) error {
 	var dial *net.OpError
+	var untrusted *tls.CertificateVerificationError
 	u, err := url.Parse(asked.URL)
-	if err != nil || !errors.As(asked, &dial) || dial.Op != "dial" {
+	if err != nil || !strings.HasPrefix(u.Path, "/v2/") {
 		return asked
 	}
-	scheme := u.Scheme
-	if docker.IsLocalhost(u.Host) {
-		scheme = "http"
+	scheme, why := u.Scheme, asked.Err
+	switch {
+	case errors.Is(asked, errPage):
+		return &problem{fmt.Sprintf("%s is no registry: %v", u.Host, errPage), errdefs.ErrInvalidArgument, asked}
+	case errors.As(asked, &dial) && dial.Op == "dial":
+		why = dial
+		if docker.IsLocalhost(u.Host) {
+			scheme = "http"
+		}
+	case errors.As(asked, &untrusted), errors.Is(asked, http.ErrSchemeMismatch):
+	default:
+		return asked
 	}
-	return &problem{text: fmt.Sprintf("Get %q: %v", scheme+"://"+u.Host+"/v2/", dial), cause: asked}
+	return &problem{text: fmt.Sprintf("Get %q: %v", scheme+"://"+u.Host+"/v2/", why), cause: asked}
 }
 
 // answered is the status of the answer that err tells of, 0 for none, and what

@@ -70,10 +70,15 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		wait, again := retryable(req, resp, delay)
 		if !again || try == requestRetries {
+			resp = t.explained(req, resp)
 			if resp.StatusCode == http.StatusTooManyRequests {
 				// As an error, so that nobody above tries yet again.
 				defer resp.Body.Close()
 				return nil, remoteerrors.NewUnexpectedStatusErr(resp)
+			}
+			if isPage(req, resp) {
+				discard(resp.Body)
+				return nil, errPage
 			}
 			return bounded(req, resp)
 		}
@@ -83,6 +88,36 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		delay *= 2
 	}
+}
+
+// explained is an answer with the words in which a registry refuses: to a HEAD it says
+// none, so it is asked once more.
+func (t *transport) explained(req *http.Request, resp *http.Response) *http.Response {
+	if req.Method != http.MethodHead || resp.StatusCode != http.StatusForbidden && resp.StatusCode != http.StatusTooManyRequests {
+		return resp
+	}
+	again := req.Clone(req.Context())
+	again.Method = http.MethodGet
+	full, err := t.next.RoundTrip(again)
+	if err != nil {
+		return resp // it says enough
+	}
+	if full.StatusCode != resp.StatusCode {
+		full.Body.Close()
+		return resp
+	}
+	full.Request = req
+	return full
+}
+
+// errPage is the error of an answer from somebody else than a registry.
+var errPage = errors.New("it answers with a web page")
+
+// isPage tells whether what answers is somebody else than a registry, say a proxy that
+// wants to be logged in to: it would be taken to have all that it is asked about.
+func isPage(req *http.Request, resp *http.Response) bool {
+	return req.Method == http.MethodHead && resp.StatusCode == http.StatusOK && strings.Contains(req.URL.Path, "/v2/") &&
+		strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") && resp.Header.Get("Docker-Content-Digest") == ""
 }
 
 // retryable tells whether and when a request is worth sending again.
