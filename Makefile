@@ -12,10 +12,6 @@ BUILT       ?= $(shell git log -1 --format=%cI 2>/dev/null)
 LDFLAGS     := -s -w -X berth/engine/release.version=$(patsubst v%,%,$(VERSION)) -X berth/runtime/cli.version=$(patsubst v%,%,$(VERSION)) \
 	-X berth/engine/release.commit=$(COMMIT) -X berth/engine/release.built=$(BUILT)
 FUZZTIME    ?= 30s
-# How many packages are tested at a time. Two start engines, and dockerds beside them, that take each other's ports,
-# subnets and time.
-TESTP       ?= 1
-TESTFLAGS   ?=
 PREFIX      ?= /usr/local
 DESTDIR     ?=
 
