@@ -196,6 +196,10 @@ func (s *Screen) fill(f *frame, erase bool) {
 	area := uv.Rect(0, 0, f.width, f.height)
 	if size := [2]int{f.width, f.height}; erase || size != s.sized {
 		s.sized = size
+		// A frame that was on its way when the terminal changed its size may have
+		// left it a scroll region of the old size. That goes with what the
+		// renderer writes first, while it does not know where the cursor is.
+		_, _ = s.scr.WriteString(ansi.SetTopBottomMargins(0, 0))
 		s.scr.Erase()
 		s.scr.Resize(f.width, f.height)
 	}
@@ -300,6 +304,6 @@ func (s *Screen) leave(out *bytes.Buffer) {
 	if s.grown {
 		out.WriteString(ansi.ResetModeUnicodeCore)
 	}
-	out.WriteString(ansi.SetCursorStyle(0) + ansi.ResetStyle + ansi.CursorPosition(1, s.shown.height) +
+	out.WriteString(ansi.SetTopBottomMargins(0, 0) + ansi.SetCursorStyle(0) + ansi.ResetStyle + ansi.CursorPosition(1, s.shown.height) +
 		ansi.ResetModeAltScreenSaveCursor + ansi.SetModeTextCursorEnable)
 }
