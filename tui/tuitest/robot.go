@@ -27,8 +27,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/vt"
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 
 	"berth/tui/picture"
 )
@@ -39,6 +41,9 @@ const Patience = 15 * time.Second
 // escapeGap is longer than a program waits for what may follow an escape.
 const escapeGap = 80 * time.Millisecond
 
+// lingering is how long output is waited for when the program has ended.
+const lingering = time.Second
+
 // Robot is a program under test and the screen it draws on.
 type Robot struct {
 	t   testing.TB
@@ -47,12 +52,16 @@ type Robot struct {
 
 	mu      sync.Mutex // guards what follows and the emulator; a leaf
 	emu     *vt.Emulator
+	modes   map[ansi.Mode]bool // those that the program has set or reset
 	written int64
 	raw     bytes.Buffer // the newest output, for messages and checks
 	changed chan struct{}
 
-	exited chan struct{}
-	err    error // of the process, when exited is closed
+	settings unix.Termios  // of the terminal before the program
+	after    unix.Termios  // and when it had ended, when exited is closed
+	drained  chan struct{} // closed: all that was written has been read
+	exited   chan struct{}
+	err      error // of the process, when exited is closed
 }
 
 // Start runs cmd in a terminal of the given size. The program is killed at the
@@ -63,19 +72,48 @@ func Start(t testing.TB, cmd *exec.Cmd, width, height int) *Robot {
 		cmd.Env = os.Environ()
 	}
 	cmd.Env = append(cmd.Env, "TERM=xterm-256color", "COLORTERM=")
-	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: uint16(width), Rows: uint16(height)})
+	// The other end is held until the program has ended: then its settings are still there.
+	master, slave, err := pty.Open()
 	if err != nil {
+		t.Fatalf("opening a terminal: %v", err)
+	}
+	if err := pty.Setsize(master, &pty.Winsize{Cols: uint16(width), Rows: uint16(height)}); err != nil {
+		t.Fatalf("sizing a terminal: %v", err)
+	}
+	r := &Robot{t: t, cmd: cmd, pty: master, emu: vt.NewEmulator(width, height), modes: map[ansi.Mode]bool{}, changed: make(chan struct{}), drained: make(chan struct{}), exited: make(chan struct{})}
+	r.emu.SetCallbacks(vt.Callbacks{EnableMode: func(m ansi.Mode) { r.modes[m] = true }, DisableMode: func(m ansi.Mode) { r.modes[m] = false }})
+	r.emu.RegisterCsiHandler('r', r.beyond)
+	r.settings = r.attributes()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty = true, true
+	if err := cmd.Start(); err != nil {
 		t.Fatalf("starting %s in a terminal: %v", cmd, err)
 	}
-	r := &Robot{t: t, cmd: cmd, pty: tty, emu: vt.NewEmulator(width, height), changed: make(chan struct{}), exited: make(chan struct{})}
 	go r.read()
 	go r.reply()
 	go func() {
 		r.err = cmd.Wait()
+		r.after = r.attributes()
+		_ = slave.Close()
+		select {
+		case <-r.drained:
+		case <-time.After(lingering): // a child of the program has the terminal
+		}
 		close(r.exited)
 	}()
 	t.Cleanup(r.stop)
 	return r
+}
+
+// beyond takes a scroll region that was meant for a larger screen, which is
+// written when the terminal has just become smaller: the emulator would scroll
+// what it does not have. The frame for the new size follows.
+func (r *Robot) beyond(p ansi.Params) bool {
+	bottom, _, _ := p.Param(1, 0)
+	return bottom > r.emu.Height()
 }
 
 // stop ends the program, at the end of the test, if it has not ended itself.
@@ -95,6 +133,7 @@ func (r *Robot) stop() {
 
 // read feeds the program's output to the emulator.
 func (r *Robot) read() {
+	defer close(r.drained)
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := r.pty.Read(buf)
@@ -303,6 +342,16 @@ func (r *Robot) WaitExit() int {
 		r.t.Fatalf("the program does not end; the screen is\n%s", r.Screen())
 	}
 	return r.cmd.ProcessState.ExitCode()
+}
+
+// Ended tells whether the program has.
+func (r *Robot) Ended() bool {
+	select {
+	case <-r.exited:
+		return true
+	default:
+		return false
+	}
 }
 
 // Written counts the bytes that the program has written to the terminal.
