@@ -34,9 +34,10 @@ type app struct {
 	context    string         // the engine that --context names
 	flags      *pflag.FlagSet // those before the verb
 	environ    []string
-	engineName string // what the console calls the engine; empty: by its address
-	refused    error  // why the console could not go to another one
-	plain      bool   // lines instead of the console
+	engineName string   // what the console calls the engine; empty: by its address
+	sockets    []string // of other engines, which the console offers when they are there; nil: the usual ones
+	refused    error    // why the console could not go to another one
+	plain      bool     // lines instead of the console
 }
 
 // client returns a client of the engine, which it starts when none runs.

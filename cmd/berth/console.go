@@ -38,6 +38,9 @@ func (a *app) console(c *cobra.Command, _ []string) error {
 	if err := a.fill(); err != nil {
 		return err
 	}
+	if a.sockets == nil {
+		a.sockets = otherSockets(lookupIn(a.environ))
+	}
 	for {
 		err := a.consoleOn(ctx)
 		var other *tui.Switch
@@ -78,6 +81,10 @@ func (a *app) consoleOn(ctx context.Context) error {
 	}
 	err = a.show(ctx, cl, false)
 	cl.Close()
+	late := time.AfterFunc(time.Second, func() {
+		fmt.Fprintln(a.err, "berth: waiting for what is under way, such as a stop; containers run on (ctrl+c cuts it off)")
+	})
+	defer late.Stop()
 	return errors.Join(err, leave(context.WithoutCancel(ctx), d))
 }
 

@@ -120,3 +120,34 @@ func TestTerminalVerbs(t *testing.T) {
 		t.Errorf("the container's exit code: %d", code)
 	}
 }
+
+// TestLeavingWaitsForAStop: what was asked for is done before the engine goes to
+// the background, and the one who has left is told what the wait is for.
+func TestLeavingWaitsForAStop(t *testing.T) {
+	r := newRig(t)
+	r.images()
+	syscall.Kill(r.engine(), syscall.SIGTERM)
+	r.until("the engine has ended", func() bool { return len(r.processes("serve")) == 0 })
+	c := tuitest.Start(t, r.command(), 100, 30)
+	c.WaitFor("Containers")
+	for _, name := range []string{"deaf", "other"} { // they hear SIGTERM and go on
+		r.berth("run", "-d", "--name", name, "--network", "none", "busybox", "sh", "-c", "trap 'echo heard' TERM; while :; do sleep 0.1; done")
+	}
+	c.WaitFor("● deaf", "● other")
+	stopping := r.command("stop", "-t", "4", "deaf")
+	if err := stopping.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r.until("the stop is under way", func() bool { return strings.Contains(r.berth("logs", "deaf"), "heard") })
+	c.Press("q")
+	c.WaitFor("waiting for what is under way")
+	if err := stopping.Wait(); err != nil {
+		t.Errorf("the stop: %v", err)
+	}
+	if code := c.WaitExit(); code != 0 {
+		t.Errorf("leaving the console: exit code %d\n%s", code, c.Screen())
+	}
+	if out := r.berth("ps", "--format", "{{.Names}}"); out != "other" {
+		t.Errorf("after the console: %q", out)
+	}
+}

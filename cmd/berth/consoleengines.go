@@ -13,6 +13,15 @@ import (
 	"berth/tui"
 )
 
+// otherSockets are the usual sockets of the engines that are not berth's.
+func otherSockets(getenv func(string) string) []string {
+	sockets := []string{"/var/run/docker.sock", "/run/podman/podman.sock"}
+	if dir := getenv("XDG_RUNTIME_DIR"); dir != "" {
+		sockets = append(sockets, filepath.Join(dir, "docker.sock"), filepath.Join(dir, "podman", "podman.sock"))
+	}
+	return sockets
+}
+
 // engines are those that the console can go to: this machine's, those with names,
 // and the usual sockets of others that are there.
 func (a *app) engines() ([]tui.Engine, error) {
@@ -25,12 +34,8 @@ func (a *app) engines() ([]tui.Engine, error) {
 		known[c.Host] = true
 		out = append(out, tui.Engine{Name: c.Name, Note: strings.TrimSpace(c.Host + "  " + c.Description)})
 	}
-	sockets := []string{"/var/run/docker.sock", "/run/podman/podman.sock"}
-	if dir := lookupIn(a.environ)("XDG_RUNTIME_DIR"); dir != "" {
-		sockets = append(sockets, filepath.Join(dir, "docker.sock"), filepath.Join(dir, "podman", "podman.sock"))
-	}
 	hosts := []string{a.conf.Host}
-	for _, path := range sockets {
+	for _, path := range a.sockets {
 		if _, err := os.Stat(path); err == nil {
 			hosts = append(hosts, "unix://"+path)
 		}

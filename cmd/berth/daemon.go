@@ -240,7 +240,8 @@ func pending(l net.Listener) bool {
 }
 
 // handOver ends the engine in this process and starts one in the background on
-// the same sockets. Who connects in between waits in the sockets' queues.
+// the same sockets. Who connects in between waits in the sockets' queues. Requests
+// that do not end before ctx does are cut, and the next engine starts all the same.
 func (d *daemon) handOver(ctx context.Context) error {
 	var files []*os.File
 	defer func() {
@@ -255,8 +256,8 @@ func (d *daemon) handOver(ctx context.Context) error {
 		}
 		files = append(files, f)
 	}
-	if err := errors.Join(d.server.Shutdown(ctx), d.engine.close(ctx)); err != nil {
-		return err
-	}
-	return connect.Spawn(ctx, d.Config, connect.SpawnOptions{IdleTimeout: connect.IdleTimeout, Listeners: files})
+	err := errors.Join(d.server.Shutdown(ctx), d.engine.close(ctx))
+	starting, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
+	defer cancel()
+	return errors.Join(err, connect.Spawn(starting, d.Config, connect.SpawnOptions{IdleTimeout: connect.IdleTimeout, Listeners: files}))
 }

@@ -24,8 +24,8 @@ import (
 )
 
 // stopPatience bounds the graceful end of an engine: requests that are not
-// answered by then are cut.
-const stopPatience = 10 * time.Second
+// answered by then are cut. A stop takes ten seconds unless it was told otherwise.
+const stopPatience = 15 * time.Second
 
 // serveOptions are the flags of serve.
 type serveOptions struct {
