@@ -225,3 +225,47 @@ func TestPlace(t *testing.T) {
 		}
 	}
 }
+
+// The first container of a parent writes its CPUs and those of the parent, the others have
+// them from the kernel: a write costs the more the more containers there are.
+func TestCPUSetsOfSiblings(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("making cgroups needs root")
+	}
+	parent := fmt.Sprintf("berth-cpuset-%d", os.Getpid())
+	first, err := New(parent+"/first", "first", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := first.Paths["cpuset"]
+	if dir == "" {
+		t.Skip("this host has no cpusets of cgroup v1")
+	}
+	t.Cleanup(func() {
+		for _, d := range first.Paths {
+			os.Remove(filepath.Dir(d))
+		}
+	})
+	defer first.Remove()
+	if err := first.Create(); err != nil {
+		t.Fatal(err)
+	}
+	second := filepath.Join(filepath.Dir(dir), "second")
+	if err := os.Mkdir(second, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(second)
+	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
+		var values []string
+		for _, d := range []string{dir, second, filepath.Dir(filepath.Dir(dir))} {
+			b, err := os.ReadFile(filepath.Join(d, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			values = append(values, string(b))
+		}
+		if values[0] != values[2] || values[1] != values[2] || strings.TrimSpace(values[0]) == "" {
+			t.Errorf("%s of the first, of one that only is made, and above both: %q", file, values)
+		}
+	}
+}

@@ -49,17 +49,20 @@ func mkdir(dir string) error {
 }
 
 // inheritCPUSet fills in the CPUs and memory nodes of a new v1 cpuset and of the
-// new ones above it: empty, as they are at first, no process can join them.
+// new ones above it: empty, as they are at first, no process can join them. For what
+// comes below those above the kernel does it from then on (clone_children): a write has it
+// compare the cgroup with all beside it, of which each container has one, and build the
+// domains of its scheduler anew.
 func inheritCPUSet(dir string) error {
 	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
-		if _, err := inherit(dir, file); err != nil {
+		if _, err := inherit(dir, file, true); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func inherit(dir, file string) (string, error) {
+func inherit(dir, file string, last bool) (string, error) {
 	b, err := plainfile.Read(path.Join(dir, file))
 	if err != nil {
 		return "", err
@@ -68,8 +71,13 @@ func inherit(dir, file string) (string, error) {
 	if value != "" || !below(dir) {
 		return value, nil
 	}
-	if value, err = inherit(path.Dir(dir), file); err != nil {
+	if value, err = inherit(path.Dir(dir), file, false); err != nil {
 		return "", err
+	}
+	if !last {
+		if err := writeFile(path.Join(dir, "cgroup.clone_children"), "1"); err != nil {
+			return "", err
+		}
 	}
 	return value, writeFile(path.Join(dir, file), value)
 }
