@@ -46,7 +46,7 @@ func TestTwoShellsSideBySide(t *testing.T) {
 	if n := u.m.Sessions("c1"); n != 1 {
 		t.Fatalf("%d sessions", n)
 	}
-	u.types("clear; stty size\n")
+	u.types("clear; while [ \"$(stty size)\" = \"11 40\" ]; do sleep 0.05; done; stty size\n") // it is told a moment later
 	u.sees("12 81")
 	if strings.Contains(u.screen(), "│") {
 		t.Error("the line between the halves is still there")
