@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -63,5 +64,29 @@ func TestWritesThatFailLater(t *testing.T) {
 	if _, err := st.Images.Resolve(t.Context(), "big:1"); !errdefs.IsNotFound(err) {
 		t.Errorf("the image is there: %v", err)
 	}
+	// What the disk lost of a directory, the kernel cannot read and nobody can
+	// remove; all else must be gone.
+	for _, lost := range unreadable(t, root) {
+		t.Logf("the disk has lost %s", lost)
+		if err := os.Rename(lost, filepath.Join(root, "lost-"+filepath.Base(lost))); err != nil {
+			t.Fatal(err)
+		}
+	}
 	wantNothing(t, st, root)
+}
+
+// unreadable lists the snapshots in which the kernel finds a damaged directory.
+func unreadable(t *testing.T, root string) (lost []string) {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join(root, "snapshots", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range all {
+		err := filepath.WalkDir(dir, func(_ string, _ fs.DirEntry, err error) error { return err })
+		if errors.Is(err, unix.EBADMSG) || errors.Is(err, unix.EUCLEAN) || errors.Is(err, unix.EIO) {
+			lost = append(lost, dir)
+		}
+	}
+	return lost
 }
