@@ -42,7 +42,7 @@ func console(socket string) int {
 		if problems := set.Read("console.toml", []byte(os.Getenv(settingsEnv))); problems != nil {
 			panic(problems)
 		}
-		err = run(context.Background(), Options{Client: c, Host: "local", Dial: recordedDial, Doctor: examined, Starter: noStarter, Settings: set, EngineEnviron: []string{"DOCKER_HOST=unix://the-engine"}}, func(m *model) tea.Model { return faulty{m} })
+		err = run(context.Background(), Options{Client: c, Host: "local", Dial: recordedDial, Doctor: examined, Starter: noStarter, Listeners: someListen, Settings: set, EngineEnviron: []string{"DOCKER_HOST=unix://the-engine"}}, func(m *model) tea.Model { return faulty{m} })
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -11,7 +11,10 @@ import (
 )
 
 // runForm is the form that runs an image.
-type runForm struct{ form *form.Form }
+type runForm struct {
+	form  *form.Form
+	asked string // the image that was asked about last
+}
 
 // newRunForm begins with the selected image, or that of the selected container.
 func newRunForm(m *model) *runForm {
@@ -25,7 +28,7 @@ func newRunForm(m *model) *runForm {
 	if image == "" && len(known.Images) > 0 {
 		image = known.Images[0]
 	}
-	return &runForm{form.New(image, known)}
+	return &runForm{form: form.New(image, known)}
 }
 
 // known is what the form completes and holds against what is typed.
@@ -69,7 +72,7 @@ func (o *runForm) update(m *model, msg tea.Msg) (bool, tea.Cmd) {
 		o.form.Busy()
 		return false, m.feed.RunImage(options, !o.form.Spec().Created)
 	}
-	return false, nil
+	return false, o.askImage(m)
 }
 
 // failed puts the engine's answer into the form, so that it can be mended.

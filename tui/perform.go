@@ -57,7 +57,9 @@ func (m *model) do(a keymap.Action) tea.Cmd {
 	case keymap.Unzoom:
 		m.zoom = false
 	case keymap.Run:
-		m.overlay = newRunForm(m)
+		o := newRunForm(m)
+		m.overlay = o
+		return tea.Batch(o.askImage(m), m.askListeners())
 	case keymap.Filter:
 		m.beginFilter()
 	case keymap.Commands:

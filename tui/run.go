@@ -28,6 +28,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"berth/tui/feed"
+	"berth/tui/listeners"
 	"berth/tui/paint"
 	"berth/tui/settings"
 )
@@ -45,6 +46,8 @@ type Options struct {
 	Doctor func(ctx context.Context) ([]Finding, error)
 	// Starter makes the images of a first start; nil when it cannot.
 	Starter Starter
+	// Listeners are the programs that listen on this machine; nil means those in /proc.
+	Listeners func() ([]listeners.Listener, error)
 	// Start starts an engine in place of one that is gone; nil when it has to be
 	// waited for.
 	Start func(ctx context.Context) error
@@ -74,6 +77,9 @@ func (o Options) validate() (Options, error) {
 	}
 	if o.Dial == nil {
 		o.Dial = (&net.Dialer{}).DialContext
+	}
+	if o.Listeners == nil {
+		o.Listeners = func() ([]listeners.Listener, error) { return listeners.All("/proc") }
 	}
 	if o.Keys == nil {
 		o.Settings = settings.Default()

@@ -11,6 +11,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"berth/tui/feed"
+	"berth/tui/form"
 	"berth/tui/layers"
 	"berth/tui/state"
 	"berth/tui/term"
@@ -174,6 +175,10 @@ func (m *model) fromEngine(msg tea.Msg) (tea.Cmd, bool) {
 		m.inside = msg
 	case enginesTold:
 		m.offerEngines(msg)
+	case imageTold:
+		m.inForm(func(f *form.Form) { f.Told(msg.name, msg.about) })
+	case listened:
+		m.inForm(func(f *form.Form) { f.Listening(heldPorts(msg.held)) })
 	case copied:
 		m.copiedBy(msg)
 	case looked:

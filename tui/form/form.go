@@ -1,6 +1,7 @@
 package form
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -23,14 +24,14 @@ const (
 
 // Form is the form on the screen.
 type Form struct {
-	spec   Spec
-	known  Known
-	at     int
-	fields map[Field]*edit.Field
-	touch  map[Field]bool // shown errors only where something was typed, or after a try
-	tried  bool
-	busy   bool
-	err    string // why the engine refused
+	spec  Spec
+	known Known
+	at    int // the row that has the cursor
+	rows  []row
+	touch map[Field]bool // shown errors only where something was typed, or after a try
+	tried bool
+	busy  bool
+	err   string // why the engine refused
 }
 
 // Known is what the engine has, for completion and to see conflicts early.
@@ -38,6 +39,8 @@ type Known struct {
 	Images, Networks, Volumes []string
 	Names                     []string          // of containers: taken
 	Ports                     map[string]string // published already, as "8080/tcp", by whom
+	Held                      []Held            // what else listens on the engine's machine
+	Of                        map[string]About  // images
 }
 
 // order is how the fields come.
@@ -47,20 +50,20 @@ var order = []Field{Image, Name, Command, Env, Ports, Volumes, Workdir, User, Ne
 var hints = map[Field]string{
 	CPUs: "1.5; all when empty", Pids: "how many there may be; no limit when empty", Created: "space: create it, and do not start it (berth create)",
 	Image: "name:tag or ID; → completes", Name: "made up by the engine when empty", Command: "the image's own when empty",
-	Env: "NAME=value …", Ports: "8080:80 127.0.0.1:53:53/udp …", Volumes: "/host/path:/inside[:ro] volume:/data …; → completes",
+	Env: "NAME=value, one a line", Ports: "8080:80, 127.0.0.1:53:53/udp, 8000-8010:8000-8010, one a line", Volumes: "/host/path:/inside[:ro] volume:/data …; → completes",
 	Workdir: "/path", User: "user[:group]", Network: "bridge when empty; none, host, container:NAME; → completes", Memory: "512m, 2g; no limit when empty",
 	Restart: "← → choose; on-failure:3 counts", TTY: "space: a terminal and an open stdin (-it), needed by shells", Remove: "space: remove it when it ends (--rm)",
 }
 
 // New is a form about an image.
 func New(image string, known Known) *Form {
-	f := &Form{known: known, fields: map[Field]*edit.Field{}, touch: map[Field]bool{}}
+	f := &Form{known: known, touch: map[Field]bool{}}
 	f.spec.Restart, f.spec.TTY = "no", true
 	for _, name := range order {
-		f.fields[name] = &edit.Field{}
+		f.rows = append(f.rows, row{name, &edit.Field{}})
 	}
-	f.fields[Image].Set(image)
-	f.fields[Restart].Set("no")
+	f.field(Image).Set(image)
+	f.field(Restart).Set("no")
 	f.read()
 	if image != "" {
 		f.at = 1
@@ -79,23 +82,24 @@ func (f *Form) Refused(err error) { f.busy, f.err = false, text.Clean(err.Error(
 
 // read takes the fields into the spec.
 func (f *Form) read() {
-	v := func(n Field) string { return strings.TrimSpace(f.fields[n].Value()) }
-	f.spec = Spec{Image: v(Image), Name: v(Name), Command: v(Command), Env: v(Env), Ports: v(Ports), Volumes: v(Volumes), Workdir: v(Workdir),
+	f.grow()
+	v := func(n Field) string { return strings.TrimSpace(f.field(n).Value()) }
+	f.spec = Spec{Image: v(Image), Name: v(Name), Command: v(Command), Env: f.all(Env), Ports: f.all(Ports), Volumes: v(Volumes), Workdir: v(Workdir),
 		User: v(User), Network: v(Network), Memory: v(Memory), CPUs: v(CPUs), Pids: v(Pids), Restart: v(Restart), TTY: f.spec.TTY, Remove: f.spec.Remove, Created: f.spec.Created}
 }
 
 // Update handles a key or a paste.
 func (f *Form) Update(msg tea.Msg) Result {
-	now := order[f.at]
+	now := f.now()
 	if k, ok := msg.(tea.KeyPressMsg); ok {
 		switch k.String() {
 		case "esc":
 			return Cancelled
 		case "tab", "down", "ctrl+n":
-			f.at = (f.at + 1) % len(order)
+			f.at = (f.at + 1) % len(f.rows)
 			return Going
 		case "shift+tab", "up", "ctrl+p":
-			f.at = (f.at + len(order) - 1) % len(order)
+			f.at = (f.at + len(f.rows) - 1) % len(f.rows)
 			return Going
 		case "enter", "ctrl+s":
 			return f.submit()
@@ -112,7 +116,7 @@ func (f *Form) Update(msg tea.Msg) Result {
 	if now == TTY || now == Remove || now == Created || f.busy {
 		return Going
 	}
-	if f.fields[now].Update(msg) {
+	if f.rows[f.at].edit.Update(msg) {
 		f.touch[now], f.err = true, ""
 		f.read()
 	}
@@ -126,8 +130,8 @@ func (f *Form) submit() Result {
 	}
 	f.tried = true
 	errs := f.check()
-	for i, name := range order {
-		if errs[name] != nil {
+	for i, r := range f.rows {
+		if errs[r.name] != nil && (!r.name.many() || f.checkRow(i) != nil) {
 			f.at = i
 			return Going
 		}
@@ -137,7 +141,7 @@ func (f *Form) submit() Result {
 
 // choose completes an image, or steps through the restart policies.
 func (f *Form) choose(now Field, key string) bool {
-	field := f.fields[now]
+	field := f.rows[f.at].edit
 	switch {
 	case now == Restart:
 		i := slices.Index(RestartPolicies, f.spec.Restart)
@@ -148,8 +152,8 @@ func (f *Form) choose(now Field, key string) bool {
 			i = (max(i, 0) + n - 1) % n
 		}
 		field.Set(RestartPolicies[i])
-	case key == "right" && field.AtEnd() && f.completion(now) != "":
-		field.Set(field.Value()[:len(field.Value())-len(f.word(now))] + f.completion(now))
+	case key == "right" && field.AtEnd() && f.completion() != "":
+		field.Set(field.Value()[:len(field.Value())-len(f.word())] + f.completion())
 	default:
 		return false
 	}
@@ -179,21 +183,28 @@ func (f *Form) Lines(th theme.Theme, width, height int) []string {
 	w := width - label - 4
 	errs := f.check()
 	var rows []string
-	for i, name := range order {
-		here := i == f.at
+	for i, r := range f.rows {
+		name, here, title := r.name, i == f.at, string(r.name)
+		if i > 0 && f.rows[i-1].name == name {
+			title = ""
+		}
 		mark, style := "  ", th.Text
 		if here {
 			mark, style = th.Accent.Render("▸ "), th.Accent
 		}
-		value := f.value(name, w, here)
-		if word := f.word(name); here && word != "" && f.fields[name].AtEnd() && strings.HasPrefix(f.completion(name), word) {
-			value = text.Fit(f.fields[name].ViewWith(w, th.Dim, f.completion(name)[len(word):]), w)
+		value := f.value(r, w, here)
+		if word := f.word(); here && (word != "" || name.many()) && r.edit.AtEnd() && f.completion() != "" && strings.HasPrefix(f.completion(), word) {
+			value = text.Fit(r.edit.ViewWith(w, th.Dim, f.completion()[len(word):]), w)
 		}
-		row := mark + style.Render(text.Fit(string(name), label)) + value
-		if err := errs[name]; err != nil && (f.tried || f.touch[name]) && !here {
-			row = mark + th.Bad.Render(text.Fit(string(name), label)) + value
+		err := errs[name]
+		if name.many() {
+			err = f.checkRow(i)
 		}
-		rows = append(rows, row)
+		line := mark + style.Render(text.Fit(title, label)) + value
+		if err != nil && (f.tried || f.touch[name]) && !here {
+			line = mark + th.Bad.Render(text.Fit(cmp.Or(title, "✗"), label)) + value
+		}
+		rows = append(rows, line)
 	}
 	foot := f.foot(th, width, errs)
 	room := max(height-len(foot), 1)
@@ -206,9 +217,13 @@ func (f *Form) Lines(th theme.Theme, width, height int) []string {
 
 // foot is the hint or the error of the field, and the command.
 func (f *Form) foot(th theme.Theme, width int, errs map[Field]error) []string {
-	now := order[f.at]
+	now := f.now()
 	hint := th.Dim.Render(hints[now])
-	if err := errs[now]; err != nil && (f.tried || f.touch[now]) {
+	err := errs[now]
+	if now.many() {
+		err = f.checkRow(f.at)
+	}
+	if err != nil && (f.tried || f.touch[now]) {
 		hint = th.Bad.Render("✗ " + err.Error())
 	}
 	switch {
@@ -227,15 +242,15 @@ func (f *Form) foot(th theme.Theme, width int, errs map[Field]error) []string {
 	return out
 }
 
-// value draws the right side of a field in w cells.
-func (f *Form) value(name Field, w int, here bool) string {
+// value draws the right side of a row in w cells.
+func (f *Form) value(r row, w int, here bool) string {
 	box := func(on bool) string {
 		if on {
 			return "[x]"
 		}
 		return "[ ]"
 	}
-	switch name {
+	switch r.name {
 	case TTY:
 		return text.Fit(box(f.spec.TTY)+" interactive terminal", w)
 	case Remove:
@@ -244,9 +259,9 @@ func (f *Form) value(name Field, w int, here bool) string {
 		return text.Fit(box(f.spec.Created)+" only, do not start it", w)
 	case Restart:
 		if !here {
-			return f.fields[name].View(w, false)
+			return r.edit.View(w, false)
 		}
-		return text.Fit("‹ "+f.fields[name].View(max(w-4, 0), true), w-1) + "›"
+		return text.Fit("‹ "+r.edit.View(max(w-4, 0), true), w-1) + "›"
 	}
-	return f.fields[name].View(w, here)
+	return r.edit.View(w, here)
 }

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// word is what is completed in a field: all of it, or its last word.
-func (f *Form) word(name Field) string {
-	v := f.fields[name].Value()
-	if name == Volumes {
+// word is what is completed where the cursor is: all of the line, or its last word.
+func (f *Form) word() string {
+	v := f.rows[f.at].edit.Value()
+	if f.now() == Volumes {
 		return v[strings.LastIndexByte(v, ' ')+1:]
 	}
 	return v
@@ -17,23 +17,36 @@ func (f *Form) word(name Field) string {
 
 // completion is the first known thing that begins with what was typed, or has it
 // inside; "" when the field completes nothing.
-func (f *Form) completion(name Field) string {
-	known := map[Field][]string{Image: f.known.Images, Network: f.known.Networks, Volumes: f.known.Volumes}[name]
-	typed := f.word(name)
-	if typed == "" && name != Image || name == Volumes && strings.Contains(typed, ":") {
+func (f *Form) completion() string {
+	name, typed := f.now(), f.word()
+	known := map[Field][]string{Image: f.known.Images, Network: f.known.Networks, Volumes: f.known.Volumes, Env: f.known.env(f.spec.Image), Ports: f.known.ports(f.spec.Image)}[name]
+	if typed == "" && name != Image && !name.many() || name == Volumes && strings.Contains(typed, ":") {
 		return ""
 	}
 	for _, test := range []func(s, part string) bool{strings.HasPrefix, strings.Contains} {
 		for _, k := range known {
-			if k != typed && test(k, typed) {
+			if k != typed && test(k, typed) && !(name.many() && f.has(name, k)) {
 				if name == Volumes {
 					k += ":/"
 				}
 				return k
 			}
 		}
+		if name.many() { // what has it inside is something else
+			break
+		}
 	}
 	return ""
+}
+
+// has tells whether a line of a field has a value already.
+func (f *Form) has(name Field, value string) bool {
+	for i, r := range f.rows {
+		if r.name == name && i != f.at && strings.TrimSpace(r.edit.Value()) == value {
+			return true
+		}
+	}
+	return false
 }
 
 // check is what is wrong by itself, and what is taken already as far as the
@@ -43,15 +56,9 @@ func (f *Form) check() map[Field]error {
 	if slices.Contains(f.known.Names, f.spec.Name) {
 		errs[Name] = fmt.Errorf("the name %s is already in use", f.spec.Name)
 	}
-	_, bindings, err := ParsePorts(f.spec.Ports)
-	if err != nil {
-		return errs
-	}
-	for inside, hosts := range bindings {
-		for _, h := range hosts {
-			if by, ok := f.known.Ports[h.HostPort+"/"+string(inside.Proto())]; ok && h.HostPort != "" {
-				errs[Ports] = fmt.Errorf("port %s is published by %s", h.HostPort, by)
-			}
+	for i, r := range f.rows {
+		if err := f.checkRow(i); r.name.many() && err != nil && errs[r.name] == nil {
+			errs[r.name] = err
 		}
 	}
 	return errs

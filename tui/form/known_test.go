@@ -13,7 +13,7 @@ import (
 // at puts the cursor of a form into a field and types.
 func at(t *testing.T, f *Form, name Field, typed string) {
 	t.Helper()
-	for order[f.at] != name {
+	for f.now() != name {
 		f.Update(tea.KeyPressMsg{Code: tea.KeyTab})
 	}
 	f.Update(tea.PasteMsg{Content: typed})

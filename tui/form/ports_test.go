@@ -121,15 +121,15 @@ func TestCompletionAndNavigation(t *testing.T) {
 	if f.Spec().Image != "redis:7" {
 		t.Errorf("completed to %q", f.Spec().Image)
 	}
-	f.fields[Image].Set("shop")
+	f.field(Image).Set("shop")
 	f.read()
 	f.Update(key("right"))
 	if f.Spec().Image != "registry.local/shop/api:1.4" {
 		t.Errorf("completed to %q", f.Spec().Image)
 	}
 	f.Update(key("up"))
-	if order[f.at] != Remove {
-		t.Errorf("above the first field is %s", order[f.at])
+	if f.now() != Remove {
+		t.Errorf("above the first field is %s", f.now())
 	}
 	f.Update(key("space"))
 	f.Update(key("up"))
@@ -139,8 +139,8 @@ func TestCompletionAndNavigation(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	f.Update(key("enter"))
-	if order[f.at] != Remove {
-		t.Errorf("enter went to %s, not to what is wrong", order[f.at])
+	if f.now() != Remove {
+		t.Errorf("enter went to %s, not to what is wrong", f.now())
 	}
 	f.Update(tea.PasteMsg{Content: "nothing to paste into"})
 	if got := strings.Join(f.Lines(theme.Theme{}, 60, 30), "\n"); !strings.Contains(got, "cannot go with a restart policy") {

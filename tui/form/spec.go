@@ -9,7 +9,6 @@ package form
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"regexp"
 	"strconv"
 	"strings"
@@ -17,7 +16,6 @@ import (
 	"github.com/distribution/reference"
 	"github.com/docker/go-units"
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 )
 
@@ -189,50 +187,6 @@ func parseEnv(s string) ([]string, error) {
 		}
 	}
 	return words, err
-}
-
-// ParsePorts reads ports as -p takes them, separated by blanks:
-// [address:][host]:container[/protocol], or a container port alone.
-func ParsePorts(s string) (network.PortSet, network.PortMap, error) {
-	words, err := Words(s)
-	if err != nil || len(words) == 0 {
-		return nil, nil, err
-	}
-	set, bindings := network.PortSet{}, network.PortMap{}
-	for _, w := range words {
-		var b network.PortBinding
-		rest, proto, _ := strings.Cut(w, "/")
-		host, inside := "", rest
-		if i := strings.LastIndexByte(rest, ':'); i >= 0 {
-			host, inside = rest[:i], rest[i+1:]
-		}
-		if i := strings.LastIndexByte(host, ':'); i >= 0 {
-			ip, err := netip.ParseAddr(strings.Trim(host[:i], "[]"))
-			if err != nil {
-				return nil, nil, fmt.Errorf("%q: %q is no address", w, host[:i])
-			}
-			b.HostIP, host = ip, host[i+1:]
-		}
-		if host != "" {
-			if n, err := strconv.ParseUint(host, 10, 16); err != nil || n == 0 {
-				return nil, nil, fmt.Errorf("%q: %q is no port", w, host)
-			}
-			b.HostPort = host
-		}
-		if proto == "" {
-			proto = "tcp"
-		}
-		if proto != "tcp" && proto != "udp" && proto != "sctp" {
-			return nil, nil, fmt.Errorf("%q: the protocol is tcp, udp or sctp", w)
-		}
-		port, err := network.ParsePort(inside + "/" + proto)
-		if err != nil || port.Num() == 0 {
-			return nil, nil, fmt.Errorf("%q: host:container, such as 8080:80", w)
-		}
-		set[port] = struct{}{}
-		bindings[port] = append(bindings[port], b)
-	}
-	return set, bindings, nil
 }
 
 // parseVolumes reads source:target[:options] words. Relative sources are
