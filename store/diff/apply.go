@@ -163,8 +163,8 @@ func (c contextReader) Read(b []byte) (int, error) {
 }
 
 func shorten(name string) string {
-	if len(name) > 200 {
-		return name[:200] + "…"
+	if len(name) > 1000 {
+		return name[:200] + "…" + name[len(name)-100:]
 	}
 	return name
 }

@@ -65,6 +65,7 @@ type changeWalk struct {
 	// above are the directories on the way to where the walk is that have not
 	// been told of: each is a change only if something in it is.
 	above []Change
+	open  int // directories
 }
 
 func (w *changeWalk) run(upper string, lower []string) error {
@@ -177,14 +178,17 @@ func (w *changeWalk) dir(path string, fd int, lower *lowerDir, opaque bool) erro
 	}
 	slices.SortFunc(names, ComparePaths)
 	for _, name := range names {
-		if hidden[name] {
-			err = w.gone(join(path, name), name, lower)
-		} else {
-			err = w.entry(join(path, name), name, fd, lower)
+		path := join(path, name)
+		switch err = checkDepth(path, w.open); {
+		case err != nil:
+		case hidden[name]:
+			err = w.gone(path, name, lower)
+		default:
+			err = w.entry(path, name, fd, lower)
 		}
 		// What is not there any more is no change.
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s: %w", join(path, name), err)
+			return inTree(path, err)
 		}
 	}
 	return nil
@@ -250,6 +254,9 @@ func (w *changeWalk) directory(path, name string, fd int, st *unix.Stat_t, lower
 		return err
 	}
 	defer below.close()
+	open := 1 + len(below.fds)
+	w.open += open
+	defer func() { w.open -= open }()
 
 	kind := Added
 	switch {

@@ -73,12 +73,16 @@ func (c *copier) dir(l *lowerDir, dst int, path string) error {
 		return err
 	}
 	for name := range seen {
-		err := c.entry(l, dst, name, join(path, name))
+		path := join(path, name)
+		err := checkDepth(path, 0)
+		if err == nil {
+			err = c.entry(l, dst, name, path)
+		}
 		if l.plain && errors.Is(err, unix.ENOENT) && isGone(l, name) {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", join(path, name), err)
+			return inTree(path, err)
 		}
 	}
 	return nil

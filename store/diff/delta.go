@@ -30,7 +30,7 @@ func Delta(ctx context.Context, tree string, layers []string, complete time.Time
 		defer unix.Close(fds[i])
 	}
 	d := &delta{ctx: ctx, complete: complete}
-	at := &deltaDir{d: d, tree: fds[0], fd: fds[1]}
+	at := &deltaDir{d: d, path: "/", tree: fds[0], fd: fds[1]}
 	if err := d.compare(l, at); err != nil {
 		return fmt.Errorf("find changes of a tree: %w", err)
 	}
@@ -55,6 +55,7 @@ type deltaDir struct {
 	d      *delta
 	parent *deltaDir
 	name   string
+	path   string
 	tree   int
 	st     unix.Stat_t
 	fd     int // of the counterpart; below 0 until it is made
@@ -100,8 +101,13 @@ func (d *delta) compare(l *lowerDir, at *deltaDir) error {
 	}
 	for _, name := range names {
 		delete(gone, name)
-		if err := d.entry(l, at, name); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+		path := join(at.path, name)
+		err := checkDepth(path, 0)
+		if err == nil {
+			err = d.entry(l, at, name)
+		}
+		if err != nil {
+			return inTree(path, err)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(gone)) {
@@ -110,7 +116,7 @@ func (d *delta) compare(l *lowerDir, at *deltaDir) error {
 			err = makeWhiteout(fd, name)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return inTree(join(at.path, name), err)
 		}
 	}
 	return nil
@@ -154,7 +160,7 @@ func (d *delta) dir(l *lowerDir, at *deltaDir, name string, st *unix.Stat_t, fro
 		return err
 	}
 	defer unix.Close(tree)
-	sub := &deltaDir{d: d, parent: at, name: name, tree: tree, st: *st, fd: -1}
+	sub := &deltaDir{d: d, parent: at, name: name, path: join(at.path, name), tree: tree, st: *st, fd: -1}
 	defer func() {
 		if cerr := sub.close(); err == nil {
 			err = cerr

@@ -88,10 +88,16 @@ func (s *scan) dir(path string, parent int, st *unix.Stat_t, name string, fd int
 		if err := s.ctx.Err(); err != nil {
 			return err
 		}
-		if p := join(path, n); s.omit == nil || !s.omit(p) {
-			if err := ignoreVanished(s.entry(p, fd, n)); err != nil {
-				return fmt.Errorf("%s: %w", p, err)
-			}
+		p := join(path, n)
+		if s.omit != nil && s.omit(p) {
+			continue
+		}
+		err := checkDepth(p, 0)
+		if err == nil {
+			err = ignoreVanished(s.entry(p, fd, n))
+		}
+		if err != nil {
+			return inTree(p, err)
 		}
 	}
 	return nil

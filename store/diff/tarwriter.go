@@ -173,7 +173,7 @@ func (t *tarWalk) dir(path string, fd int) error {
 			continue
 		}
 		if err := t.entry(path, fd, name); err != nil && !errors.Is(err, errVanished) {
-			return fmt.Errorf("/%s%s: %w", path, name, err)
+			return inTree("/"+path+name, err)
 		}
 	}
 	return nil
@@ -203,6 +203,9 @@ func (t *tarWalk) entry(path string, fd int, name string) error {
 	if err := unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return vanished(err)
 	}
+	if err := checkDepth("/"+path+name, 0); err != nil {
+		return err
+	}
 	if t.opts.Layer {
 		if isWhiteout(&st) {
 			return t.marker(path + whiteoutPrefix + name)
@@ -210,8 +213,8 @@ func (t *tarWalk) entry(path string, fd int, name string) error {
 		if strings.HasPrefix(name, whiteoutPrefix) {
 			return fmt.Errorf("a layer cannot hold a file of this name, it would mean a deletion: %w", errdefs.ErrInvalidArgument)
 		}
-		if len(path)+len(name) >= maxPath || strings.Count(path, "/") >= maxDepth {
-			return fmt.Errorf("a layer cannot hold a path this long: %w", errdefs.ErrInvalidArgument)
+		if strings.Count(path, "/") >= maxDepth {
+			return refuse("a layer cannot hold what is more than %d directories deep", maxDepth)
 		}
 	}
 	switch typeOf(&st) {
