@@ -173,6 +173,9 @@ func (cs *Containers) connectRunning(ctx context.Context, c *ctr, rec record, na
 	if err = cs.startResolverIfNeeded(cs.effective(rec), r.Client, netns); err == nil {
 		err = cs.writeHosts(rec, cs.e.network.Endpoints(rec.ID))
 	}
+	if err == nil { // the new network may have other ones than that which had the default route
+		err = cs.settlePorts(c, rec)
+	}
 	if err != nil {
 		_, derr := cs.e.network.Disconnect(ctx, rec.ID, name, netns)
 		return errors.Join(err, derr)
@@ -227,7 +230,7 @@ func (cs *Containers) Disconnect(ctx context.Context, ref, container string) err
 		}
 	}
 	rec = c.change(func(r *record) { r.Networking = withNetwork(r.Networking, name, nil) })
-	return errors.Join(cs.writeHosts(rec, cs.e.network.Endpoints(rec.ID)), cs.save(rec))
+	return errors.Join(cs.settlePorts(c, rec), cs.writeHosts(rec, cs.e.network.Endpoints(rec.ID)), cs.save(rec))
 }
 
 // member finds a network and a container that may be in it or leave it.

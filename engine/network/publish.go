@@ -22,11 +22,12 @@ func (m *Manager) SetPorts(containerID string, want []PortBinding) error {
 		return nil
 	}
 	h, before := m.holders[containerID], *e
-	missing, extra := difference(want, e.Ports)
+	n := m.nets[e.NetworkName]
+	missing, extra := difference(want, e.Ports, n)
 	added, removed := before, before
 	removed.Ports = extra
 	var err error
-	added.Ports, err = m.choosePorts(m.nets[e.NetworkName], e, missing)
+	added.Ports, err = m.choosePorts(n, e, missing)
 	m.mu.Unlock()
 	if err != nil || len(added.Ports)+len(extra) == 0 {
 		return err
@@ -57,8 +58,10 @@ func (m *Manager) recordPorts(e *Endpoint, ports []PortBinding) error {
 }
 
 // difference tells what of want is not among have, and what of have nobody wants. What
-// names an address of the host is looked for first: the rest takes what is left.
-func difference(want, have []PortBinding) (missing, extra []PortBinding) {
+// names an address of the host is looked for first: the rest takes what is left. Ports that have
+// come from another network are of no use if n, unlike that one, is routed, or that one was.
+func difference(want, have []PortBinding, n *Network) (missing, extra []PortBinding) {
+	fits := func(h PortBinding) bool { return h.routed() == (n.mode(h.HostIP.Is6()) == Routed) }
 	extra = slices.Clone(have)
 	want = slices.Clone(want)
 	slices.SortStableFunc(want, func(a, b PortBinding) int {
@@ -70,10 +73,11 @@ func difference(want, have []PortBinding) (missing, extra []PortBinding) {
 		return 1
 	})
 	for _, w := range want {
-		is := func(h PortBinding) bool {
+		of := func(h PortBinding) bool {
 			return h.Proto == w.Proto && h.ContainerPort == w.ContainerPort && (!w.HostIP.IsValid() || h.HostIP == w.HostIP.Unmap()) &&
 				(w.HostPort == 0 || h.routed() || h.HostPort >= w.HostPort && h.HostPort <= max(w.HostPort, w.HostPortEnd))
 		}
+		is := func(h PortBinding) bool { return of(h) && fits(h) }
 		// Without an address it is at all of them, or where the network says.
 		i := slices.IndexFunc(extra, func(h PortBinding) bool { return is(h) && (w.HostIP.IsValid() || h.HostIP.IsUnspecified()) })
 		if i < 0 {
@@ -85,6 +89,15 @@ func difference(want, have []PortBinding) (missing, extra []PortBinding) {
 		}
 		port := extra[i].HostPort // of both families
 		extra = slices.DeleteFunc(extra, func(h PortBinding) bool { return is(h) && (h.HostPort == port || h.routed()) })
+		for _, h := range extra { // the other family is not as it was: it gets the same port
+			if of(h) && !fits(h) {
+				again := w
+				if again.HostIP = h.HostIP; port != 0 {
+					again.HostPort, again.HostPortEnd = port, 0
+				}
+				missing = append(missing, again)
+			}
+		}
 	}
 	return missing, extra
 }

@@ -89,3 +89,66 @@ func TestRoutedInOneFamily(t *testing.T) {
 		t.Errorf("ports that were there already: %+v", again)
 	}
 }
+
+// Ports that move between a routed network and another one are what they would be in the new
+// one from the start, and so are those of one family alone.
+func TestPortsMoveBetweenRoutedAndTranslated(t *testing.T) {
+	f := newFixture(t)
+	create(t, f, CreateSpec{Name: "r", IPv4: true, IPv6: true, Options: map[string]string{optMode4: "routed", optMode6: "routed"}})
+	create(t, f, CreateSpec{Name: "n", IPv4: true, IPv6: true})
+	create(t, f, CreateSpec{Name: "half", IPv4: true, IPv6: true, Options: map[string]string{optMode6: "routed"}})
+	a := newSandbox(t)
+	want := []PortBinding{{Proto: "tcp", ContainerPort: 80}}
+	join(t, f, AttachSpec{ContainerID: "a", Network: "r", Ports: want}, a)
+	// check tells what is published in the network that has the default route now.
+	check := func(network string, four, six bool) {
+		t.Helper()
+		if err := f.SetPorts("a", want); err != nil {
+			t.Fatal(err)
+		}
+		var bs []PortBinding
+		for _, e := range f.Endpoints("a") {
+			if bs = append(bs, e.Ports...); len(e.Ports) > 0 && e.NetworkName != network {
+				t.Errorf("network %s has the ports %+v", e.NetworkName, e.Ports)
+			}
+		}
+		hosts := map[uint16]bool{}
+		for _, b := range bs {
+			if b.routed() == map[bool]bool{true: four, false: six}[b.HostIP.Is4()] {
+				t.Errorf("in network %s: %+v", network, bs)
+			}
+			if !b.routed() {
+				hosts[b.HostPort] = true
+			}
+		}
+		held := 0
+		for _, on := range []bool{four, six} {
+			if on {
+				held++
+			}
+		}
+		if len(bs) != 2 || len(hosts) != min(held, 1) || len(f.shims["a"].held) != held {
+			t.Errorf("in network %s: %+v, the shim holds %v", network, bs, f.shims["a"].held)
+		}
+		if ok, err := f.fw.intact(f.ends); !ok || err != nil {
+			t.Errorf("in network %s the tables are not what they should be: %v", network, err)
+		}
+	}
+	check("r", false, false)
+	for i, step := range []struct {
+		network   string
+		four, six bool
+	}{{"n", true, true}, {"half", true, false}} {
+		join(t, f, AttachSpec{ContainerID: "a", Network: step.network, GwPriority: i + 1}, a)
+		check(step.network, step.four, step.six)
+	}
+	for _, step := range []struct {
+		leave, network string
+		four, six      bool
+	}{{"half", "n", true, true}, {"n", "r", false, false}} {
+		if _, err := f.Disconnect(t.Context(), "a", step.leave, a); err != nil {
+			t.Fatal(err)
+		}
+		check(step.network, step.four, step.six)
+	}
+}
