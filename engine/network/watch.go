@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,6 +14,7 @@ import (
 // with it. It waits in the kernel's multicast; nothing is polled.
 type watch struct {
 	f    *os.File
+	lost bool // of what has changed since the last of the waiting news, we have not been told all
 	done chan struct{}
 }
 
@@ -24,25 +26,33 @@ func (m *Manager) startWatch() error {
 	if m.watch != nil {
 		return nil
 	}
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_NETFILTER)
-	if err == nil {
-		// Setting up the table of many containers tells of each of their ports. Without the
-		// privilege the socket has what everybody has: then more is compared, and nothing lost.
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, watchBuffer)
-		if err = unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: 1 << (unix.NFNLGRP_NFTABLES - 1)}); err != nil {
-			unix.Close(fd)
-		}
-	}
+	f, err := hearTables(watchBuffer)
 	if err != nil {
 		return fmt.Errorf("watch nftables: %w", err)
 	}
-	w := &watch{f: os.NewFile(uintptr(fd), "nftables"), done: make(chan struct{})}
+	w := &watch{f: f, done: make(chan struct{})}
 	m.watch = w
 	go func() {
 		defer close(w.done)
 		w.run(m)
 	}()
 	return nil
+}
+
+// hearTables opens a socket that is told of nftables, and keeps so many bytes that nobody has read.
+func hearTables(bytes int) (*os.File, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_NETFILTER)
+	if err != nil {
+		return nil, err
+	}
+	// Setting up the table of many containers tells of each of their ports. Without the
+	// privilege the socket has what everybody has: then more is compared, and nothing lost.
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, bytes)
+	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: 1 << (unix.NFNLGRP_NFTABLES - 1)}); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), "nftables"), nil
 }
 
 // stopWatch ends it. m.mu is not held.
@@ -66,20 +76,16 @@ func (w *watch) run(m *Manager) {
 	buf := make([]byte, 64<<10)
 	heard := news{table: m.fw.table, comment: m.fw.comment()}
 	for {
-		n := 0
-		if raw.Read(func(fd uintptr) bool {
-			n, _, err = unix.Recvfrom(int(fd), buf, 0)
-			return !errors.Is(err, unix.EAGAIN)
-		}) != nil {
-			return // closed
-		}
-		if errors.Is(err, unix.ENOBUFS) { // more than fits was changed: whatever that was
+		n, err := w.next(raw, buf)
+		switch {
+		case errors.Is(err, os.ErrClosed):
+			return
+		case errors.Is(err, unix.ENOBUFS): // whatever it was that we have not been told
 			heard.clear()
 			m.repair(!m.intact())
 			m.trustAgain()
 			continue
-		}
-		if err != nil {
+		case err != nil:
 			continue
 		}
 		for sender := range heard.transactions(buf[:n]) {
@@ -91,6 +97,30 @@ func (w *watch) run(m *Manager) {
 			}
 		}
 	}
+}
+
+// next waits for news, and puts n bytes of them into buf. The error is ENOBUFS when more has
+// changed than fits, and comes after all that did fit: before that is read the kernel goes on to
+// drop what is new, without a further error (net/netlink/af_netlink.c, netlink_overrun), and who
+// compared then would compare too early.
+func (w *watch) next(raw syscall.RawConn, buf []byte) (n int, err error) {
+	closed := raw.Read(func(fd uintptr) bool {
+		for {
+			n, _, err = unix.Recvfrom(int(fd), buf, 0)
+			switch {
+			case errors.Is(err, unix.ENOBUFS):
+				w.lost = true
+				continue
+			case errors.Is(err, unix.EAGAIN) && w.lost:
+				w.lost, err = false, unix.ENOBUFS
+			}
+			return !errors.Is(err, unix.EAGAIN)
+		}
+	})
+	if closed != nil {
+		return 0, os.ErrClosed
+	}
+	return n, err
 }
 
 // repair sets up our table anew, if somebody has changed it, and what we need elsewhere.
