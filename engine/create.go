@@ -65,6 +65,8 @@ func (cs *Containers) Create(ctx context.Context, opts CreateOptions) (_ contain
 			cs.release(rec.Name, rec.ID)
 		}
 	}()
+	// It is started next, mostly: its shim comes up meanwhile.
+	go cs.e.self.Prepare()
 	hold := volumeHold{vs: cs.e.Volumes}
 	defer hold.release()
 	if err := cs.make(ctx, &rec, img, opts.ShallowReadOnly, &hold); err != nil {

@@ -255,10 +255,10 @@ func (e *Engine) close() error {
 		err = errors.Join(err, e.store.Close())
 	}
 	if len(e.locks) == 2 {
+		err = errors.Join(err, e.self.Close())
 		// Only who holds both may take the mount away: another engine would be using it.
 		err = errors.Join(err, shim.RemovePrivateMount(e.mountRoot()))
 		e.cgroups.removeParent()
-		err = errors.Join(err, e.self.Close())
 	}
 	for _, f := range e.locks {
 		err = errors.Join(err, f.Close())

@@ -16,6 +16,7 @@ import (
 type Executable struct {
 	file    *os.File
 	filters *filters // of the shims that it was started as
+	spares  *spares  // shims to be
 }
 
 // minFD keeps the executable's descriptor out of the way of those that a child
@@ -46,14 +47,16 @@ func NewExecutable(path string) (Executable, error) {
 	if err != nil {
 		return Executable{}, fmt.Errorf("open executable %s: %w", path, err)
 	}
-	return Executable{file: os.NewFile(uintptr(high), real), filters: &filters{}}, nil
+	return Executable{file: os.NewFile(uintptr(high), real), filters: &filters{}, spares: &spares{}}, nil
 }
 
-// Close releases the executable; running shims keep what they need.
+// Close releases the executable and ends the shims that Prepare has started for nobody;
+// running shims keep what they need.
 func (x Executable) Close() error {
 	if x.file == nil { // never opened
 		return nil
 	}
+	x.spares.close()
 	return x.file.Close()
 }
 

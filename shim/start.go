@@ -127,21 +127,29 @@ func awaitFinish(ctx context.Context, dir string) error {
 
 // spawn runs the process and waits until it has parked the container.
 func spawn(ctx context.Context, self Executable, cfg Config, trees []*os.File) (c *Client, err error) {
-	conn, theirs, err := wire.Pair()
+	log, err := os.OpenFile(filepath.Join(cfg.Dir, logName), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open shim's error log: %w", err)
 	}
-	defer conn.Close()
-	pid, pidfd, err := fork(self, cfg, theirs, trees)
-	theirs.Close()
-	if err != nil {
-		return nil, err
+	defer log.Close()
+	var p *child
+	var along []int // descriptors for a shim that could not inherit them
+	if len(trees) == 0 {
+		p = self.spares.take(cfg.ID)
+		along = []int{int(log.Fd())}
 	}
+	if p == nil {
+		along = nil
+		if p, err = self.fork(cfg.ID, log, trees); err != nil {
+			return nil, err
+		}
+	}
+	defer p.conn.Close()
 	defer func() {
 		if err != nil {
-			unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0)
+			unix.PidfdSendSignal(p.pidfd, unix.SIGKILL, nil, 0)
 		}
-		go reapChild(pidfd)
+		go reapChild(p.pidfd)
 	}()
 
 	// While the process comes up.
@@ -167,8 +175,8 @@ func spawn(ctx context.Context, self Executable, cfg Config, trees []*os.File) (
 			return nil, err
 		}
 	}
-	c = &Client{dir: cfg.Dir, id: cfg.ID, shimPID: pid, exitPath: cfg.ExitPath}
-	m, err := c.ask(ctx, conn, wire.TypeCreate, cfg.Encode(), wire.TypePID)
+	c = &Client{dir: cfg.Dir, id: cfg.ID, shimPID: p.pid, exitPath: cfg.ExitPath}
+	m, err := c.ask(ctx, p.conn, wire.TypeCreate, cfg.Encode(), wire.TypePID, along...)
 	if err != nil {
 		return nil, withCrash(cfg.Dir, err)
 	}
@@ -185,33 +193,35 @@ func spawn(ctx context.Context, self Executable, cfg Config, trees []*os.File) (
 //
 // The trees follow the socket; they are mounted nowhere, and gone with the last of who
 // holds them.
-func fork(self Executable, cfg Config, sock *os.File, trees []*os.File) (pid, pidfd int, err error) {
+func (x Executable) fork(id string, log *os.File, trees []*os.File) (*child, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
-		return 0, -1, err
+		return nil, err
 	}
 	defer null.Close()
-	log, err := os.OpenFile(filepath.Join(cfg.Dir, logName), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	conn, sock, err := wire.Pair()
 	if err != nil {
-		return 0, -1, fmt.Errorf("open shim's error log: %w", err)
+		return nil, err
 	}
-	defer log.Close()
+	defer sock.Close()
 	files := []uintptr{null.Fd(), null.Fd(), log.Fd(), sock.Fd()}
 	for _, t := range trees {
 		files = append(files, t.Fd())
 	}
-	pid, err = syscall.ForkExec(self.Path(), []string{"berth-shim", cfg.ID}, &syscall.ProcAttr{
+	c := &child{conn: conn, pidfd: -1}
+	c.pid, err = syscall.ForkExec(x.Path(), []string{"berth-shim", id}, &syscall.ProcAttr{
 		Dir:   "/",
 		Env:   shimEnv,
 		Files: files,
-		Sys:   &syscall.SysProcAttr{Setsid: true, Cloneflags: unix.CLONE_NEWNS, PidFD: &pidfd},
+		Sys:   &syscall.SysProcAttr{Setsid: true, Cloneflags: unix.CLONE_NEWNS, PidFD: &c.pidfd},
 	})
-	runtime.KeepAlive(self.file)
+	runtime.KeepAlive(x.file)
 	runtime.KeepAlive(trees)
 	if err != nil {
-		return 0, -1, fmt.Errorf("spawn process: %w", err)
+		conn.Close()
+		return nil, fmt.Errorf("spawn process: %w", err)
 	}
-	return pid, pidfd, nil
+	return c, nil
 }
 
 // reapChild collects the exit of a shim that ends while its engine lives, and closes

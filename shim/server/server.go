@@ -23,6 +23,7 @@ import (
 	"strconv"
 	"sync"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -120,6 +121,10 @@ func serve() int {
 		}
 		return 1
 	}
+	if log := m.TakeFD("error log"); log != nil { // a spare's
+		unix.Dup3(int(log.Fd()), 2, 0)
+		log.Close()
+	}
 	m.CloseFDs()
 	var cfg wire.Config
 	if m.Type != wire.TypeCreate {
@@ -127,6 +132,7 @@ func serve() int {
 	} else {
 		cfg, err = wire.DecodeConfig(m.Body)
 	}
+	takeName(cfg.ID)
 	closeInherited(wire.TreeFiles(cfg.Trees))
 	s := newShim(cfg)
 	if err == nil {
@@ -143,6 +149,16 @@ func serve() int {
 	s.idle.touch()
 	s.run()
 	return 0
+}
+
+// takeName has lists of processes show whose shim this is, if it was started before that
+// was known: the arguments are where the kernel put them, and can be written to.
+func takeName(id string) {
+	if len(os.Args) != 2 || os.Args[1] != wire.NoID {
+		return
+	}
+	arg := unsafe.Slice(unsafe.StringData(os.Args[1]), len(wire.NoID))
+	clear(arg[copy(arg, id):])
 }
 
 // closeInherited closes descriptors that the engine's own parents leaked into it, and

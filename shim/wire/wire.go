@@ -16,7 +16,7 @@
 // that goes away at any point disturbs nobody.
 //
 //	request      body                                    descriptors   reply
-//	create       Config (only on the inherited socket)   -             pid
+//	create       Config (only on the inherited socket)   [error log]   pid
 //	info         -                                       -             info
 //	start        -                                       -             ok
 //	kill         signal i32, all bool                    -             ok
@@ -112,3 +112,7 @@ const SocketName = "shim.sock"
 // ConfigFD is the descriptor on which a new shim finds the socket of the engine that
 // starts it.
 const ConfigFD = 3
+
+// NoID stands for the container's ID in the arguments of a shim that was started before
+// it is known.
+const NoID = "----------------------------------------------------------------"
