@@ -23,7 +23,6 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/volume"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 )
 
 // Config says where an engine lives. Two engines with different directories
@@ -147,22 +146,6 @@ func makeDirs(cfg Config) error {
 		if err := errors.Join(os.MkdirAll(dir, 0o700), os.Chmod(dir, 0o700)); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// takeLocks holds Root and State for this process; the kernel lets go of them
-// when the process ends, however that is.
-func (e *Engine) takeLocks() error {
-	for _, dir := range []string{e.cfg.Root, e.cfg.State} {
-		f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
-		if err != nil {
-			return fmt.Errorf("open engine: %w", err)
-		}
-		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-			return errors.Join(fmt.Errorf("another engine works on %s: %w: %w", dir, err, errdefs.ErrUnavailable), f.Close())
-		}
-		e.locks = append(e.locks, f)
 	}
 	return nil
 }

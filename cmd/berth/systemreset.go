@@ -9,9 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,7 +42,7 @@ func (a *app) reset(ctx context.Context, force bool) error {
 	if a.conf.Host != "" && a.conf.Host != a.conf.Socket() {
 		return fmt.Errorf("system reset is for the engine of this machine, not for %s: run it there", a.conf.Host)
 	}
-	serving, err := lockHolder(a.conf.State)
+	serving, err := engine.LockHolder(a.conf.State)
 	if err != nil {
 		return err
 	}
@@ -69,30 +66,6 @@ func (a *app) reset(ctx context.Context, force bool) error {
 	}
 	log := slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	return engine.Reset(ctx, engine.Config{Root: a.conf.Root, State: a.conf.State, Log: log})
-}
-
-// lockHolder is the process of the engine that holds a state directory, 0 if none
-// does (proc_locks(5)).
-func lockHolder(state string) (pid int, err error) {
-	var st unix.Stat_t
-	err = unix.Stat(filepath.Join(state, "lock"), &st)
-	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, &os.PathError{Op: "stat", Path: filepath.Join(state, "lock"), Err: err}
-	}
-	locks, err := os.ReadFile("/proc/locks")
-	if err != nil {
-		return 0, err
-	}
-	file := fmt.Sprintf("%02x:%02x:%d", unix.Major(st.Dev), unix.Minor(st.Dev), st.Ino)
-	for line := range strings.Lines(string(locks)) {
-		if f := strings.Fields(line); len(f) >= 6 && f[1] == "FLOCK" && f[5] == file {
-			return strconv.Atoi(f[4])
-		}
-	}
-	return 0, nil
 }
 
 // serves tells whether a process is an engine without a console.
