@@ -171,7 +171,7 @@ func (m *model) ownSection() section {
 	out := section{title: "your commands"}
 	for _, c := range m.opt.Commands {
 		if c.Key != "" {
-			out.rows = append(out.rows, [2]string{keymap.Pretty(c.Key), c.Name + " (" + string(c.Scope) + ")"})
+			out.rows = append(out.rows, helpRow{keys: keymap.Pretty(c.Key), what: c.Name + " (" + string(c.Scope) + ")"})
 		}
 	}
 	return out

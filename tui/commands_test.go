@@ -61,7 +61,7 @@ func TestCommandsOfTheUsersOwn(t *testing.T) {
 	shows(t, m, "of volumes")
 	press(m, "esc", "?")
 	shows(t, m, "all keys")
-	if s := m.ownSection(); len(s.rows) != 1 || s.rows[0] != [2]string{"f9", "look (containers)"} {
+	if s := m.ownSection(); len(s.rows) != 1 || s.rows[0] != (helpRow{keys: "f9", what: "look (containers)"}) {
 		t.Errorf("help says %v", s.rows)
 	}
 	press(m, "esc", "6", "c")

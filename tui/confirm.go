@@ -12,6 +12,9 @@ import (
 // perform does what a key, or a line of the palette, stands for, and asks first
 // where the user wants to be asked.
 func (m *model) perform(a keymap.Action) tea.Cmd {
+	if m.refuse(a) {
+		return nil
+	}
 	asks, told := m.opt.Confirm[a]
 	if told && asks && !keymap.Asks(a) {
 		return m.askFirst(a)

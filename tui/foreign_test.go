@@ -132,7 +132,7 @@ func rootfs(t *testing.T) []byte {
 func TestTheConsoleOnDockerd(t *testing.T) {
 	f := beside(t, "dockerd", `dockerd --data-root $D/root --exec-root $D/x --pidfile $D/pid --bridge none --iptables=false --storage-driver vfs -H unix://$D/s`)
 	f.docker(rootfs(t), "import", "-", "box:1")
-	f.docker(nil, "run", "-d", "--name", "web", "--network", "none", "--stop-timeout", "0", "box:1", "/bin/busybox", "sh", "-c", "echo it begins; echo other > /etc/motd; /bin/busybox sleep 100000")
+	f.docker(nil, "run", "-d", "--name", "web", "-v", "files:/data", "--network", "none", "--stop-timeout", "0", "box:1", "/bin/busybox", "sh", "-c", "echo it begins; echo other > /etc/motd; echo kept > /data/note; /bin/busybox sleep 100000")
 	f.docker(nil, "commit", "web", "box:2")
 	r := start(t, &engine{socket: filepath.Join(f.dir, "s")}, 140, 40)
 	r.WaitFor("● web", "box:1", "it begins")
@@ -144,11 +144,11 @@ func TestTheConsoleOnDockerd(t *testing.T) {
 	r.WaitFor("A ⇄ B", "motd")
 	r.Press("esc", "2", "D")
 	r.WaitFor("(live)", "writable layer", "M       -     motd")
-	r.Press("j", "enter")
+	r.Press("j", "j", "enter") // after the directory of the volume
 	r.WaitFor("/etc/motd  layer 0 → live", "-a good day", "+other")
 	r.Press("esc", "esc", "]")
 	r.WaitFor("bin/", "etc/", "proc/")
-	r.Press("enter", "j", "j", "enter")
+	r.Press("enter", "j", "j", "j", "enter")
 	r.WaitFor("/etc", "hostname", "motd", "6B")
 	r.Press("esc", "esc", "]", "]")
 	r.WaitFor(`"Driver": "vfs"`)
@@ -160,6 +160,17 @@ func TestTheConsoleOnDockerd(t *testing.T) {
 	r.WaitFor("a2b")
 	r.Press("ctrl+]", "q")
 	r.WaitFor("E shell  m logs") // the keys are the lists' again
+	r.Press("4")
+	r.WaitFor("● files", "C e i: needs berth's engine, this is docker ")
+	r.Press("]")
+	r.WaitFor("note", "5B") // through the container that uses it
+	r.Press("enter", "enter")
+	r.WaitFor("kept")
+	r.Press("esc", "esc", "C")
+	r.WaitFor("clone volume: needs berth's engine")
+	r.Press("2", "u")
+	r.Type("--pids-limit 50\n")
+	r.WaitFor("changed the limits of web")
 	r.Press("s")
 	r.WaitFor("○ web") // by the event
 }
@@ -169,7 +180,7 @@ func TestTheConsoleOnPodman(t *testing.T) {
 	f.docker(rootfs(t), "import", "-", "box:1")
 	f.docker(nil, "create", "--name", "web", "--network", "none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096", "box:1", "/bin/sh")
 	r := start(t, &engine{socket: filepath.Join(f.dir, "s")}, 140, 40)
-	r.WaitFor("○ web", "box:1")
+	r.WaitFor("○ web", "box:1", "u: unknown to this engine, this is podman ")
 	r.Press("3")
 	r.WaitFor("box:1", "motd", "A 5 ")
 	r.Press("2", "D")

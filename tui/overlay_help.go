@@ -23,7 +23,13 @@ func newHelp(m *model) *help {
 // section is the keys of one scope.
 type section struct {
 	title string
-	rows  [][2]string
+	rows  []helpRow
+}
+
+// helpRow is a key and what it does, grey when the engine cannot do that.
+type helpRow struct {
+	keys, what string
+	grey       bool
 }
 
 // helpSections collects the keys: the map's by scope, then those of the user's
@@ -36,7 +42,11 @@ func helpSections(m *model) []section {
 			sec.title += ", after " + m.shell.Leader()
 		}
 		for _, b := range m.keys.In(s) {
-			sec.rows = append(sec.rows, [2]string{b.Shown(), b.Help})
+			row := helpRow{keys: b.Shown(), what: b.Help}
+			if why := m.unable(b.Action); why != "" {
+				row.what, row.grey = b.Help+": "+why, true
+			}
+			sec.rows = append(sec.rows, row)
 		}
 		out = append(out, sec)
 	}
@@ -57,7 +67,7 @@ func helpLines(m *model, width int) []string {
 	for _, s := range helpSections(m) {
 		keys := 0
 		for _, r := range s.rows {
-			keys = max(keys, text.Width(r[0]))
+			keys = max(keys, text.Width(r.keys))
 		}
 		shortest := 0
 		for i := range blocks {
@@ -67,7 +77,12 @@ func helpLines(m *model, width int) []string {
 		}
 		b := append(blocks[shortest], " "+m.theme.Accent.Render(strings.ToUpper(s.title)))
 		for _, r := range s.rows {
-			b = append(b, "   "+m.theme.Strong.Render(text.FitLeft(r[0], keys))+"  "+text.Fit(r[1], min(text.Width(r[1]), max(w-keys-6, 0))))
+			key, what := text.FitLeft(r.keys, keys), text.Fit(r.what, min(text.Width(r.what), max(w-keys-6, 0)))
+			if r.grey {
+				b = append(b, "   "+m.theme.Dim.Render(key+"  "+what))
+				continue
+			}
+			b = append(b, "   "+m.theme.Strong.Render(key)+"  "+what)
 		}
 		blocks[shortest] = append(b, "")
 	}

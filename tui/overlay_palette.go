@@ -91,8 +91,16 @@ func (o *palette) box(m *model, width, height int) (theme.Frame, []string) {
 	for i := from; i < to; i++ {
 		b := o.shown[i]
 		name, keys := text.Fit(string(b.Action), 16), text.FitLeft(b.Shown(), 9)
+		why := m.unable(b.Action)
+		if why != "" {
+			b.Help = b.Help + ": " + why
+		}
 		if i == o.cursor {
 			lines = append(lines, m.theme.Cursor.Render(text.Fit(" "+name+" "+text.Fit(b.Help, w-29)+" "+keys, w)))
+			continue
+		}
+		if why != "" {
+			lines = append(lines, m.theme.Dim.Render(text.Fit(" "+name+" "+text.Fit(b.Help, w-29)+" "+keys, w)))
 			continue
 		}
 		lines = append(lines, " "+m.theme.Strong.Render(name)+" "+text.Fit(b.Help, w-29)+" "+m.theme.Accent.Render(keys))

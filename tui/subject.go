@@ -153,12 +153,16 @@ func (m *model) treeOf() files.Tree {
 		}
 	}
 	v, _ := m.vols.Current()
+	var users []foreign.User
+	for _, u := range m.state.UsersOf(v.Name) {
+		users = append(users, foreign.User{Container: u.Container.ID, Path: u.Path})
+	}
 	return files.Tree{ID: "volume:" + v.Name,
 		Entries: func(ctx context.Context, dir string) iter.Seq2[berthapi.Entry, error] {
-			return m.berth.VolumeEntries(ctx, v.Name, dir)
+			return foreign.VolumeChildren(ctx, m.opt.Client, users, dir, m.berth.VolumeEntries(ctx, v.Name, dir))
 		},
 		Open: func(ctx context.Context, path string) (io.ReadCloser, error) {
-			return m.berth.VolumeFile(ctx, v.Name, path)
+			return foreign.VolumeFile(ctx, m.berth, m.opt.Client, v.Name, users, path)
 		},
 	}
 }

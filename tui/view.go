@@ -96,11 +96,7 @@ func (m *model) header(width int) string {
 		right = fmt.Sprintf("CPU %.0f%%  MEM %s  %s", cpu, size(mem), right)
 	}
 	if m.version.Version != "" && width >= 100 {
-		name := text.Clean(m.version.Name)
-		if name == "" {
-			name = "engine"
-		}
-		right += th.Dim.Render("  " + name + " " + text.Clean(m.version.Version))
+		right += th.Dim.Render("  " + text.Clean(m.version.Is()))
 	}
 	if room := width - text.Width(right) - 2; room >= 20 {
 		return text.Fit(left, room) + " " + right + " "
@@ -125,8 +121,9 @@ func (m *model) keyLine(width int) string {
 	}
 	var b strings.Builder
 	b.WriteByte(' ')
+	style := th.Accent
 	put := func(key, what string) bool {
-		piece := th.Accent.Render(key) + " " + what + "  "
+		piece := style.Render(key) + " " + what + "  "
 		if text.Width(b.String())+text.Width(piece) > width {
 			return false
 		}
@@ -156,6 +153,12 @@ func (m *model) keyLine(width int) string {
 			continue
 		}
 		if text.Width(b.String())+text.Width(keymap.Pretty(bd.Keys[0]))+len(bd.Short)+3 > room {
+			continue
+		}
+		if what := bd.Short; m.unable(bd.Action) != "" {
+			style = th.Dim
+			put(keymap.Pretty(bd.Keys[0]), th.Dim.Render(what))
+			style = th.Accent
 			continue
 		}
 		put(keymap.Pretty(bd.Keys[0]), bd.Short)
@@ -204,6 +207,9 @@ func (m *model) messageLine(width int) string {
 	}
 	if n > 0 {
 		return text.Fit(" "+th.Mark.Render(fmt.Sprintf("%d marked", n))+th.Dim.Render(" · verbs act on all of them · esc clears"), width)
+	}
+	if why := m.greyed(); why != "" && !m.detail {
+		return text.Fit(th.Dim.Render(" "+why), width)
 	}
 	return text.Spaces(width)
 }

@@ -56,6 +56,9 @@ func (m *model) styled(row string, marked, cursor, focused, active bool, width i
 func (m *model) teach(width int, what string, keys ...string) []string {
 	out := []string{"", " " + m.theme.Dim.Render(what), ""}
 	for i := 0; i+1 < len(keys); i += 2 {
+		if a, ok := m.keys.Find(keys[i], m.pane().shape().scope); ok && m.unable(a) != "" {
+			continue
+		}
 		out = append(out, "   "+m.theme.Accent.Render(keys[i])+"  "+keys[i+1])
 	}
 	return out

@@ -50,8 +50,6 @@ type (
 		Answer bool
 		Err    error
 	}
-	// Version tells what engine it is.
-	Version struct{ Name, Version, API string }
 	// Event is one event of the engine.
 	Event struct{ events.Message }
 	// Gone says that the engine cannot be reached, and why.
@@ -195,15 +193,6 @@ func (f *Feed) session() error {
 		case err := <-sub.Err:
 			return fmt.Errorf("following events: %w", err)
 		}
-	}
-}
-
-// version tells the engine's name, for the header. An engine that does not say
-// is no error: the header leaves it out.
-func (f *Feed) version(ctx context.Context) {
-	v, err := f.c.ServerVersion(ctx, client.ServerVersionOptions{})
-	if err == nil {
-		f.send(Version{Name: v.Platform.Name, Version: v.Version, API: v.APIVersion})
 	}
 }
 
