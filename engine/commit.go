@@ -31,8 +31,9 @@ type CommitOptions struct {
 
 // Commit makes an image of a container, running or not, on top of the one it was made of, and returns its ID. What
 // the runtime put into the container to mount over is no part of it. Errors are those of docker: no such container,
-// a name or a change that is none, an image that is gone.
-func (cs *Containers) Commit(ctx context.Context, ref string, o CommitOptions) (id string, err error) {
+// a name or a change that is none, an image that is gone. A client that goes meanwhile gets its image all the same.
+func (cs *Containers) Commit(_ context.Context, ref string, o CommitOptions) (id string, err error) {
+	ctx := cs.e.ctx
 	c, err := cs.get(ref)
 	if err != nil {
 		return "", err

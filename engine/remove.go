@@ -13,8 +13,9 @@ import (
 )
 
 // Remove takes a container away, with everything that is only its own.
-// A running one is a Conflict unless Force, which kills it first.
-func (cs *Containers) Remove(ctx context.Context, ref string, opts RemoveOptions) error {
+// A running one is a Conflict unless Force, which kills it first. A client that
+// goes meanwhile has asked all the same.
+func (cs *Containers) Remove(_ context.Context, ref string, opts RemoveOptions) error {
 	c, err := cs.get(ref)
 	if err != nil {
 		return err
@@ -36,7 +37,7 @@ func (cs *Containers) Remove(ctx context.Context, ref string, opts RemoveOptions
 	// From here on nobody starts it, and no restart policy does.
 	c.removing = true
 	c.mu.Unlock()
-	if err := cs.killForRemoval(ctx, c); err != nil {
+	if err := cs.killForRemoval(cs.e.ctx, c); err != nil {
 		c.mu.Lock()
 		c.removing = false
 		c.mu.Unlock()
@@ -44,7 +45,7 @@ func (cs *Containers) Remove(ctx context.Context, ref string, opts RemoveOptions
 	}
 	c.op.Lock()
 	defer c.op.Unlock()
-	if err := cs.remove(context.WithoutCancel(ctx), c, removal{volumes: opts.Volumes}); err != nil && !errdefs.IsNotFound(err) {
+	if err := cs.remove(context.WithoutCancel(cs.e.ctx), c, removal{volumes: opts.Volumes}); err != nil && !errdefs.IsNotFound(err) {
 		// NotFound: it was to be removed at its end, and that came first.
 		return err
 	}
