@@ -73,6 +73,9 @@ func (o *palette) update(m *model, msg tea.Msg) (bool, tea.Cmd) {
 			if own := o.shown[o.cursor].own; own != nil {
 				return false, m.runOwn(*own)
 			}
+			if o.shown[o.cursor].Scope == keymap.Layers {
+				return false, m.browser.Do(o.shown[o.cursor].Action)
+			}
 			return false, m.perform(o.shown[o.cursor].Action)
 		}
 	}
@@ -123,8 +126,16 @@ func (m *model) applicable() []entry {
 		scopes = append([]keymap.Scope{own}, scopes...)
 	}
 	var out []entry
+	if m.detail && m.tab().isLayers() { // what moves about there has no word, and only makes sense as a key
+		for _, b := range m.keys.In(keymap.Layers) {
+			if b.Short != "" {
+				out = append(out, entry{Binding: b})
+			}
+		}
+	}
+	inner := out
 	for _, b := range m.keys.In(scopes...) {
-		if !b.Silent {
+		if !b.Silent && !slices.ContainsFunc(inner, func(e entry) bool { return e.Action == b.Action }) {
 			out = append(out, entry{Binding: b})
 		}
 	}

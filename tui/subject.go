@@ -42,6 +42,9 @@ func (t tab) isText() bool {
 	return t == tabAbout || t == tabMembers || t == tabServices || t == tabEnv || t == tabTop || t == tabStats || t == tabHistory
 }
 
+// isLayers tells whether the layer browser is in the tab.
+func (t tab) isLayers() bool { return t == tabDiff || t == tabLayers }
+
 // tab is the one shown.
 func (m *model) tab() tab { return m.pane().shape().tab() }
 

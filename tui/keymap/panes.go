@@ -27,8 +27,8 @@ const (
 )
 
 // panes are the built-in keys of the layer browser, which are dive's for the files,
-// and of the shell, where all but the leader come after it. None is in the palette,
-// since they mean something in their pane alone.
+// and of the shell, where all but the leader come after it. The
+// palette has those of the browser while that has the focus.
 func panes() Map {
 	return Map{
 		{Open, Layers, []string{"enter"}, "view the file, or the layer's files", "view", true},

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 
 	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
 
 	"berth/tui/keymap"
 )
@@ -21,10 +22,14 @@ type bindings struct {
 func newBindings(keys keymap.Map) bindings {
 	b := func(a keymap.Action) key.Binding {
 		of, ok := keys.Of(a, keymap.Layers)
-		if !ok || len(of.Keys) == 0 {
+		if !ok {
 			return key.NewBinding(key.WithDisabled())
 		}
-		return key.NewBinding(key.WithKeys(of.Keys...), key.WithHelp(keymap.Pretty(of.Keys[0]), of.Short))
+		out := key.NewBinding(key.WithKeys(append([]string{named(a)}, of.Keys...)...))
+		if len(of.Keys) > 0 {
+			out.SetHelp(keymap.Pretty(of.Keys[0]), of.Short)
+		}
+		return out
 	}
 	return bindings{
 		up: b(keymap.Up), down: b(keymap.Down), pageUp: b(keymap.PageUp), pageDown: b(keymap.PageDown), first: b(keymap.Top), last: b(keymap.Bottom),
@@ -36,6 +41,12 @@ func newBindings(keys keymap.Map) bindings {
 		diff: b(keymap.AsDiff), wrap: b(keymap.Wrap), whole: b(keymap.Whole), hit: b(keymap.NextHit), hitBack: b(keymap.PrevHit),
 	}
 }
+
+// named is what an action is pressed by that has no key, or whose key nobody pressed.
+func named(a keymap.Action) string { return "action " + string(a) }
+
+// Do does an action of the scope Layers, as its key would.
+func (m *Model) Do(a keymap.Action) tea.Cmd { return m.Update(tea.KeyPressMsg{Text: named(a)}) }
 
 // Keys are the bindings that work now, for help.
 func (m *Model) Keys() []key.Binding {

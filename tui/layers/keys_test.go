@@ -36,3 +36,21 @@ func TestTheBrowserTakesTheUsersKeys(t *testing.T) {
 		}
 	}
 }
+
+// The palette does what has no key, too.
+func TestActionsNeedNoKey(t *testing.T) {
+	e := newEngine()
+	u := browse(t, e, anImage)
+	keys := keymap.Default()
+	for i, b := range keys {
+		if b.Scope == keymap.Layers && b.Action == keymap.Union {
+			keys[i].Keys = nil
+		}
+	}
+	u.m.keys = New(Config{Berth: e, Docker: e, Keys: keys}).keys
+	u.m.Do(keymap.Union)
+	if !u.m.union {
+		t.Error("no union")
+	}
+	u.m.Do("no such action")
+}
