@@ -230,6 +230,9 @@ func TestTheTerminalIsRestored(t *testing.T) {
 		{"sigterm", func(r *tuitest.Robot) { r.SignalChild(syscall.SIGTERM) }},
 		{"sighup", func(r *tuitest.Robot) { r.SignalChild(syscall.SIGHUP) }},
 		{"sigint", func(r *tuitest.Robot) { r.SignalChild(syscall.SIGINT) }},
+		{"many", func(r *tuitest.Robot) {
+			r.SignalChild(syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT, syscall.SIGTERM)
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -7,7 +7,7 @@
 // in as messages from package feed. Rectangles are computed by package layout,
 // keys are looked up in package keymap, text is made safe by package text.
 //
-// Files: run.go starts and ends it, model.go is the state, update.go the
+// Files: run.go starts and ends it, signals.go hears what else ends it, model.go is the state, update.go the
 // messages, keys.go and perform.go the keys, subject.go what the detail shows,
 // verbs.go what is done to containers and images, view*.go the drawing, and
 // one file for each overlay.
@@ -20,8 +20,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/signal"
-	"syscall"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
@@ -113,6 +111,8 @@ func run(ctx context.Context, o Options, around func(*model) tea.Model) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
+	told := hearSignals()
+	defer told.stop()
 	cooked, err := paint.Raw(o.Input)
 	if err != nil {
 		return err
@@ -120,6 +120,7 @@ func run(ctx context.Context, o Options, around func(*model) tea.Model) error {
 	profile := colorprofile.Detect(o.Output, o.Environ)
 	screen := paint.New(o.Output, o.Environ, profile)
 	o.suspend = func(run func() error) error {
+		defer told.toOthers()()
 		return screen.Suspend(func() error { return paint.Keeping(o.Input, run) })
 	}
 	f := feed.New(ctx, o.Client)
@@ -128,10 +129,10 @@ func run(ctx context.Context, o Options, around func(*model) tea.Model) error {
 	restore := func() { _, _ = screen.Close(), cooked() } // a terminal that fails here is gone
 	defer restore()
 	width, height := paint.Size(o.Output)
-	p := tea.NewProgram(paint.NewPace(around(m), screen, width, height, restore), tea.WithContext(ctx), tea.WithoutRenderer(), tea.WithFPS(1),
+	p := tea.NewProgram(paint.NewPace(around(m), screen, width, height, restore), tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithoutRenderer(), tea.WithFPS(1),
 		tea.WithInput(o.Input), tea.WithOutput(io.Discard), tea.WithEnvironment(o.Environ), tea.WithColorProfile(profile), tea.WithWindowSize(width, height))
 	f.SendTo(func(msg tea.Msg) { p.Send(msg) })
-	defer quitOnHangup(f, p)()
+	f.Go(func() { told.each(p.Quit) })
 	defer paint.Resizes(o.Output, f.Go, p.Send)()
 	screen.Say(paint.Questions(o.Environ))
 	f.Go(screen.Run)
@@ -150,20 +151,4 @@ func run(ctx context.Context, o Options, around func(*model) tea.Model) error {
 		return &Switch{To: m.next}
 	}
 	return nil
-}
-
-// quitOnHangup ends the program when its terminal goes away; Bubble Tea itself
-// listens to SIGINT and SIGTERM.
-func quitOnHangup(f *feed.Feed, p *tea.Program) (stop func()) {
-	ch := make(chan os.Signal, 1)
-	signal.Notify(ch, syscall.SIGHUP)
-	done := make(chan struct{})
-	f.Go(func() {
-		select {
-		case <-ch:
-			p.Quit()
-		case <-done:
-		}
-	})
-	return func() { signal.Stop(ch); close(done) }
 }

@@ -218,9 +218,9 @@ func (r *Robot) Signal(s syscall.Signal) {
 	}
 }
 
-// SignalChild sends a signal to the first child of the program, when that is a
-// shell around the one under test.
-func (r *Robot) SignalChild(s syscall.Signal) {
+// SignalChild sends signals to the first child of the program, when that is a
+// shell around the one under test. All but the first may find it gone.
+func (r *Robot) SignalChild(first syscall.Signal, more ...syscall.Signal) {
 	r.t.Helper()
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", r.cmd.Process.Pid))
 	if err != nil {
@@ -230,8 +230,11 @@ func (r *Robot) SignalChild(s syscall.Signal) {
 	if _, err := fmt.Sscan(string(b), &pid); err != nil {
 		r.t.Fatalf("%s has no child: %v", r.cmd, err)
 	}
-	if err := syscall.Kill(pid, s); err != nil {
-		r.t.Fatalf("sending %s to process %d: %v", s, pid, err)
+	if err := syscall.Kill(pid, first); err != nil {
+		r.t.Fatalf("sending %s to process %d: %v", first, pid, err)
+	}
+	for _, s := range more {
+		_ = syscall.Kill(pid, s)
 	}
 }
 
