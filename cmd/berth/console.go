@@ -9,6 +9,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/moby/moby/api/pkg/authconfig"
@@ -79,13 +81,39 @@ func (a *app) consoleOn(ctx context.Context) error {
 	if cl, err = connect.Connect(ctx, a.conf, o); err != nil {
 		return errors.Join(err, d.stop(ctx))
 	}
+	// From here on no signal ends the process: the engine is handed over first.
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(told)
 	err = a.show(ctx, cl, false)
 	cl.Close()
+	select {
+	case <-told: // what has ended the console
+	default:
+	}
 	late := time.AfterFunc(time.Second, func() {
 		fmt.Fprintln(a.err, "berth: waiting for what is under way, such as a stop; containers run on (ctrl+c cuts it off)")
 	})
 	defer late.Stop()
-	return errors.Join(err, leave(context.WithoutCancel(ctx), d))
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	go cutBy(ctx, told, cancel)
+	return errors.Join(err, leave(ctx, d))
+}
+
+// cutBy cuts off the wait for what is under way when the process is told to end. The
+// end of its terminal means no haste: whoever left the console may just close the window.
+func cutBy(ctx context.Context, told <-chan os.Signal, cut func()) {
+	for {
+		select {
+		case sig := <-told:
+			if sig != syscall.SIGHUP {
+				cut()
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // embed runs the engine in this process, with its log in the state directory:
@@ -189,7 +217,7 @@ func leave(ctx context.Context, d *daemon) error {
 	defer cancel()
 	until := time.Now().Add(settle)
 	for {
-		running, err := d.engine.busy(ctx)
+		running, err := d.engine.busy(context.WithoutCancel(ctx))
 		if err != nil {
 			return errors.Join(err, d.stop(ctx))
 		}

@@ -151,3 +151,38 @@ func TestLeavingWaitsForAStop(t *testing.T) {
 		t.Errorf("after the console: %q", out)
 	}
 }
+
+// TestLeavingCutShort: neither the end of the terminal nor the signals that cut off
+// the wait keep the engine from being handed over.
+func TestLeavingCutShort(t *testing.T) {
+	r := newRig(t)
+	r.images()
+	syscall.Kill(r.engine(), syscall.SIGTERM)
+	r.until("the engine has ended", func() bool { return len(r.processes("serve")) == 0 })
+	c := tuitest.Start(t, r.command(), 100, 30)
+	c.WaitFor("Containers")
+	r.berth("run", "-d", "--name", "deaf", "--network", "none", "busybox", "sh", "-c", "trap 'echo heard' TERM; while :; do sleep 0.1; done")
+	c.WaitFor("● deaf")
+	stopping := r.command("stop", "-t", "1000", "deaf")
+	if err := stopping.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r.until("the stop is under way", func() bool { return strings.Contains(r.berth("logs", "deaf"), "heard") })
+	c.Press("q")
+	c.WaitFor("waiting for what is under way")
+	c.WaitRestored()
+	c.Signal(syscall.SIGHUP)
+	c.Signal(syscall.SIGTERM)
+	c.Signal(syscall.SIGINT)
+	c.Signal(syscall.SIGTERM)
+	if code := c.WaitExit(); code != 0 {
+		t.Errorf("leaving the console: exit code %d\n%s", code, c.Screen())
+	}
+	if len(r.processes("serve")) != 1 {
+		t.Error("the engine was not handed over")
+	}
+	if out := r.berth("ps", "--format", "{{.Names}}"); out != "deaf" {
+		t.Errorf("after the console: %q", out)
+	}
+	_ = stopping.Wait() // it was cut off
+}

@@ -256,8 +256,11 @@ func (d *daemon) handOver(ctx context.Context) error {
 		}
 		files = append(files, f)
 	}
-	err := errors.Join(d.server.Shutdown(ctx), d.engine.close(ctx))
-	starting, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
+	if err := d.server.Shutdown(ctx); err != nil {
+		d.log.Warn("what was under way was cut off: the next engine takes over", "error", err)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
 	defer cancel()
-	return errors.Join(err, connect.Spawn(starting, d.Config, connect.SpawnOptions{IdleTimeout: connect.IdleTimeout, Listeners: files}))
+	err := d.engine.close(ctx)
+	return errors.Join(err, connect.Spawn(ctx, d.Config, connect.SpawnOptions{IdleTimeout: connect.IdleTimeout, Listeners: files}))
 }
