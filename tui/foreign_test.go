@@ -184,7 +184,7 @@ func TestTheConsoleOnPodman(t *testing.T) {
 	r.Press("3")
 	r.WaitFor("box:1", "motd", "A 5 ")
 	r.Press("2", "D")
-	r.WaitFor("(live)", "the container has changed nothing yet")
+	r.WaitFor("⇄ web", "the container has changed nothing yet")
 	r.Press("esc", "]")
 	r.WaitFor("bin/", "etc/")
 }

@@ -284,9 +284,9 @@ func (m *Model) row(e berthapi.Entry, width int) string {
 	default:
 		bytes = units.CustomSize("%.3g%s", float64(e.Size), 1000, []string{"B", "k", "M", "G", "T", "P"})
 	}
-	left := fmt.Sprintf(" %s %s", e.FileMode(), text.FitLeft(bytes, 6))
+	left := fmt.Sprintf(" %s %s", text.Mode(e.FileMode()), text.FitLeft(bytes, 6))
 	if width >= 60 {
-		left = fmt.Sprintf(" %s %s %s", e.FileMode(), text.FitLeft(fmt.Sprintf("%d:%d", e.UID, e.GID), 9), text.FitLeft(bytes, 6))
+		left = fmt.Sprintf(" %s %s %s", text.Mode(e.FileMode()), text.FitLeft(fmt.Sprintf("%d:%d", e.UID, e.GID), 9), text.FitLeft(bytes, 6))
 	}
 	return text.Fit(th.Dim.Render(left)+" "+name, width)
 }

@@ -186,7 +186,10 @@ func (m *Model) Title() string {
 		name = m.subject.Image
 	}
 	if m.subject.Container != "" {
-		name += " ⇄ " + m.subject.Name + " (live)"
+		name += " ⇄ " + m.subject.Name
+		if m.subject.Running {
+			name += " (live)"
+		}
 	}
 	return name
 }

@@ -69,7 +69,7 @@ func (m *Model) stacked(width, height int) []string {
 	if m.viewer != nil {
 		return m.drawViewer(width, height)
 	}
-	upper := min(m.rows()+1, max(height/3, 3))
+	upper := min(m.rows()+1, max(height*2/5, 3))
 	if height < 6 { // room for one of them
 		if m.focus == onLayers {
 			return m.drawLayers(width, height)
@@ -157,6 +157,9 @@ func (m *Model) layerRow(i, width int) string {
 		mark, bytes, hidden, step = "+", size(m.liveSize), "live", "writable layer"
 		if m.bare {
 			bytes = "-"
+		}
+		if !m.subject.Running {
+			hidden = "-"
 		}
 		if a := age(m.now, m.changed); a != "" {
 			step += "  ▲ " + a

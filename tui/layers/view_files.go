@@ -155,7 +155,7 @@ func (m *Model) attributes(info tree.Info) string {
 	case info.Kind == tree.Metadata && !info.Dir && m.attrs == 0:
 		mode = "mode only"
 	case !info.Bare:
-		mode = unixMode(info)
+		mode = text.Mode(info.Mode)
 	}
 	s := fmt.Sprintf("%-10s ", mode)
 	if m.attrs == 1 {
@@ -166,31 +166,6 @@ func (m *Model) attributes(info tree.Info) string {
 		s += fmt.Sprintf("%-9s ", owner)
 	}
 	return s
-}
-
-// unixMode is the mode as "ls -l" writes it.
-func unixMode(info tree.Info) string {
-	b := []byte(info.Mode.Perm().String())
-	b[0] = map[berthapi.Type]byte{
-		berthapi.Dir: 'd', berthapi.Symlink: 'l', berthapi.CharDevice: 'c', berthapi.BlockDevice: 'b',
-		berthapi.FIFO: 'p', berthapi.Socket: 's', berthapi.File: '-',
-	}[berthapi.TypeOf(info.Mode)]
-	unix := berthapi.UnixMode(info.Mode)
-	for _, special := range []struct {
-		at   int
-		bit  uint32
-		with byte
-	}{{3, 0o4000, 's'}, {6, 0o2000, 's'}, {9, 0o1000, 't'}} {
-		if unix&special.bit == 0 {
-			continue
-		}
-		if b[special.at] == 'x' {
-			b[special.at] = special.with
-		} else {
-			b[special.at] = special.with - 'a' + 'A'
-		}
-	}
-	return string(b)
 }
 
 // kindStyle is the colour of a kind, beside its mark.
