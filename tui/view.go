@@ -117,7 +117,7 @@ func (m *model) totals() (cpu float64, mem uint64) {
 func (m *model) keyLine(width int) string {
 	th := m.theme
 	if m.shellHasKeys() {
-		return text.Fit(" "+th.Accent.Render(m.shell.Leader())+th.Dim.Render(" then ")+m.leaderKeys(), width)
+		return m.shellKeys(width)
 	}
 	var b strings.Builder
 	b.WriteByte(' ')
@@ -172,14 +172,21 @@ func (m *model) keyLine(width int) string {
 // begins are the actions of a panel that need no row.
 var begins = map[keymap.Action]bool{keymap.Pull: true, keymap.Build: true, keymap.Load: true, keymap.Starter: true, keymap.NewVolume: true, keymap.NewNetwork: true, keymap.NewPort: true}
 
-// leaderKeys shows what the shell's leader can be followed by.
-func (m *model) leaderKeys() string {
-	var out []string
+// shellKeys shows what the shell's leader can be followed by, or what works
+// while one looks back; what there is no room for is left out.
+func (m *model) shellKeys(width int) string {
+	out := " "
+	if !m.shell.LooksBack() {
+		out += m.theme.Accent.Render(m.shell.Leader()) + m.theme.Dim.Render(" then ")
+	}
 	for _, k := range m.shell.Keys() {
 		h := k.Help()
-		out = append(out, m.theme.Accent.Render(h.Key)+" "+h.Desc)
+		piece := m.theme.Accent.Render(h.Key) + " " + h.Desc + "  "
+		if text.Width(out)+text.Width(strings.TrimRight(text.Strip(piece), " ")) <= width {
+			out += piece
+		}
 	}
-	return strings.Join(out, "  ")
+	return text.Fit(out, width)
 }
 
 // messageLine says what happened last, or that the engine is gone.

@@ -76,12 +76,20 @@ func newScrollBindings() scrollBindings {
 	}
 }
 
-// Keys are the bindings that work now, for help.
+// Keys are the bindings that work now, for help: what one needs first stands
+// first, since a line may have no room for all.
 func (m *Model) Keys() []key.Binding {
-	if s := m.shown(); s != nil && s.view != nil {
+	if m.LooksBack() {
 		k := m.scrollKeys
-		return []key.Binding{k.up, k.down, k.pageUp, k.pageDown, k.first, k.last, k.mark, k.copy, k.search, k.again, k.back, k.leave}
+		return []key.Binding{k.leave, k.search, k.again, k.back, k.mark, k.copy, k.up, k.down, k.pageUp, k.pageDown, k.first, k.last}
 	}
 	k := m.keys
-	return []key.Binding{k.leave, k.zoom, k.split, k.left, k.right, k.other, k.scroll, k.copy, k.open, k.next, k.prev, k.close, k.literal}
+	return []key.Binding{k.leave, k.zoom, k.split, k.scroll, k.copy, k.open, k.other, k.close, k.next, k.prev, k.left, k.right, k.literal}
+}
+
+// LooksBack tells whether the session shown looks back at what has scrolled
+// away: then keys are not the shell's, and need no leader.
+func (m *Model) LooksBack() bool {
+	s := m.shown()
+	return s != nil && s.view != nil
 }

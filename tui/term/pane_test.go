@@ -327,7 +327,7 @@ func TestKeysSayWhatWorks(t *testing.T) {
 		t.Errorf("first %+v", h)
 	}
 	u.leader("[")
-	if h := u.m.Keys()[0].Help(); h.Desc != "up" {
+	if h := u.m.Keys()[0].Help(); h.Desc != "back to the shell" {
 		t.Errorf("while looking back %+v", h)
 	}
 }
