@@ -70,14 +70,40 @@ func (m *model) gotShared(msg feed.Shared) {
 	m.refresh()
 }
 
-// measureVolumes asks how large the volumes are when their panel is first gone
-// to: the engine walks all their files for it.
+// measureVolumes asks how large the volumes are: when rows of theirs are first
+// on the screen, when there are others, and each time their panel is gone to.
+// The engine walks all their files for it, so one question waits for the answer
+// to the one before.
 func (m *model) measureVolumes() tea.Cmd {
-	if m.sized || m.panel != volumes || m.gone != nil || m.vols.Total() == 0 {
+	if m.panel != volumes {
+		m.sized.again = true
+	}
+	shown := m.panel == volumes || m.screen().Panels[volumes].Dy() > 1
+	due := m.sized.version != m.state.VolumesVersion() || m.sized.again && m.panel == volumes
+	if !shown || !due || m.sized.asking || m.gone != nil || m.vols.Total() == 0 {
 		return nil
 	}
-	m.sized = true
+	m.sized = sizing{asking: true, version: m.state.VolumesVersion()}
 	return m.feed.FetchSizes()
+}
+
+// sizing is for which list of volumes their sizes were asked, whether the
+// answer is awaited, and whether to ask again when their panel is gone to.
+type sizing struct {
+	version int
+	asking  bool
+	again   bool
+}
+
+// gotSizes takes in how large volumes are.
+func (m *model) gotSizes(msg feed.Sizes) {
+	m.sized.asking = false
+	if msg.Err != nil {
+		m.fail(clean(msg.Err))
+		return
+	}
+	m.state.SetSizes(msg.Sizes)
+	m.refresh()
 }
 
 // panelOf says where the keys that go to a panel go.

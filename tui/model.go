@@ -61,8 +61,8 @@ type model struct {
 	nets     *paneOf[state.Network]
 	ports    *paneOf[state.Port]
 	showAll  bool
-	sized    bool // the sizes of volumes were asked for
-	sharedOf int  // the list of images that it was asked for what they share
+	sized    sizing
+	sharedOf int // the list of images that it was asked for what they share
 	probes   map[string]feed.Probed
 	names    map[[2]string][]string // by network and container: what it is found by there
 	usage    map[string]*usage

@@ -159,12 +159,7 @@ func (m *model) fromEngine(msg tea.Msg) (tea.Cmd, bool) {
 			}
 		}
 	case feed.Sizes:
-		if msg.Err != nil {
-			m.fail(clean(msg.Err))
-			break
-		}
-		m.state.SetSizes(msg.Sizes)
-		m.refresh()
+		m.gotSizes(msg)
 	case feed.Shared:
 		m.gotShared(msg)
 	case feed.Usage:
@@ -215,7 +210,7 @@ func (m *model) lost(err error) {
 		m.gone = errNobody
 	}
 	m.state.Reset()
-	m.sized = false
+	m.sized = sizing{}
 	m.stopLogs()
 }
 

@@ -15,6 +15,7 @@ type State struct {
 	containers map[string]Container
 	images     []Image
 	imagesNth  int              // how often the list of images has changed
+	volumesNth int              // how often the list of volumes has
 	shared     map[string]int64 // how much of an image others have, by ID
 	volumes    []Volume
 	networks   []Network

@@ -89,8 +89,12 @@ func (s *State) SetVolumes(list []Volume) {
 		}
 	}
 	s.volumes = list
+	s.volumesNth++
 	s.loaded.volumes = true
 }
+
+// VolumesVersion tells one list of volumes from the next; 0 when none has come.
+func (s *State) VolumesVersion() int { return s.volumesNth }
 
 // PutVolumes stores an answer and tells whether to fetch again.
 func (s *State) PutVolumes(list []Volume) (again bool) {
