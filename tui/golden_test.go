@@ -53,6 +53,7 @@ func TestGoldenScreens(t *testing.T) {
 			r.WaitFor("CPU 192%")
 			r.Press(c.keys...)
 			r.WaitFor(c.wait...)
+			r.Wait("the sizes of volumes", func(s string) bool { return !strings.Contains(s, " – ") })
 			golden(t, c.name, r)
 		})
 	}

@@ -50,25 +50,28 @@ type model struct {
 	gone    error // why the engine cannot be reached, nil when it can
 	live    bool  // it was reached at least once
 
-	panel    panel // the list that has, or had last, the focus
-	detail   bool  // the detail has the focus
-	zoom     bool
-	panes    [panelCount]pane // the six below, by their number
-	projs    *paneOf[state.Project]
-	conts    *paneOf[state.Container]
-	imgs     *paneOf[state.Image]
-	vols     *paneOf[state.Volume]
-	nets     *paneOf[state.Network]
-	ports    *paneOf[state.Port]
-	showAll  bool
-	sized    sizing
-	sharedOf int // the list of images that it was asked for what they share
-	probes   map[string]feed.Probed
-	names    map[[2]string][]string // by network and container: what it is found by there
-	usage    map[string]*usage
-	ticks    int
-	tickOn   bool
-	selectID string // container to select as soon as it is known
+	panel      panel // the list that has, or had last, the focus
+	detail     bool  // the detail has the focus
+	zoom       bool
+	panes      [panelCount]pane // the six below, by their number
+	projs      *paneOf[state.Project]
+	conts      *paneOf[state.Container]
+	imgs       *paneOf[state.Image]
+	vols       *paneOf[state.Volume]
+	nets       *paneOf[state.Network]
+	ports      *paneOf[state.Port]
+	showAll    bool
+	nameWidths []int // of the containers that run, for the columns of their panel
+	portWidth  int   // of what they publish
+	hostWidth  int   // of the widest address of a published port
+	sized      sizing
+	sharedOf   int // the list of images that it was asked for what they share
+	probes     map[string]feed.Probed
+	names      map[[2]string][]string // by network and container: what it is found by there
+	usage      map[string]*usage
+	ticks      int
+	tickOn     bool
+	selectID   string // container to select as soon as it is known
 
 	subject    subject
 	subjectSeq int
@@ -196,6 +199,7 @@ func (m *model) refresh() {
 		p.refill(m)
 	}
 	m.forget()
+	m.measureColumns()
 	if !m.visible(m.panel) {
 		m.panel = containers
 	}

@@ -2,6 +2,8 @@ package tui
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/moby/moby/api/types/container"
@@ -83,29 +85,35 @@ func (m *model) health(c state.Container) string {
 	return ""
 }
 
-// A row of at least graphed cells always has a graph, a narrower one only beside
-// a name that leaves room for it.
+// Rows of at least graphed cells have a graph among their facts, narrower ones
+// only where no name has to be cut for it.
 const (
 	graphed    = 54
 	sparkWidth = 5
 )
 
+// graphs tells whether rows of a width have a graph beside the name: all or
+// none, so that a graph stands in a column. Names that are cut anyway do not count.
+func (m *model) graphs(width, right int) bool {
+	room := width - 5 - right
+	return width < graphed && !slices.ContainsFunc(m.nameWidths, func(name int) bool { return name <= room && name > room-1-sparkWidth })
+}
+
 // containerRow is glyph, name, and on the right what fits: a graph, CPU,
 // memory, ports; or how it ended.
 func (m *model) containerRow(c state.Container, width int) string {
 	right := m.containerFacts(c, width)
-	if u := m.usage[c.ID]; u != nil && c.State == container.StateRunning && c.Busy == "" && width < graphed && width-5-sparkWidth-text.Width(right) >= text.Width(c.Name) {
+	if u := m.usage[c.ID]; u != nil && c.State == container.StateRunning && c.Busy == "" && m.graphs(width, text.Width(right)) {
 		right = m.theme.Good.Render(spark(u.cpus, sparkWidth, 10)) + " " + right
 	}
 	if n := len(c.Mounts); n > 0 && width >= graphed {
 		right = m.theme.Dim.Render(fmt.Sprintf("▤%d ", n)) + right // how many volumes and directories it has
 	}
-	room := width - 4 - text.Width(right)
-	name := text.Fit(c.Name, room)
+	name := text.Fit(c.Name, width-5-text.Width(right))
 	if c.Running() {
 		name = m.theme.Strong.Render(name)
 	}
-	return " " + m.glyph(c) + " " + name + " " + right
+	return " " + m.glyph(c) + " " + name + " " + right + " "
 }
 
 // containerFacts is the right side of a row: what is going on, else how it
@@ -138,18 +146,18 @@ func (m *model) containerFacts(c state.Container, width int) string {
 		}
 	}
 	mem := text.FitLeft(size(u.last.Memory), 5)
-	const portWidth = 12
 	switch {
 	case width >= 46:
-		out += " " + mem + "  " + th.Info.Render(text.Fit(c.Ports, portWidth))
+		out += " " + mem + "  " + th.Info.Render(text.Fit(c.Ports, m.portWidth))
 	case width >= 36 && c.Ports != "":
-		out += " " + th.Info.Render(text.FitLeft(text.Fit(c.Ports, min(text.Width(c.Ports), portWidth)), portWidth))
+		out += " " + th.Info.Render(text.FitLeft(text.Fit(c.Ports, min(text.Width(c.Ports), m.portWidth)), m.portWidth))
 	case width >= 36:
-		out += " " + text.FitLeft(mem, portWidth)
-	case c.Ports != "":
-		out += "  " + th.Info.Render(text.Fit(c.Ports, min(text.Width(c.Ports), portWidth)))
+		out += " " + text.FitLeft(mem, m.portWidth)
+	case c.Ports != "": // the host's end of the first one
+		host, _, _ := strings.Cut(c.Ports, "→")
+		out += " " + th.Info.Render(text.FitLeft(":"+host, len(":65535")))
 	default:
-		out += "  " + mem
+		out += " " + text.FitLeft(mem, len(":65535"))
 	}
 	return out
 }

@@ -52,7 +52,7 @@ func (m *model) reach(p state.Port) (glyph, sentence string) {
 // portRow is whether it is reachable, the address, and where it leads.
 func (m *model) portRow(p state.Port, width int) string {
 	glyph, _ := m.reach(p)
-	address := text.Fit(p.Address(), min(max(text.Width(p.Address()), 8), max(width/2, 8)))
+	address := text.Fit(p.Address(), min(m.hostWidth, max(width/2, 8)))
 	target := m.theme.Dim.Render("→ ") + m.theme.Strong.Render(p.Name) + m.theme.Dim.Render(":") + p.Target()
 	return " " + glyph + " " + m.theme.Info.Render(address) + " " + text.Fit(target, max(width-4-text.Width(address), 0))
 }

@@ -3,6 +3,7 @@ package tui
 import (
 	"fmt"
 	"image"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -148,7 +149,14 @@ func (m *model) keyLine(width int) string {
 	for _, bd := range tail {
 		room -= len(bd.Keys[0]) + len(bd.Short) + 3
 	}
-	for _, bd := range m.keys.In(m.scopes()...) {
+	all := m.keys.In(m.scopes()...)
+	if i := slices.IndexFunc(all, func(bd keymap.Binding) bool { return bd.Action == keymap.Open }); i > 0 && m.screen().Narrow {
+		all = slices.Concat(all[i:i+1], all[:i], all[i+1:]) // nothing else tells that there is a detail
+	}
+	for _, bd := range all {
+		if m.idleVerb(bd.Action) {
+			continue
+		}
 		if idle := m.nothingSelected() && bd.Scope == m.pane().shape().scope && !begins[bd.Action]; idle || bd.Short == "" || bd.Action == keymap.Help || bd.Action == keymap.Palette {
 			continue
 		}
@@ -167,6 +175,22 @@ func (m *model) keyLine(width int) string {
 		put(bd.Keys[0], bd.Short)
 	}
 	return text.Fit(b.String(), width)
+}
+
+// idleVerb tells whether a verb has nothing to do for the container that is
+// selected, as long as none is marked.
+func (m *model) idleVerb(a keymap.Action) bool {
+	c, ok := m.current()
+	if !ok || m.conts.Marks() > 0 {
+		return false
+	}
+	switch a {
+	case keymap.Start:
+		return c.Running()
+	case keymap.Stop, keymap.Shells:
+		return !c.Running()
+	}
+	return false
 }
 
 // begins are the actions of a panel that need no row.

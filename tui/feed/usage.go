@@ -5,6 +5,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/moby/moby/client"
+
+	"berth/tui/text"
 )
 
 // Usage says what the engine's things take of the disk. For names what it was
@@ -67,7 +69,7 @@ func (f *Feed) FetchSizes() tea.Cmd {
 		s := Sizes{Sizes: map[string]int64{}}
 		for _, v := range res.Volumes.Items {
 			if v.UsageData != nil && v.UsageData.Size >= 0 {
-				s.Sizes[v.Name] = v.UsageData.Size
+				s.Sizes[text.Clean(v.Name)] = v.UsageData.Size
 			}
 		}
 		return s
