@@ -45,6 +45,7 @@ type engine struct {
 	given      bool   // a pull was given up
 	put        string // what was copied into a container
 	flood      int    // lines in the log of db
+	past       []events.Message
 }
 
 // newEngine starts an engine with the recorded containers and images.
@@ -166,6 +167,12 @@ func refuse(w http.ResponseWriter, code int, message string) {
 }
 
 func (e *engine) serveEvents(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Has("until") { // what happened before
+		for _, m := range e.past {
+			json.NewEncoder(w).Encode(m)
+		}
+		return
+	}
 	ch := make(chan events.Message, 1000)
 	e.mu.Lock()
 	e.subs[ch] = true

@@ -354,6 +354,19 @@ func TestTheThirdColumn(t *testing.T) {
 	hides(t, m, "Load")
 }
 
+// What happened before the console began stands above what it sees itself.
+func TestThePastIsRemembered(t *testing.T) {
+	m := offline(t, 200, 50)
+	send(m, feed.Event{Message: events.Message{Type: "container", Action: "start", Actor: events.Actor{ID: "x", Attributes: map[string]string{"name": "now"}}}},
+		feed.Past{Events: []events.Message{
+			{Type: "container", Action: "health_status: unhealthy", Actor: events.Actor{ID: "y", Attributes: map[string]string{"name": "before"}}},
+			{Type: "container", Action: "exec_create: sh", Actor: events.Actor{ID: "z"}},
+		}})
+	if len(m.events) != 2 || !strings.HasSuffix(text.Strip(m.events[0]), "unhealthy before") || !strings.HasSuffix(text.Strip(m.events[1]), "start     now") {
+		t.Errorf("the events are %q", m.events)
+	}
+}
+
 func TestThemesFollowTheTerminal(t *testing.T) {
 	m := offline(t, 80, 24)
 	m.setProfile(colorprofile.ASCII)

@@ -142,6 +142,8 @@ func (m *model) fromEngine(msg tea.Msg) (tea.Cmd, bool) {
 		if id != "" {
 			m.refresh()
 		}
+	case feed.Past:
+		m.recall(msg.Events)
 	case feed.Row:
 		return m.row(msg), true
 	case feed.LogLines:

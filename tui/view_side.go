@@ -16,13 +16,35 @@ import (
 // keptEvents is how many events the third column can show.
 const keptEvents = 100
 
-// remember adds an event to the third column; looking at a container is not
-// worth a line there.
+// remember adds an event to those of the third column.
 func (m *model) remember(e feed.Event) {
-	action, _, _ := strings.Cut(string(e.Action), ":")
+	if line := m.eventLine(e.Message); line != "" {
+		m.events = append(m.events, line)
+	}
+	m.events = m.events[max(len(m.events)-keptEvents, 0):]
+}
+
+// recall puts what happened before the console began above what it has seen.
+func (m *model) recall(past []events.Message) {
+	var lines []string
+	for _, e := range past {
+		if line := m.eventLine(e); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	m.events = append(lines, m.events...)
+	m.events = m.events[max(len(m.events)-keptEvents, 0):]
+}
+
+// eventLine is an event in words, or "" for one that is not worth a line, as
+// looking at a container is not.
+func (m *model) eventLine(e events.Message) string {
+	action, detail, _ := strings.Cut(string(e.Action), ": ")
 	switch events.Action(action) {
 	case events.ActionExecCreate, events.ActionExecStart, events.ActionExecDie, events.ActionResize, events.ActionTop:
-		return
+		return ""
+	case events.ActionHealthStatus:
+		action = detail // healthy, unhealthy
 	}
 	name := e.Actor.Attributes["name"]
 	if name == "" {
@@ -37,10 +59,7 @@ func (m *model) remember(e feed.Event) {
 	if code := e.Actor.Attributes["exitCode"]; code != "" && code != "0" {
 		line += " " + m.theme.Bad.Render(text.Clean(code))
 	}
-	m.events = append(m.events, line)
-	if len(m.events) > keptEvents {
-		m.events = m.events[len(m.events)-keptEvents:]
-	}
+	return line
 }
 
 // drawSide is the third column: the load of all that runs, and what happened.

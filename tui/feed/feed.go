@@ -15,6 +15,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -74,6 +75,7 @@ type Feed struct {
 	send func(tea.Msg)
 	lane chan struct{} // bounds verbs and row fetches under way at once
 
+	looked  sync.Once // at what had happened before
 	restart func(ctx context.Context) error // nil: an engine that is gone is waited for
 }
 
@@ -144,6 +146,7 @@ func (f *Feed) session() error {
 	ctx, cancel := context.WithCancel(f.ctx)
 	defer cancel()
 	f.Go(func() { f.version(ctx) })
+	began := time.Now()
 	sub := f.c.Events(ctx, client.EventsListOptions{})
 	select {
 	case err := <-sub.Err: // refused at once
@@ -186,6 +189,7 @@ func (f *Feed) session() error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	f.looked.Do(func() { f.Go(func() { f.past(f.ctx, began) }) })
 	for {
 		select {
 		case e := <-sub.Messages:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -99,11 +100,21 @@ func answer(v any) http.HandlerFunc {
 	}
 }
 
+// isPast tells whether a message is what happened before.
+func isPast(m tea.Msg) bool {
+	p, ok := m.(Past)
+	return ok && len(p.Events) == 1 && p.Events[0].Action == "create"
+}
+
 // An event that comes while the snapshot is taken is handed over after it.
 func TestNothingFallsBetweenSnapshotAndEvents(t *testing.T) {
 	subscribed, emit := make(chan struct{}), make(chan struct{})
 	f, in := newFeed(t, map[string]http.HandlerFunc{
 		"/events": func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Has("until") {
+				json.NewEncoder(w).Encode(events.Message{Type: "container", Action: "create", Actor: events.Actor{ID: "a"}})
+				return
+			}
 			w.WriteHeader(200)
 			w.(http.Flusher).Flush()
 			close(subscribed)
@@ -127,6 +138,9 @@ func TestNothingFallsBetweenSnapshotAndEvents(t *testing.T) {
 	f.Go(f.Watch)
 	in.wait(t, "version", func(m tea.Msg) bool { v, ok := m.(Version); return ok && v.Name == "berth" })
 	msgs := in.wait(t, "event", func(m tea.Msg) bool { _, ok := m.(Event); return ok })
+	if !slices.ContainsFunc(msgs, isPast) {
+		in.wait(t, "what was before", isPast)
+	}
 	var order []string
 	for _, m := range msgs {
 		switch m.(type) {
