@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"fmt"
 	"image"
 	"slices"
@@ -203,9 +204,13 @@ func (m *model) shellKeys(width int) string {
 	if !m.shell.LooksBack() {
 		out += m.theme.Accent.Render(m.shell.Leader()) + m.theme.Dim.Render(" then ")
 	}
+	short := map[string]string{} // help has more room
+	for _, bd := range m.keys.In(keymap.Shell) {
+		short[bd.Help] = bd.Short
+	}
 	for _, k := range m.shell.Keys() {
 		h := k.Help()
-		piece := m.theme.Accent.Render(h.Key) + " " + h.Desc + "  "
+		piece := m.theme.Accent.Render(h.Key) + " " + cmp.Or(short[h.Desc], h.Desc) + "  "
 		if text.Width(out)+text.Width(strings.TrimRight(text.Strip(piece), " ")) <= width {
 			out += piece
 		}

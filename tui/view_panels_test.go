@@ -68,3 +68,14 @@ func TestKeysFollowTheContainer(t *testing.T) {
 		t.Errorf("a narrow screen does not tell of the detail: %s", line)
 	}
 }
+
+// The line of keys in a shell says what fits, whole.
+func TestTheShellsKeysFit(t *testing.T) {
+	m := offline(t, 120, 36)
+	for _, width := range []int{60, 80, 120} {
+		line := text.Strip(m.shellKeys(width))
+		if text.Width(line) != width || strings.Contains(line, "…") || !strings.HasPrefix(line, " ctrl+] then q leave  z zoom  | split  [ scroll") {
+			t.Errorf("%d wide: %q", width, line)
+		}
+	}
+}

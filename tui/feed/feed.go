@@ -75,7 +75,7 @@ type Feed struct {
 	send func(tea.Msg)
 	lane chan struct{} // bounds verbs and row fetches under way at once
 
-	looked  sync.Once // at what had happened before
+	looked  sync.Once                       // at what had happened before
 	restart func(ctx context.Context) error // nil: an engine that is gone is waited for
 }
 
