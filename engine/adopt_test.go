@@ -47,8 +47,11 @@ func victim(dir string) {
 			continue
 		}
 		var resp container.CreateResponse
-		if o.Create.Name == churnOrder {
+		switch o.Create.Name {
+		case churnOrder:
 			churn(e)
+		case churnMountsOrder:
+			churnMounts(e)
 		}
 		if err == nil {
 			resp, err = e.Containers.Create(context.Background(), o.Create)
