@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -56,6 +57,17 @@ func init() {
 // engine runs an engine that starts a container.
 func (b *bench) engine(cfg shim.Config) *exec.Cmd {
 	b.t.Helper()
+	cmd, out := b.startEngine(cfg)
+	buf := make([]byte, 4096)
+	if n, err := out.Read(buf); string(buf[:n]) != "started\n" {
+		b.t.Fatalf("engine says %q, %v", buf[:n], err)
+	}
+	return cmd
+}
+
+// startEngine is engine without waiting for the start.
+func (b *bench) startEngine(cfg shim.Config) (*exec.Cmd, io.Reader) {
+	b.t.Helper()
 	data, err := json.Marshal(cfg)
 	if err != nil {
 		b.t.Fatal(err)
@@ -74,11 +86,7 @@ func (b *bench) engine(cfg shim.Config) *exec.Cmd {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	buf := make([]byte, 4096)
-	if n, err := out.Read(buf); string(buf[:n]) != "started\n" {
-		b.t.Fatalf("engine says %q, %v", buf[:n], err)
-	}
-	return cmd
+	return cmd, out
 }
 
 // The engine dies by kill -9; the container, its log, its attached clients and its exit
@@ -116,6 +124,46 @@ func TestEngineDies(t *testing.T) {
 	if got := logText(t, "stdout", cfg.Log.Path); got != want.String()+"word\n" {
 		t.Errorf("the log is %q", got)
 	}
+}
+
+// The engine dies at some instant of a start, and the next one starts the same container at once:
+// what the first has begun is finished and taken back by then, or is found.
+func TestEngineDiesWhileStarting(t *testing.T) {
+	b := newBench(t)
+	found := 0
+	for range 30 {
+		cfg := b.config("true")
+		engine, _ := b.startEngine(cfg)
+		b.until("the start has begun", func() bool {
+			_, err := os.Stat(cfg.Dir)
+			return err == nil
+		})
+		time.Sleep(rand.N(10 * time.Millisecond)) // the random instant
+		engine.Process.Kill()
+		engine.Wait()
+		c, err := shim.Start(b.ctx(), b.self, cfg)
+		if errdefs.IsAlreadyExists(err) { // it was parked, or runs
+			found++
+			if err := shim.Reap(b.ctx(), cfg.Dir, cfg.RuntimeRoot, cfg.ID); err != nil {
+				t.Fatal(err)
+			}
+			c, err = shim.Start(b.ctx(), b.self, cfg)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if x := b.exit(c); x.Status != 0 {
+			t.Errorf("exit is %+v", x)
+		}
+		b.assertNothingLeft()
+		if t.Failed() {
+			t.FailNow()
+		}
+	}
+	t.Logf("%d of 30 were found", found)
 }
 
 // A container that ends while no engine lives leaves its record, and a client that

@@ -107,22 +107,33 @@ func claim(ctx context.Context, dir string) error {
 	return nil
 }
 
-// awaitFinish waits while the shim in dir finishes, its container having ended. The
+// awaitFinish waits while the shim in dir finishes, its container or its engine having ended. The
 // error is AlreadyExists if the shim lives on.
 func awaitFinish(ctx context.Context, dir string) error {
 	for end := time.Now().Add(finishTime); ; time.Sleep(2 * time.Millisecond) {
 		c := &Client{dir: dir}
 		info, err := c.info(ctx)
 		switch {
-		case errdefs.IsNotFound(err):
+		case errdefs.IsNotFound(err) && !comesUp(dir):
 			return nil
-		case errdefs.IsUnavailable(err), err == nil && info.Status == StatusStopped:
+		case errdefs.IsNotFound(err), errdefs.IsUnavailable(err), err == nil && info.Status == StatusStopped:
 			if time.Now().Before(end) && ctx.Err() == nil {
 				continue
 			}
 		}
 		return fmt.Errorf("a shim lives in %s: %w", dir, errdefs.ErrAlreadyExists)
 	}
+}
+
+// comesUp tells whether there is a shim for dir that does not listen yet, by the lock that its
+// error log has for as long as somebody has it open. An engine that was killed leaves such a shim.
+func comesUp(dir string) bool {
+	f, err := os.Open(filepath.Join(dir, logName))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
 }
 
 // spawn runs the process and waits until it has parked the container.
@@ -132,6 +143,9 @@ func spawn(ctx context.Context, self Executable, cfg Config, trees []*os.File) (
 		return nil, fmt.Errorf("open shim's error log: %w", err)
 	}
 	defer log.Close()
+	if err := unix.Flock(int(log.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil { // see comesUp
+		return nil, fmt.Errorf("lock shim's error log: %w", err)
+	}
 	var p *child
 	var along []int // descriptors for a shim that could not inherit them
 	if len(trees) == 0 {

@@ -143,8 +143,12 @@ func serve() int {
 		conn.Send(wire.TypeError, wire.EncodeError(err))
 		return 1
 	}
-	// An engine that is gone by now finds the container parked when it comes back.
-	conn.Send(wire.TypePID, wire.EncodePID(s.init.rt.PID()))
+	// The next engine takes back what it finds parked. If this one is gone by now, the next may
+	// have looked before there was anything to find.
+	if err := conn.Send(wire.TypePID, wire.EncodePID(s.init.rt.PID())); err != nil {
+		s.remove()
+		return 1
+	}
 	conn.Close()
 	s.idle.touch()
 	s.run()
