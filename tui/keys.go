@@ -76,6 +76,8 @@ func (m *model) scopes() []keymap.Scope {
 	switch m.tab() {
 	case tabLogs:
 		return []keymap.Scope{keymap.Logs, keymap.Detail, own, keymap.Everywhere}
+	case tabFiles:
+		return []keymap.Scope{keymap.Files, keymap.Detail, own, keymap.Everywhere}
 	case tabDiff, tabLayers:
 		return []keymap.Scope{own, keymap.Everywhere}
 	}
@@ -118,6 +120,8 @@ func (m *model) applyFilter(s string) {
 			m.logs.Search(q)
 		case tabInspect:
 			m.inspector.Search(q)
+		case tabFiles:
+			m.files.Search(q)
 		default:
 			if m.tab().isText() {
 				m.text.Search(q)
@@ -132,6 +136,9 @@ func (m *model) applyFilter(s string) {
 func (m *model) filterText() string {
 	if !m.detail {
 		return m.pane().Filter().String()
+	}
+	if m.tab() == tabFiles {
+		return m.files.Query().String()
 	}
 	if p := m.pager(); p != nil {
 		return p.Query().String()

@@ -8,6 +8,7 @@ import (
 
 	"berth/tui/keymap"
 	"berth/tui/pager"
+	"berth/tui/text"
 )
 
 // do does what a key, or a line of the palette, stands for.
@@ -283,6 +284,9 @@ func (m *model) pager() *pager.Pager {
 // scroll acts on the detail.
 func (m *model) scroll(a keymap.Action) tea.Cmd {
 	p := m.pager()
+	if p == nil && m.detail && m.tab() == tabFiles {
+		return m.files.Do(a)
+	}
 	if p == nil {
 		return nil
 	}
@@ -353,6 +357,9 @@ func (m *model) scroll(a keymap.Action) tea.Cmd {
 func (m *model) copyName() tea.Cmd {
 	if p := m.pager(); m.detail && p != nil {
 		return m.copy("what is visible", p.Text())
+	}
+	if what, content := m.files.Text(); m.detail && m.tab() == tabFiles && what != "" {
+		return m.copy(text.Clean(what), content)
 	}
 	if row, ok := m.pane().current(); ok {
 		return m.copy(row.ref, row.ref)

@@ -165,6 +165,10 @@ func (m *Model) Update(msg tea.Msg) {
 
 // Press handles a key and tells whether it was one of the browser's.
 func (m *Model) Press(key string) (tea.Cmd, bool) {
+	if key == "esc" && m.Query().Active() {
+		m.Search(list.Filter{})
+		return nil, true
+	}
 	if m.viewing != "" {
 		return nil, m.pressViewer(key)
 	}
@@ -267,7 +271,11 @@ func (m *Model) View(width, height int, focused bool) []string {
 		lines = append(lines, row)
 	}
 	if len(rows) == 0 && m.note == "" && !m.busy {
-		lines = append(lines, "", " "+th.Dim.Render("nothing is in it"))
+		what := "nothing is in it"
+		if m.rows.Filter().Active() && m.rows.Total() > 0 {
+			what = "no name matches"
+		}
+		lines = append(lines, "", " "+th.Dim.Render(what))
 	}
 	return text.Block(lines, width, height)
 }
@@ -282,11 +290,16 @@ func (m *Model) row(e berthapi.Entry, width int) string {
 	case berthapi.Symlink:
 		name += th.Dim.Render(" → " + text.Clean(e.Link))
 	default:
-		bytes = units.CustomSize("%.3g%s", float64(e.Size), 1000, []string{"B", "k", "M", "G", "T", "P"})
+		bytes = bytesOf(e.Size)
 	}
 	left := fmt.Sprintf(" %s %s", text.Mode(e.FileMode()), text.FitLeft(bytes, 6))
 	if width >= 60 {
 		left = fmt.Sprintf(" %s %s %s", text.Mode(e.FileMode()), text.FitLeft(fmt.Sprintf("%d:%d", e.UID, e.GID), 9), text.FitLeft(bytes, 6))
 	}
 	return text.Fit(th.Dim.Render(left)+" "+name, width)
+}
+
+// bytesOf writes a size in few cells.
+func bytesOf(n int64) string {
+	return units.CustomSize("%.3g%s", float64(n), 1000, []string{"B", "k", "M", "G", "T", "P"})
 }

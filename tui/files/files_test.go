@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"os"
 	"path"
 	"strings"
 	"testing"
@@ -12,6 +13,9 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"berth/engine/api/berthapi"
+	"berth/tui/keymap"
+	"berth/tui/layers"
+	"berth/tui/list"
 	"berth/tui/text"
 	"berth/tui/theme"
 )
@@ -104,5 +108,45 @@ func TestLateAnswersAreDropped(t *testing.T) {
 		if text.Width(l) != 33 {
 			t.Errorf("%d cells: %q", text.Width(l), l)
 		}
+	}
+}
+
+// One finds, copies and keeps files as in the layer browser.
+func TestFilesAreFoundAndSaved(t *testing.T) {
+	t.Chdir(t.TempDir())
+	m := New(t.Context(), theme.ANSI16())
+	run(m, m.Show(disk("a", map[string]string{"/etc/": "", "/app.conf": "workers = 2\nport = 80\nport = 81", "/zz": "z"})))
+	m.Search(list.NewFilter("conf"))
+	see(t, m, "app.conf")
+	if m.rows.Len() != 1 || m.Query().String() != "conf" {
+		t.Errorf("%d rows for %q", m.rows.Len(), m.Query())
+	}
+	m.Search(list.NewFilter("nowhere"))
+	see(t, m, "no name matches")
+	m.Search(list.NewFilter("app"))
+	if what, content := m.Text(); what != "/app.conf" || content != what {
+		t.Errorf("copies %q: %q", what, content)
+	}
+	for i, to := range []string{"app.conf", "app.conf.1"} {
+		if i == 1 { // also while it is shown
+			press(t, m, "enter")
+			see(t, m, "workers = 2")
+		}
+		n, _ := m.Do(keymap.Extract)().(layers.NoticeMsg)
+		if b, err := os.ReadFile(to); n.Err != nil || err != nil || !strings.HasPrefix(string(b), "workers = 2") || !strings.HasSuffix(n.Text, "to "+to) {
+			t.Errorf("%+v, %q, %v", n, b, err)
+		}
+	}
+	m.Search(list.NewFilter("port"))
+	m.Do(keymap.NextHit)
+	m.Do(keymap.PrevHit)
+	m.Do(keymap.OnlyHits)
+	if _, content := m.Text(); strings.Contains(content, "workers") || m.Query().String() != "port" {
+		t.Errorf("%q of %q", content, m.Query())
+	}
+	press(t, m, "esc", "esc", "esc", "g") // the search, the file, the filter
+	see(t, m, "etc/", "app.conf", "zz")
+	if n, _ := m.Do(keymap.Extract)().(layers.NoticeMsg); !strings.Contains(n.Text, "this is a dir") {
+		t.Errorf("%+v", n)
 	}
 }

@@ -220,6 +220,8 @@ func Default() Map {
 		{Follow, Logs, []string{"P", "f"}, "hold the log, or follow it", "hold", false},
 		{Since, Logs, []string{"T"}, "since: 10m, 2h..30m, 09:14 (asks)", "since", false},
 		{LayOut, Logs, []string{"p"}, "lay out lines that are JSON", "pretty", false},
+		{Extract, Files, []string{"ctrl+e"}, "save the file to this machine", "save", false},
+
 		{SaveLog, Logs, []string{"ctrl+s"}, "save the log to a file (asks)", "save", false},
 	}, panes()...)
 }

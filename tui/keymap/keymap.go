@@ -26,6 +26,7 @@ const (
 	Detail     Scope = "detail"
 	Logs       Scope = "logs"
 	Layers     Scope = "layers"
+	Files      Scope = "files"
 	Shell      Scope = "shell"
 )
 

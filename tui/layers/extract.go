@@ -60,6 +60,17 @@ func (m *Model) extract(n tree.Node) tea.Cmd {
 	}
 }
 
+// Save writes a file into dir, under its own name or with a number after it where
+// that is taken, and returns where that was and how many bytes it has.
+func Save(ctx context.Context, dir, file string, mode fs.FileMode, open func(ctx context.Context) (io.ReadCloser, error)) (to string, n int64, err error) {
+	if mode&fs.ModeSymlink != 0 { // its target's is not known
+		mode = 0o644
+	}
+	e := extraction{modes: map[string]fs.FileMode{file: mode.Perm()}, open: func(string) (io.ReadCloser, error) { return open(ctx) }}
+	to, err = e.run(ctx, dir, file, []string{file})
+	return to, e.bytes, err
+}
+
 // notice is a command that says something on the message line.
 func notice(n NoticeMsg) tea.Cmd { return func() tea.Msg { return n } }
 
