@@ -114,6 +114,9 @@ func (cs *Containers) networkName(ref string) string {
 	if n, _, err := cs.e.network.Inspect(ref); err == nil {
 		return n.Name
 	}
+	if n, err := cs.e.Networks.Inspect(context.Background(), ref); err == nil { // host and none have IDs, too
+		return n.Name
+	}
 	return ref
 }
 
@@ -144,7 +147,7 @@ func (cs *Containers) Connect(ctx context.Context, ref, container string, es *ap
 		return err
 	}
 	before := c.snapshot()
-	if before.Networking != nil && before.Networking.EndpointsConfig[name] != nil {
+	if before.State.Running && before.Networking != nil && before.Networking.EndpointsConfig[name] != nil {
 		return fmt.Errorf("endpoint with name %s already exists in network %s: %w", before.Name, name, errdefs.ErrPermissionDenied)
 	}
 	after := c.change(func(r *record) { r.Networking = withNetwork(r.Networking, name, es.Copy()) })
@@ -235,7 +238,7 @@ func (cs *Containers) Disconnect(ctx context.Context, ref, container string) err
 
 // member finds a network and a container that may be in it or leave it.
 func (cs *Containers) member(ref, container string) (*ctr, string, error) {
-	switch ref {
+	switch cs.networkName(ref) {
 	case api.NetworkHost:
 		return nil, "", kind(errdefs.ErrInvalidArgument, "container cannot be disconnected from host network or connected to host network")
 	case api.NetworkNone:

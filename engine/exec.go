@@ -33,6 +33,7 @@ type execution struct {
 	pid      int
 	exitCode *int
 	ended    time.Time
+	spawned  chan struct{} // closed when running is set
 	done     chan struct{} // closed when ended is set
 }
 
@@ -61,7 +62,7 @@ func (cs *Containers) ExecCreate(_ context.Context, ref string, opts ExecOptions
 			return "", err
 		}
 	}
-	x := &execution{id: newID(), c: c, opts: opts, done: make(chan struct{})}
+	x := &execution{id: newID(), c: c, opts: opts, spawned: make(chan struct{}), done: make(chan struct{})}
 	cs.mu.Lock()
 	cs.dropOldExecs()
 	cs.execs[x.id] = x
@@ -162,6 +163,7 @@ func (cs *Containers) ExecStart(ctx context.Context, id string, opts ExecStartOp
 	x.mu.Lock()
 	x.running, x.pid = true, pid
 	x.mu.Unlock()
+	close(x.spawned)
 	cs.followExec(x, r)
 	return ctx.Err()
 }
@@ -267,7 +269,7 @@ func (cs *Containers) ExecInspect(ctx context.Context, id string) (api.ExecInspe
 	return api.ExecInspectResponse{
 		ID: x.id, Running: x.running, ExitCode: x.exitCode, ContainerID: x.c.id, Pid: x.pid,
 		OpenStdin: x.opts.AttachStdin, OpenStdout: x.opts.AttachStdout, OpenStderr: x.opts.AttachStderr,
-		CanRemove: !x.ended.IsZero(), DetachKeys: []byte(x.opts.DetachKeys),
+		DetachKeys: []byte(x.opts.DetachKeys),
 		ProcessConfig: &api.ExecProcessConfig{
 			Tty: x.opts.Tty, Entrypoint: x.opts.Cmd[0], Arguments: x.opts.Cmd[1:], Privileged: &privileged, User: x.opts.User,
 		},
@@ -309,8 +311,12 @@ func (x *execution) endsNow() bool {
 	}
 }
 
-// ExecResize sets the size of an exec's terminal in character cells.
-func (cs *Containers) ExecResize(_ context.Context, id string, height, width uint) error {
+// spawnTime is how long a resize waits for its exec to be there. Clients send it as soon as the start is answered, which
+// is before the process exists; docker waits as long.
+const spawnTime = 10 * time.Second
+
+// ExecResize sets the size of an exec's terminal in character cells. It waits for a process that is about to start.
+func (cs *Containers) ExecResize(ctx context.Context, id string, height, width uint) error {
 	x, err := cs.getExec(id)
 	if err != nil {
 		return err
@@ -318,6 +324,14 @@ func (cs *Containers) ExecResize(_ context.Context, id string, height, width uin
 	r, _, err := x.c.running()
 	if err != nil {
 		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, spawnTime)
+	defer cancel()
+	select {
+	case <-x.spawned:
+	case <-x.done:
+	case <-r.done:
+	case <-ctx.Done():
 	}
 	x.mu.Lock()
 	running := x.running

@@ -54,8 +54,10 @@ func createSpec(req network.CreateRequest) (engnet.CreateSpec, error) {
 		return s, kind(errdefs.ErrInvalidArgument, "invalid name: name is empty")
 	case req.Driver != "" && req.Driver != "bridge" && req.Driver != "default" && req.Driver != engnet.Macvlan:
 		return s, fmt.Errorf("could not find plugin %s in v1 plugin registry: this engine has the drivers bridge and macvlan: %w", req.Driver, errdefs.ErrNotFound)
-	case req.Scope != "" && req.Scope != "local" || req.Ingress:
-		return s, kind(errdefs.ErrInvalidArgument, "this engine has local networks only: it is in no swarm")
+	case req.Ingress && req.Scope != "swarm":
+		return s, fmt.Errorf("Ingress network can only be global scope network: %w", errdefs.ErrPermissionDenied)
+	case req.Scope == "swarm":
+		return s, fmt.Errorf("cannot create a swarm scoped network when swarm is not active: %w", errdefs.ErrPermissionDenied)
 	case req.ConfigOnly || req.ConfigFrom != nil && req.ConfigFrom.Network != "":
 		return s, fmt.Errorf("networks that are configurations of others cannot be used with this engine: %w", errdefs.ErrNotImplemented)
 	}

@@ -228,6 +228,24 @@ func TestExec(t *testing.T) {
 	}
 }
 
+// Clients resize a terminal as soon as the start of its exec is answered, which is before its process exists.
+func TestAResizeWaitsForItsExec(t *testing.T) {
+	r := newRig(t)
+	id := r.run(shell("exec sleep 1000"))
+	xid, err := r.Containers.ExecCreate(r.ctx, id, ExecOptions{Cmd: []string{"sleep", "1000"}, Tty: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resized := make(chan error, 1)
+	go func() { resized <- r.Containers.ExecResize(r.ctx, xid, 30, 90) }()
+	if err := r.Containers.ExecStart(r.ctx, xid, ExecStartOptions{Detach: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-resized; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestFollowEndsWithTheContainer(t *testing.T) {
 	r := newRig(t)
 	id := r.run(shell("for i in 1 2 3; do echo $i; sleep 0.02; done"))

@@ -173,6 +173,10 @@ func (vs *Volumes) Prune(ctx context.Context, f filter.Args) (volume.PruneReport
 		if _, anonymous := v.Labels[anonymousLabel]; !f.Labels(v.Labels) || !anonymous && !all {
 			continue
 		}
+		// What mount options reach, a share or a disk, is seldom this machine's alone: docker prunes none of them.
+		if len(v.Options) > 0 {
+			continue
+		}
 		size := treeSize(ctx, v.Mountpoint)
 		removed, err := vs.removeFree(v.Name)
 		if err != nil {

@@ -84,6 +84,28 @@ func hijack(w http.ResponseWriter, r *http.Request, tty bool) (*stream, error) {
 	return s, nil
 }
 
+// settleTime bounds how long a client may take to read the answer before its stream begins.
+const settleTime = 100 * time.Millisecond
+
+// settle waits until the client has read the answer, where the kernel tells: on a unix socket. Clients that read the
+// answer through a buffer and the stream beside it, as python's do, lose what of the stream was in one read with the
+// answer; what is there to be sent at once, which is the past of a container, therefore waits for that.
+func (s *stream) settle() {
+	if _, local := s.conn.(*net.UnixConn); !local {
+		return
+	}
+	raw, err := s.file.SyscallConn()
+	if err != nil {
+		return
+	}
+	for end := time.Now().Add(settleTime); time.Now().Before(end); time.Sleep(50 * time.Microsecond) {
+		unread := 0
+		if cerr := raw.Control(func(fd uintptr) { unread, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) }); cerr != nil || err != nil || unread == 0 {
+			return
+		}
+	}
+}
+
 // writeStreamHeader writes the status line and headers that precede a stream.
 func writeStreamHeader(conn io.Writer, header http.Header, r *http.Request, tty bool) error {
 	media := types.MediaTypeRawStream

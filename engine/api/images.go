@@ -191,12 +191,15 @@ func (i *imageHandlers) save(w http.ResponseWriter, r *http.Request) error {
 	return i.read.Save(r.Context(), w, refs)
 }
 
-// load answers POST /images/load. The body is the archive, of any size: it goes to disk as it comes. The answer follows
-// the whole of it, so that a bad archive has a status.
+// load answers POST /images/load. The body is the archive, of any size: it goes to disk as it comes. The status is
+// always 200: docker's clients look for what is wrong with an archive among the messages, and python's raises its
+// ImageLoadError for those alone.
 func (i *imageHandlers) load(w http.ResponseWriter, r *http.Request) error {
 	loaded, err := i.write.Load(r.Context(), r.Body)
 	if err != nil {
-		return err
+		p := newProgress(w)
+		p.message(jsonstream.Message{Error: &jsonstream.Error{Message: messageOf(err)}})
+		return nil
 	}
 	w.Header().Set("Content-Type", "application/json")
 	enc := json.NewEncoder(w)

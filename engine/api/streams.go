@@ -52,6 +52,9 @@ func (c *containerHandlers) attach(w http.ResponseWriter, r *http.Request) error
 			if s, err = hijack(w, r, tty); err != nil {
 				return nil, nil, err
 			}
+			if flag(query, "logs") {
+				s.settle()
+			}
 			return s.file, s.pending, nil
 		},
 	})
