@@ -161,7 +161,7 @@ func TestImageRoutesTakeNamesWithSlashes(t *testing.T) {
 func TestLoadAndImport(t *testing.T) {
 	f := serve(t)
 	f.expect("POST", "/images/load", "tar", 200, "{\"stream\":\"Loaded image: a:1\\n\"}\n{\"stream\":\"Loaded image ID: sha256:2\\n\"}")
-	f.expect("POST", "/images/load", "junk", 400, "message: reading the archive: not a tar")
+	f.expect("POST", "/images/load", "junk", 200, `{"errorDetail":{"message":"reading the archive: not a tar"},"error":"reading the archive: not a tar"}`)
 	f.expect("POST", "/images/create?fromSrc=-&repo=r&tag=t&message=m&changes=CMD+a&changes=ENV+b", "abc", 200, `{"status":"sha256:abc"}`)
 	f.expect("POST", "/images/create?fromSrc=host/a.tar&repo=r", "", 200, strings.Join([]string{
 		`{"status":"Downloading from http://host/a.tar"}`,
