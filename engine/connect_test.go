@@ -101,6 +101,9 @@ func TestConnectAndDisconnect(t *testing.T) {
 	if err := r.Containers.Connect(r.ctx, "back", id, nil); err != nil {
 		t.Fatal(err)
 	}
+	if err := r.Containers.Connect(r.ctx, "back", id, &network.EndpointSettings{Aliases: []string{"again"}}); err != nil {
+		t.Errorf("connecting twice what does not run: %v", err)
+	}
 	if err := r.Containers.Disconnect(r.ctx, "bridge", id); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +114,11 @@ func TestConnectAndDisconnect(t *testing.T) {
 	missing := func(err error) bool {
 		return err != nil && strings.Contains(err.Error(), "is not connected to network")
 	}
-	for ref, is := range map[string]func(error) bool{"bridge": missing, "nowhere": errdefs.IsNotFound, "host": errdefs.IsInvalidArgument} {
+	host, err := r.Networks.Inspect(r.ctx, "host")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ref, is := range map[string]func(error) bool{"bridge": missing, "nowhere": errdefs.IsNotFound, "host": errdefs.IsInvalidArgument, host.ID: errdefs.IsInvalidArgument} {
 		if err := r.Containers.Disconnect(r.ctx, ref, id); !is(err) {
 			t.Errorf("leaving %s: %v", ref, err)
 		}

@@ -120,3 +120,15 @@ func TestFamiliesByOptions(t *testing.T) {
 		}
 	}
 }
+
+func TestNetworksOfASwarm(t *testing.T) {
+	n := newRig(t).Networks
+	for want, req := range map[string]network.CreateRequest{
+		"cannot create a swarm scoped network when swarm is not active": {Name: "a", Scope: "swarm"},
+		"Ingress network can only be global scope network":              {Name: "a", Ingress: true},
+	} {
+		if _, err := n.Create(t.Context(), req); !errdefs.IsPermissionDenied(err) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}

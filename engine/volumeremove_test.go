@@ -119,3 +119,17 @@ func TestLabelsOfAVolumeMadeForAMount(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What a volume with mount options reaches is seldom this machine's alone.
+func TestPruneSparesVolumesWithOptions(t *testing.T) {
+	r := newRig(t)
+	for name, options := range map[string]map[string]string{"plain": nil, "elsewhere": {"type": "tmpfs", "device": "tmpfs"}} {
+		if _, err := r.Volumes.Create(r.ctx, volume.CreateRequest{Name: name, DriverOpts: options}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	report, err := r.Volumes.Prune(r.ctx, map[string][]string{"all": {"true"}})
+	if err != nil || !slices.Equal(report.VolumesDeleted, []string{"plain"}) {
+		t.Errorf("prune: %v, %v", report, err)
+	}
+}
