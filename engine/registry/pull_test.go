@@ -246,30 +246,39 @@ func TestConcurrentPullsShareDownloads(t *testing.T) {
 	}
 }
 
+// TestCancelledPullLeavesNothing has a pull given up, with nothing beside it and while
+// another operation is under way, which spares what it may be using until it ends.
 func TestCancelledPullLeavesNothing(t *testing.T) {
 	f, r := newFake(t), newRig(t, Config{})
 	img := three(t)
 	f.image("1", img)
 	m := f.manifestOf(img)
-	ctx, cancel := context.WithCancel(t.Context())
-	f.on("/blobs/"+m.Layers[1].Digest.String(), func(w http.ResponseWriter, req *http.Request) {
-		data := f.blobs[m.Layers[1].Digest]
-		w.Header().Set("Content-Length", "100000")
-		w.Write(data[:len(data)/2])
-		w.(http.Flusher).Flush()
-		cancel()
-		<-req.Context().Done()
-	})
 	ref, err := reference.ParseNormalizedNamed(f.host + "/app:1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Pull(ctx, ref, PullOptions{}); !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v", err)
-	}
-	for what, n := range r.left() {
-		if n != 0 {
-			t.Errorf("%d %s left", n, what)
+	for _, beside := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(t.Context())
+		f.on("/blobs/"+m.Layers[1].Digest.String(), func(w http.ResponseWriter, req *http.Request) {
+			data := f.blobs[m.Layers[1].Digest]
+			w.Header().Set("Content-Length", "100000")
+			w.Write(data[:len(data)/2])
+			w.(http.Flusher).Flush()
+			cancel()
+			<-req.Context().Done()
+		})
+		release := func() {}
+		if beside {
+			release = r.store.Images.Lease().Release
+		}
+		if _, err := r.Pull(ctx, ref, PullOptions{}); !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v", err)
+		}
+		release()
+		for what, n := range r.left() {
+			if n != 0 {
+				t.Errorf("%d %s left, beside another operation: %v", n, what, beside)
+			}
 		}
 	}
 }

@@ -13,12 +13,14 @@
 //	… write blobs, unpack snapshots, store the image record …
 //
 // Everything that is created, or found present and reused, while any lease is
-// held is spared until no lease is held at all. Leases live in memory: after
-// a crash there are none, and what was half done is garbage.
+// held is spared until no lease is held at all; if a collection did spare
+// something, whoever releases the last lease has it made up for (see Spared).
+// Leases live in memory: after a crash there are none, and what was half done
+// is garbage.
 //
 // Lock order: Collector.collecting before Collector.mu. Hold and Lease take
 // only mu, which is a leaf, so they may be called with the locks of content
-// and snapshot held.
+// and snapshot held. Release may collect, so it may not.
 package gc
 
 import (
@@ -69,6 +71,8 @@ type Collector struct {
 	young  map[string]bool // digests and snapshot names created or used under a lease
 	doomed map[string]bool // being removed: no longer to be reused
 	idle   *sync.Cond      // doomed has become empty
+	spared bool            // something, by a collection, for a lease alone
+	again  func()          // see Spared
 }
 
 // New returns a collector without leases.
@@ -77,6 +81,11 @@ func New() *Collector {
 	c.idle = sync.NewCond(&c.mu)
 	return c
 }
+
+// Spared has again called, which is to collect, when the last lease ends after a
+// collection has spared something for it. It is called by whoever releases that
+// lease, and must be set before there is one.
+func (c *Collector) Spared(again func()) { c.again = again }
 
 // Lease is the promise that what is made meanwhile will be referred to.
 type Lease struct {
@@ -95,12 +104,23 @@ func (c *Collector) Lease() *Lease {
 // Release ends the protection. Further calls do nothing.
 func (l *Lease) Release() {
 	l.once.Do(func() {
-		l.c.mu.Lock()
-		defer l.c.mu.Unlock()
-		if l.c.leases--; l.c.leases == 0 {
-			clear(l.c.young)
+		if l.c.release() && l.c.again != nil {
+			l.c.again()
 		}
 	})
+}
+
+// release ends one lease, and tells whether it was the last and something is to be
+// collected now.
+func (c *Collector) release() (again bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.leases--; c.leases > 0 {
+		return false
+	}
+	clear(c.young)
+	again, c.spared = c.spared, false
+	return again
 }
 
 // HoldBlob tells that a blob is about to be created or was found present. If
@@ -128,6 +148,7 @@ func (c *Collector) doom(id string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.young[id] {
+		c.spared = true
 		return false
 	}
 	c.doomed[id] = true
@@ -145,12 +166,12 @@ func (c *Collector) done(id string) {
 // for after the leases are known, so a record stored under a lease that ends
 // meanwhile is seen.
 func (c *Collector) Collect(ctx context.Context, cs content.Store, sn snapshots.Snapshotter, roots func() (Roots, error)) (Removed, error) {
-	c.collecting.Lock()
-	defer c.collecting.Unlock()
 	// A lease held now stays counted until the end, so that nothing young at
 	// this moment is forgotten between the question and the removal.
 	guard := c.Lease()
-	defer guard.Release()
+	defer guard.Release() // without the lock below, as it may collect
+	c.collecting.Lock()
+	defer c.collecting.Unlock()
 
 	var out Removed
 	r, err := roots()
@@ -261,9 +282,12 @@ func (c *Collector) blobs(ctx context.Context, cs content.Store, roots map[diges
 	return nil
 }
 
-// othersLease reports whether a lease beside the collection's own is held.
+// othersLease reports whether a lease beside the collection's own is held, for which
+// something is spared then.
 func (c *Collector) othersLease() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.leases > 1
+	others := c.leases > 1
+	c.spared = c.spared || others
+	return others
 }

@@ -155,10 +155,43 @@ func TestLeaseProtectsWhatIsMadeAndReused(t *testing.T) {
 	}
 }
 
+// TestTheLastLeaseCollectsWhatWasSpared has operations that end without a record while
+// others go on: what a collection had to leave goes with the last of them.
+func TestTheLastLeaseCollectsWhatWasSpared(t *testing.T) {
+	for name, leave := range map[string]func(w *world){
+		"blob":   func(w *world) { w.blob("of nobody") },
+		"layer":  func(w *world) { w.layer("of nobody", "") },
+		"unpack": func(w *world) { w.snaps.Prepare(t.Context(), gc.UnpackPrefix+"running", "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			var made []gc.Removed
+			w.c.Spared(func() { made = append(made, w.collect()) })
+			first, second := w.c.Lease(), w.c.Lease()
+			leave(w)
+			first.Release()
+			if r := w.collect(); len(r.Blobs)+len(r.Snapshots) != 0 {
+				t.Errorf("under a lease: %+v", r)
+			}
+			second.Release()
+			if len(made) != 1 || len(made[0].Blobs)+len(made[0].Snapshots) != 1 {
+				t.Errorf("the last lease: %+v", made)
+			}
+			// Nothing is owed to anybody now.
+			w.c.Lease().Release()
+			w.collect()
+			if len(made) != 1 {
+				t.Errorf("without need: %+v", made[1:])
+			}
+		})
+	}
+}
+
 // TestCollectBesideWriters has writers that store images under leases while
 // garbage is collected: nothing they refer to may go.
 func TestCollectBesideWriters(t *testing.T) {
 	w := newWorld(t)
+	w.c.Spared(func() { w.collect() })
 	var wg sync.WaitGroup
 	for worker := range 4 {
 		wg.Go(func() {

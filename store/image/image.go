@@ -68,9 +68,10 @@ type Store struct {
 
 	flights flights
 	flush   struct { // see flushing
-		mu    sync.Mutex
-		users int
-		end   chan struct{}
+		mu      sync.Mutex
+		users   int
+		end     chan struct{}
+		running sync.WaitGroup
 	}
 	fetching  keyedLock // by the digest of a blob
 	unpacking keyedLock // by chain ID: the record of a layer
@@ -100,6 +101,11 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	if s.layers, err = meta.NewBucket[layerRecord](s.db, "layers"); err != nil {
 		return nil, err
 	}
+	s.gc.Spared(func() {
+		if _, err := s.Collect(context.Background()); err != nil {
+			s.log.Warn("what was spared for an operation that has ended is not removed", "error", err)
+		}
+	})
 	if _, err := s.Collect(ctx); err != nil {
 		return nil, err
 	}
