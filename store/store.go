@@ -104,4 +104,7 @@ func Open(ctx context.Context, root string, opts Options) (_ *Store, err error) 
 
 // Close closes the database and the directories. Nothing of the store may be in
 // use any more.
-func (s *Store) Close() error { return errors.Join(s.Snapshots.Close(), s.Meta.Close()) }
+func (s *Store) Close() error {
+	s.Images.Close()
+	return errors.Join(s.Snapshots.Close(), s.Meta.Close())
+}

@@ -19,7 +19,8 @@ func (s *Store) flushing() (stop func()) {
 	defer s.flush.mu.Unlock()
 	if s.flush.users++; s.flush.users == 1 {
 		s.flush.end = make(chan struct{})
-		go s.flushUntil(s.flush.end)
+		end := s.flush.end
+		s.flush.running.Go(func() { s.flushUntil(end) })
 	}
 	return func() {
 		s.flush.mu.Lock()
@@ -29,6 +30,9 @@ func (s *Store) flushing() (stop func()) {
 		}
 	}
 }
+
+// Close waits until nothing is written to disk any more. Nothing may be under way.
+func (s *Store) Close() { s.flush.running.Wait() }
 
 func (s *Store) flushUntil(end <-chan struct{}) {
 	tick := time.NewTicker(flushEvery)
