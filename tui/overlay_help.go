@@ -40,6 +40,8 @@ func helpSections(m *model) []section {
 		sec := section{title: string(s)}
 		if s == keymap.Shell {
 			sec.title += ", after " + m.shell.Leader()
+		} else if s == keymap.Scrollback {
+			sec.title += " of the shell"
 		}
 		for _, b := range m.keys.In(s) {
 			row := helpRow{keys: b.Shown(), what: b.Help}

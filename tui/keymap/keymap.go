@@ -28,6 +28,7 @@ const (
 	Layers     Scope = "layers"
 	Files      Scope = "files"
 	Shell      Scope = "shell"
+	Scrollback Scope = "scrollback" // of the shell
 )
 
 // Binding ties keys to an action.

@@ -51,7 +51,7 @@ func TestLookingUpByAction(t *testing.T) {
 	if _, ok := m.Of(Down, Images); ok {
 		t.Error("down is not bound among images")
 	}
-	if got := m.Scopes(); got[0] != Everywhere || len(got) != 13 {
+	if got := m.Scopes(); got[0] != Everywhere || len(got) != 14 {
 		t.Errorf("scopes: %v", got)
 	}
 	if got := m.In(Logs); len(got) != 5 {

@@ -74,6 +74,19 @@ func panes() Map {
 		{NextSession, Shell, []string{"n"}, "next session", "next", true},
 		{PrevSession, Shell, []string{"p"}, "previous session", "previous", true},
 		{Close, Shell, []string{"x"}, "close the session", "close", true},
+
+		{Up, Scrollback, []string{"k", "up"}, "up", "", true},
+		{Down, Scrollback, []string{"j", "down"}, "down", "", true},
+		{PageUp, Scrollback, []string{"pgup", "ctrl+u", "ctrl+b"}, "page up", "", true},
+		{PageDown, Scrollback, []string{"pgdown", "ctrl+d", "ctrl+f", "space"}, "page down", "", true},
+		{Top, Scrollback, []string{"g", "home"}, "oldest line", "", true},
+		{Bottom, Scrollback, []string{"G", "end"}, "newest line", "", true},
+		{Mark, Scrollback, []string{"v"}, "mark from here", "mark", true},
+		{Copy, Scrollback, []string{"y"}, "copy the marked lines", "copy", true},
+		{Filter, Scrollback, []string{"/"}, "search", "search", true},
+		{NextHit, Scrollback, []string{"n"}, "next hit, upwards", "", true},
+		{PrevHit, Scrollback, []string{"N"}, "previous hit", "", true},
+		{Back, Scrollback, []string{"esc", "q", "ctrl+c"}, "back to the shell", "back", true},
 	}
 }
 
@@ -90,5 +103,5 @@ func AboveLayers(a Action) bool {
 
 // Needed tells whether berth might not be left without an action's key.
 func Needed(a Action, s Scope) bool {
-	return s == Everywhere && a == Interrupt || s == Shell && (a == Leader || a == Leave)
+	return s == Everywhere && a == Interrupt || s == Shell && (a == Leader || a == Leave) || s == Scrollback && a == Back
 }

@@ -135,7 +135,8 @@ func (r *reader) taken(key string, scope keymap.Scope, but int) (keymap.Binding,
 		if i == but || !slices.Contains(b.Keys, key) {
 			continue
 		}
-		if b.Scope == scope || slices.Contains(outer(scope), b.Scope) || scope == keymap.Layers && keymap.AboveLayers(b.Action) && b.Scope != keymap.Shell {
+		if b.Scope == scope || slices.Contains(outer(scope), b.Scope) || scope == keymap.Layers && keymap.AboveLayers(b.Action) && b.Scope != keymap.Shell ||
+			scope == keymap.Scrollback && b.Scope == keymap.Shell && b.Action == keymap.Leader {
 			return b, true
 		}
 	}
@@ -145,7 +146,7 @@ func (r *reader) taken(key string, scope keymap.Scope, but int) (keymap.Binding,
 // outer are the scopes that work beside one.
 func outer(s keymap.Scope) []keymap.Scope {
 	switch s {
-	case keymap.Everywhere, keymap.Layers, keymap.Shell: // the last two handle their keys themselves
+	case keymap.Everywhere, keymap.Layers, keymap.Shell, keymap.Scrollback: // all but the first handle their keys themselves
 		return nil
 	case keymap.Lists, keymap.Detail:
 		return []keymap.Scope{keymap.Everywhere}

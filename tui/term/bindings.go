@@ -8,7 +8,7 @@ import (
 	"berth/tui/keymap"
 )
 
-// bindings are the pane's keys. Those of the shell come after the leader.
+// bindings are the pane's keys. All but the leader come after it.
 type bindings struct {
 	leader, leave, zoom, split, left, right, other, scroll, copy, open, next, prev, close, literal key.Binding
 }
@@ -18,15 +18,18 @@ type scrollBindings struct {
 	up, down, pageUp, pageDown, first, last, mark, copy, search, again, back, leave key.Binding
 }
 
+// bound is the binding of an action in a scope, disabled when it has no key.
+func bound(keys keymap.Map, a keymap.Action, s keymap.Scope) key.Binding {
+	of, ok := keys.Of(a, s)
+	if !ok || len(of.Keys) == 0 {
+		return key.NewBinding(key.WithDisabled())
+	}
+	return key.NewBinding(key.WithKeys(of.Keys...), key.WithHelp(keymap.Pretty(of.Keys[0]), of.Help))
+}
+
 // newBindings are the pane's part of a key map. The leader twice is the leader itself.
 func newBindings(keys keymap.Map) bindings {
-	b := func(a keymap.Action) key.Binding {
-		of, ok := keys.Of(a, keymap.Shell)
-		if !ok || len(of.Keys) == 0 {
-			return key.NewBinding(key.WithDisabled())
-		}
-		return key.NewBinding(key.WithKeys(of.Keys...), key.WithHelp(keymap.Pretty(of.Keys[0]), of.Help))
-	}
+	b := func(a keymap.Action) key.Binding { return bound(keys, a, keymap.Shell) }
 	literal := b(keymap.Leader)
 	literal.SetHelp(literal.Help().Key, "itself")
 	return bindings{
@@ -55,25 +58,33 @@ func (m *Model) afterLeader() string {
 	return strings.Join(out, "  ")
 }
 
-// newScrollBindings are the keys while looking back: those of a pager.
-func newScrollBindings() scrollBindings {
-	b := func(help string, keys ...string) key.Binding {
-		return key.NewBinding(key.WithKeys(keys...), key.WithHelp(keys[0], help))
-	}
+// newScrollBindings are the keys while looking back.
+func newScrollBindings(keys keymap.Map) scrollBindings {
+	b := func(a keymap.Action) key.Binding { return bound(keys, a, keymap.Scrollback) }
 	return scrollBindings{
-		up:       b("up", "k", "up"),
-		down:     b("down", "j", "down"),
-		pageUp:   b("page up", "pgup", "ctrl+u", "ctrl+b"),
-		pageDown: b("page down", "pgdown", "ctrl+d", "ctrl+f", "space"),
-		first:    b("oldest", "g", "home"),
-		last:     b("newest", "G", "end"),
-		mark:     b("mark from here", "v"),
-		copy:     b("copy", "y"),
-		search:   b("search", "/"),
-		again:    b("next match", "n"),
-		back:     b("previous match", "N"),
-		leave:    b("back to the shell", "esc", "q"),
+		up: b(keymap.Up), down: b(keymap.Down), pageUp: b(keymap.PageUp), pageDown: b(keymap.PageDown), first: b(keymap.Top), last: b(keymap.Bottom),
+		mark: b(keymap.Mark), copy: b(keymap.Copy), search: b(keymap.Filter), again: b(keymap.NextHit), back: b(keymap.PrevHit), leave: b(keymap.Back),
 	}
+}
+
+// line is what can be pressed while looking back.
+func (b scrollBindings) line() string {
+	var out []string
+	for _, w := range []struct {
+		word string
+		of   []key.Binding
+	}{{"move", []key.Binding{b.down, b.up}}, {"mark", []key.Binding{b.mark}}, {"copy", []key.Binding{b.copy}}, {"search", []key.Binding{b.search}}, {"back", []key.Binding{b.leave}}} {
+		var keys []string
+		for _, k := range w.of {
+			if k.Enabled() {
+				keys = append(keys, k.Help().Key)
+			}
+		}
+		if len(keys) > 0 {
+			out = append(out, strings.Join(keys, "/")+" "+w.word)
+		}
+	}
+	return strings.Join(out, "  ")
 }
 
 // Keys are the bindings that work now, for help: what one needs first stands

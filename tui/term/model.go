@@ -51,7 +51,7 @@ func New(cfg Config) *Model {
 	if cfg.Keys == nil {
 		cfg.Keys = keymap.Default()
 	}
-	return &Model{cfg: cfg, keys: newBindings(cfg.Keys), scrollKeys: newScrollBindings(), last: map[string]*session{}, split: map[string]pair{}, width: 80, height: 24}
+	return &Model{cfg: cfg, keys: newBindings(cfg.Keys), scrollKeys: newScrollBindings(cfg.Keys), last: map[string]*session{}, split: map[string]pair{}, width: 80, height: 24}
 }
 
 // SetTheme changes the colours of what the pane itself draws.

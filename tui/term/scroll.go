@@ -58,6 +58,7 @@ func (m *Model) look(s *session, k tea.KeyPressMsg) tea.Cmd {
 	_, height := s.scr.Size()
 	s.mu.Unlock()
 	page := max(height-2, 1)
+	v.failed = false
 	b := m.scrollKeys
 	switch {
 	case key.Matches(k, b.leave):
@@ -112,7 +113,7 @@ func (m *Model) typeQuery(s *session, k tea.KeyPressMsg) {
 	case "enter":
 		v.typing = false
 		m.find(s, -1)
-	case "esc":
+	case "esc", "ctrl+c":
 		v.typing, v.query = false, ""
 	case "backspace":
 		if r := []rune(v.query); len(r) > 0 {

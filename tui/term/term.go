@@ -48,7 +48,7 @@ type Config struct {
 	// AllowClipboard lets programs in a container set the host's clipboard
 	// (OSC 52). Their text then arrives as CopyMsg.
 	AllowClipboard bool
-	// Keys are those of the scope Shell; nil means the built-in ones.
+	// Keys are those of the scopes Shell and Scrollback; nil means the built-in ones.
 	Keys keymap.Map
 	// Theme colours what the pane itself draws; the zero value means the default.
 	Theme theme.Theme

@@ -73,18 +73,18 @@ func (m *Model) pressed(k tea.KeyPressMsg) tea.Cmd {
 	case m.leader:
 		m.leader = false
 		return m.command(k)
-	case s != nil && s.view != nil:
-		return m.look(s, k)
 	case key.Matches(k, m.keys.leader):
 		m.leader = true
 		return nil
+	case s != nil && s.view != nil:
+		return m.look(s, k)
 	case s == nil:
 		switch k.String() {
 		case "e", "E", "enter":
 			return m.OpenShell()
 		case "a":
 			return m.OpenAttach()
-		case "esc", "q":
+		case "esc", "q", "ctrl+c":
 			return leave
 		}
 		return nil
@@ -97,7 +97,7 @@ func (m *Model) pressed(k tea.KeyPressMsg) tea.Cmd {
 					again.command, again.environ, again.name = s.command, s.environ, s.name
 				}
 			})
-		case "esc", "q", "x":
+		case "esc", "q", "x", "ctrl+c":
 			m.drop(s)
 			if m.shown() == nil {
 				return leave

@@ -81,7 +81,7 @@ func (m *Model) status(s *session) string {
 		}
 		_, height := s.scr.Size()
 		total := s.scr.Top() + height - s.scr.First()
-		return fmt.Sprintf("scroll %d/%d   j/k move  v mark  y copy  / search  esc back", v.cursor-s.scr.First()+1, total)
+		return fmt.Sprintf("scroll %d/%d   %s", v.cursor-s.scr.First()+1, total, m.scrollKeys.line())
 	}
 	switch {
 	case s.waiting:
