@@ -155,6 +155,21 @@ func TestPublish(t *testing.T) {
 	}
 }
 
+func TestPublishRefuses(t *testing.T) {
+	for args, want := range map[string]string{
+		"-p 8080:80/foo":     "--publish 8080:80/foo: invalid proto: foo",
+		"--expose 80/foo":    "--expose 80/foo: invalid proto: foo",
+		"-p 8080:":           "--publish 8080:: no port of the container",
+		"-p 99999:80":        "--publish 99999:80: invalid start port '99999'",
+		"-p 1-4:80-81":       "the ranges of ports have different lengths",
+		"-p 256.0.0.1:80:80": "the address 256.0.0.1 is not an IP address",
+	} {
+		if _, err := parse(append(strings.Fields(args), "image")...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", args, err, want)
+		}
+	}
+}
+
 func TestMount(t *testing.T) {
 	r := mustParse(t, "--mount", "type=bind,src=/a,dst=/b,readonly,bind-propagation=rslave", "--mount", "dst=/v,src=data,volume-label=x=y", "--mount", `"type=tmpfs",dst=/t,tmpfs-size=1m,tmpfs-mode=0700`, "image")
 	want := []mount.Mount{

@@ -2,6 +2,7 @@ package runflags
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -21,7 +22,7 @@ func (f *Flags) ports(c *container.Config, h *container.HostConfig) error {
 		}
 	}
 	for _, s := range f.expose {
-		r, err := network.ParsePortRange(s)
+		r, err := containerPorts(s)
 		if err != nil {
 			return fmt.Errorf("--expose %s: %w", s, err)
 		}
@@ -69,7 +70,7 @@ func publish(s string, exposed network.PortSet, bindings network.PortMap) error 
 			return fail("the address " + ip + " is not an IP address")
 		}
 	}
-	inside, err := network.ParsePortRange(ctr)
+	inside, err := containerPorts(ctr)
 	if err != nil {
 		return fail(err.Error())
 	}
@@ -97,6 +98,22 @@ func publish(s string, exposed network.PortSet, bindings network.PortMap) error 
 		bindings[p] = append(bindings[p], b)
 	}
 	return nil
+}
+
+// containerPorts reads CONTAINER[/PROTOCOL].
+func containerPorts(s string) (network.PortRange, error) {
+	if s == "" {
+		return network.PortRange{}, errors.New("no port of the container specified")
+	}
+	r, err := network.ParsePortRange(s)
+	if err != nil {
+		return r, err
+	}
+	switch r.Proto() {
+	case network.TCP, network.UDP, network.SCTP:
+		return r, nil
+	}
+	return r, fmt.Errorf("invalid proto: %s: want tcp, udp or sctp", r.Proto())
 }
 
 // splitPublish takes the three parts of a published port apart.
