@@ -25,8 +25,8 @@ func endpointConfigs(mode container.NetworkMode, asked *api.NetworkingConfig, na
 			if es == nil {
 				es = &api.EndpointSettings{}
 			}
-			if mode.IsContainer() && (ref == string(mode) || ref == mode.NetworkName()) {
-				continue // the other container's
+			if mode.IsContainer() && (container.NetworkMode(ref).IsContainer() || ref == mode.NetworkName()) {
+				continue // the other container's: by the name that the client knows, where mode has its ID
 			}
 			if ref == api.NetworkDefault {
 				ref = api.NetworkBridge // docker's CLI calls the network of no --network so
