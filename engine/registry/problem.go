@@ -123,7 +123,7 @@ func pushProblem(err error) error {
 		return &problem{"denied: requested access to the resource is denied", nil, err}
 	case code == http.StatusTooManyRequests:
 		return &problem{"toomanyrequests: the registry takes no more requests for now; log in for a higher limit, or try again later", nil, err}
-	case code >= http.StatusInternalServerError:
+	case code != 0: // with nothing that is for people to read
 		return &problem{fmt.Sprintf("received unexpected HTTP status: %d %s", code, http.StatusText(code)), nil, err}
 	case errors.As(err, &asked):
 		return unreachable(asked)

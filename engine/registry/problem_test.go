@@ -69,6 +69,37 @@ func TestProblemsSayWhatDockerSays(t *testing.T) {
 	}
 }
 
+// TestPushProblems has registries that refuse with words and without.
+func TestPushProblems(t *testing.T) {
+	f, r := newFake(t), newRig(t, Config{RetryDelay: time.Millisecond})
+	f.image("1", three(t))
+	if err := r.pull(f.host+"/app:1", PullOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.store.Images.Tag(t.Context(), f.host+"/app:1", f.host+"/other:1"); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		status     int
+		body, want string
+	}{
+		{404, "", "received unexpected HTTP status: 404 Not Found"},
+		{404, "<html>nothing here</html>", "received unexpected HTTP status: 404 Not Found"},
+		{404, `{"errors":[{"code":"NAME_UNKNOWN","message":"no such project"}]}`, "name unknown: no such project"},
+		{405, "", "received unexpected HTTP status: 405 Method Not Allowed"},
+		{500, "oops", "received unexpected HTTP status: 500 Internal Server Error"},
+	} {
+		f.hook = func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(c.status)
+			io.WriteString(w, c.body)
+			return true
+		}
+		if err := r.push(f.host+"/other:1", PushOptions{}); err == nil || err.Error() != c.want {
+			t.Errorf("%d %q: error %v, want %q", c.status, c.body, err, c.want)
+		}
+	}
+}
+
 // TestNothingIsPushedToAPage has a server that says yes to whatever it is asked.
 func TestNothingIsPushedToAPage(t *testing.T) {
 	f, r := newFake(t), newRig(t, Config{RetryDelay: time.Millisecond})
