@@ -4,92 +4,24 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"berth/engine/filter"
-	engnet "berth/engine/network"
-
-	"github.com/containerd/errdefs"
 	"github.com/docker/go-units"
 	"github.com/moby/moby/api/types/container"
 )
 
-// listFilters are docker's; those about swarm tasks and isolation match nothing here.
-var listFilters = []string{"ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation",
-	"label", "label!", "name", "network", "publish", "since", "status", "volume"}
-
 // List returns the containers that run, or with All, Limit or a status filter
 // any, the newest first.
 func (cs *Containers) List(ctx context.Context, opts ListOptions) ([]container.Summary, error) {
-	f := opts.Filters
-	if err := f.Validate(listFilters...); err != nil {
-		return nil, err
-	}
-	for _, s := range f["status"] {
-		if err := container.ValidateContainerState(container.ContainerState(s)); err != nil {
-			return nil, kind(errdefs.ErrInvalidArgument, "invalid filter 'status=%s'", s)
-		}
-	}
-	var exited []int
-	for _, v := range f["exited"] {
-		n, err := strconv.Atoi(v)
-		if err != nil {
-			return nil, kind(errdefs.ErrInvalidArgument, "invalid filter 'exited=%s'", v)
-		}
-		exited = append(exited, n)
-	}
-	for _, v := range f["health"] {
-		if err := container.ValidateHealthStatus(container.HealthStatus(v)); err != nil {
-			return nil, kind(errdefs.ErrInvalidArgument, "Unrecognised filter value for health: %s", v)
-		}
-	}
-	task, err := f.Bool("is-task", false)
-	if err != nil {
-		return nil, err
-	}
-	for _, key := range []string{"publish", "expose"} {
-		for _, v := range f[key] {
-			if _, err := parsePortRange(v); err != nil {
-				return nil, kind(errdefs.ErrInvalidArgument, "error while looking up for %s %s: %v", key, v, err)
-			}
-		}
-	}
-	// An unknown container in before or since is an error, not an empty list.
-	before, since, err := cs.bounds(f)
-	if err != nil {
-		return nil, err
-	}
-	all := opts.All || opts.Limit > 0 || f.Has("status") || f.Has("exited") || !before.IsZero() || !since.IsZero()
 	// Containers share few images: each name is looked up once.
 	images := imageNames{e: cs.e, known: make(map[string]string)}
-	ancestors := images.ids(ctx, f["ancestor"])
-
-	// Rows are copies: nothing is locked while sizes are computed and names resolved.
-	type row struct {
-		rec      record
-		removing bool
+	q, err := cs.listQuery(ctx, opts, &images)
+	if err != nil {
+		return nil, err
 	}
-	var rows []row
-	for _, c := range cs.all() {
-		c.mu.Lock()
-		r := row{c.rec, c.removing}
-		c.mu.Unlock()
-		s := r.rec.State
-		keep := (all || s.Running) &&
-			f.Exact("status", string(s.status(r.removing))) &&
-			(len(exited) == 0 || !s.Running && !s.FinishedAt.IsZero() && slices.Contains(exited, s.ExitCode)) &&
-			(before.IsZero() || r.rec.Created.Before(before)) && (since.IsZero() || r.rec.Created.After(since)) &&
-			f.Prefix("id", r.rec.ID) && (f.Match("name", r.rec.Name) || f.Match("name", "/"+r.rec.Name)) &&
-			f.Labels(r.rec.Config.Labels) && f.Exact("health", string(healthStatus(s.Health))) &&
-			(!f.Has("ancestor") || slices.Contains(ancestors, r.rec.ImageID)) &&
-			cs.matchPlaces(f, r.rec) && !task
-		if keep {
-			rows = append(rows, r)
-		}
-	}
-	slices.SortFunc(rows, func(a, b row) int { return b.rec.Created.Compare(a.rec.Created) })
+	rows := cs.rows(q)
+	slices.SortFunc(rows, func(a, b listRow) int { return b.rec.Created.Compare(a.rec.Created) })
 	if opts.Limit > 0 && len(rows) > opts.Limit {
 		rows = rows[:opts.Limit]
 	}
@@ -104,44 +36,6 @@ func (cs *Containers) List(ctx context.Context, opts ListOptions) ([]container.S
 		list = append(list, sum)
 	}
 	return list, nil
-}
-
-// bounds are the creation times of the containers that before and since name.
-func (cs *Containers) bounds(f filter.Args) (before, since time.Time, err error) {
-	for _, b := range []struct {
-		key string
-		t   *time.Time
-	}{{"before", &before}, {"since", &since}} {
-		for _, ref := range f[b.key] {
-			c, err := cs.get(ref)
-			if err != nil {
-				return before, since, err
-			}
-			*b.t = c.snapshot().Created
-		}
-	}
-	return before, since, nil
-}
-
-// matchPlaces applies the filters on volumes, networks and ports.
-func (cs *Containers) matchPlaces(f filter.Args, rec record) bool {
-	if f.Has("volume") && !slices.ContainsFunc(rec.Mounts, func(m container.MountPoint) bool {
-		return f.Exact("volume", m.Name) || f.Exact("volume", m.Destination) || f.Exact("volume", m.Source)
-	}) {
-		return false
-	}
-	if f.Has("network") {
-		named := slices.ContainsFunc(networkNames(rec), func(name string) bool { return f.Exact("network", name) })
-		if !named && !slices.ContainsFunc(cs.e.network.Endpoints(rec.ID), func(e engnet.Endpoint) bool { return f.Prefix("network", e.NetworkID) }) {
-			return false
-		}
-	}
-	for _, key := range []string{"publish", "expose"} {
-		if f.Has(key) && !slices.ContainsFunc(f[key], func(want string) bool { return hasPort(rec, want, key == "publish") }) {
-			return false
-		}
-	}
-	return true
 }
 
 // summary is a row of the list, without image name and sizes.

@@ -104,6 +104,17 @@ func (cs *Containers) spawn(ctx context.Context, rec record) (*shim.Client, erro
 		return nil, err
 	}
 	defer trees.close()
+	cfg, err := cs.shimConfig(ctx, rec, joined, trees)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Runtime = runtime
+	return shim.Start(ctx, cs.e.self, cfg, trees.files...)
+}
+
+// shimConfig is what the shim is told, but for the runtime. It makes the files that the
+// container gets from the host.
+func (cs *Containers) shimConfig(ctx context.Context, rec record, joined namespaces, trees *mountTrees) (cfg shim.Config, err error) {
 	// Three things that do not need each other; each takes some hundred microseconds.
 	var (
 		g      errgroup.Group
@@ -129,22 +140,18 @@ func (cs *Containers) spawn(ctx context.Context, rec record) (*shim.Client, erro
 		return err
 	})
 	if err := g.Wait(); err != nil {
-		return nil, err
+		return cfg, err
 	}
 	log, err := cs.logTarget(rec)
-	if err != nil {
-		return nil, err
-	}
-	cfg := shim.Config{
-		ID: rec.ID, Dir: cs.shimDir(rec.ID), RuntimeRoot: cs.runtimeRoot(), Runtime: runtime,
+	return shim.Config{
+		ID: rec.ID, Dir: cs.shimDir(rec.ID), RuntimeRoot: cs.runtimeRoot(),
 		Spec: s, Rootfs: rootfs, MountPoint: cs.mountPoint(rec.ID), Trees: trees.trees,
 		Log: log, ExitPath: cs.exitPath(rec.ID),
 		// After a crash of the host it is removed, however it ended.
 		ExitUnsynced: rec.HostConfig.AutoRemove,
 		Tty:          rec.Config.Tty, OpenStdin: rec.Config.OpenStdin, StdinOnce: rec.Config.StdinOnce,
 		ConsoleSize: rec.HostConfig.ConsoleSize,
-	}
-	return shim.Start(ctx, cs.e.self, cfg, trees.files...)
+	}, err
 }
 
 // leavePatience is how long a shim may take from its container's end to its own.

@@ -28,59 +28,15 @@ func Changes(res container.Resources) (*specs.LinuxResources, error) {
 	return limits(&res, true)
 }
 
-func limits(res *container.Resources, update bool) (*specs.LinuxResources, error) {
-	invalid := func(format string, args ...any) error {
-		return fmt.Errorf(format+": %w", append(args, errdefs.ErrInvalidArgument)...)
-	}
-	r := &specs.LinuxResources{}
-	// The words are docker's: scripts look for them.
-	switch {
-	case res.Memory > 0 && res.Memory < minMemory, res.Memory < 0 && !update:
-		return nil, invalid("Minimum memory limit allowed is 6MB")
-	case res.Memory > 0 && res.MemorySwap > 0 && res.MemorySwap < res.Memory:
-		return nil, invalid("Minimum memoryswap limit should be larger than memory limit, see usage")
-	case res.Memory == 0 && res.MemorySwap > 0 && !update:
-		return nil, invalid("You should always set the Memory limit when using Memoryswap limit, see usage")
-	case res.Memory > 0 && res.MemoryReservation > res.Memory:
-		return nil, invalid("Minimum memory limit can not be less than memory reservation limit, see usage")
-	case res.BlkioWeight > 0 && (res.BlkioWeight < 10 || res.BlkioWeight > 1000):
-		return nil, invalid("Range of blkio weight is from 10 to 1000")
-	case res.NanoCPUs > 0 && (res.CPUPeriod > 0 || res.CPUQuota > 0):
-		return nil, invalid("Conflicting options: Nano CPUs and CPU Period or Quota cannot both be set")
-	case res.NanoCPUs < 0 || res.NanoCPUs > int64(runtime.NumCPU())*1e9:
-		return nil, invalid("range of CPUs is from 0.01 to %d.00, as there are only %[1]d CPUs available", runtime.NumCPU())
-	}
-	for _, set := range []struct{ what, option, value, online string }{
-		{"CPUs", "cpus", res.CpusetCpus, "/sys/devices/system/cpu/online"},
-		{"memory nodes", "mems", res.CpusetMems, "/sys/devices/system/node/online"},
-	} {
-		if err := checkSet(set.what, set.option, set.value, set.online); err != nil {
-			return nil, err
-		}
+func limits(res *container.Resources, update bool) (_ *specs.LinuxResources, err error) {
+	if err := checkLimits(res, update); err != nil {
+		return nil, err
 	}
 	// Memory and swap together, as cgroup v1 counts; the runtime converts for v2.
 	if res.Memory > 0 && res.MemorySwap == 0 && !update {
 		res.MemorySwap = 2 * res.Memory
 	}
-	mem := &specs.LinuxMemory{}
-	setIf(&mem.Limit, res.Memory, res.Memory > 0)
-	setIf(&mem.Swap, res.MemorySwap, res.MemorySwap != 0)
-	setIf(&mem.Reservation, res.MemoryReservation, res.MemoryReservation > 0)
-	// -1 is how old clients say "unset".
-	if s := res.MemorySwappiness; s != nil && *s >= 0 {
-		if *s > 100 {
-			return nil, invalid("Invalid value: %d, valid memory swappiness range is 0-100", *s)
-		}
-		v := uint64(*s)
-		mem.Swappiness = &v
-	}
-	if res.OomKillDisable != nil && *res.OomKillDisable {
-		mem.DisableOOMKiller = res.OomKillDisable
-	}
-	if *mem != (specs.LinuxMemory{}) {
-		r.Memory = mem
-	}
-	r.CPU = cpu(res)
+	r := &specs.LinuxResources{Memory: memory(res), CPU: cpu(res)}
 	// 0 and -1 both mean "no limit", which is what a new cgroup has.
 	if p := res.PidsLimit; p != nil && (*p > 0 || update) {
 		limit := *p
@@ -89,9 +45,64 @@ func limits(res *container.Resources, update bool) (*specs.LinuxResources, error
 		}
 		r.Pids = &specs.LinuxPids{Limit: &limit}
 	}
-	var err error
 	r.BlockIO, err = blockIO(res)
 	return r, err
+}
+
+// checkLimits refuses what contradicts itself or is out of range. The words are docker's:
+// scripts look for them.
+func checkLimits(res *container.Resources, update bool) error {
+	invalid := func(format string, args ...any) error {
+		return fmt.Errorf(format+": %w", append(args, errdefs.ErrInvalidArgument)...)
+	}
+	switch {
+	case res.Memory > 0 && res.Memory < minMemory, res.Memory < 0 && !update:
+		return invalid("Minimum memory limit allowed is 6MB")
+	case res.Memory > 0 && res.MemorySwap > 0 && res.MemorySwap < res.Memory:
+		return invalid("Minimum memoryswap limit should be larger than memory limit, see usage")
+	case res.Memory == 0 && res.MemorySwap > 0 && !update:
+		return invalid("You should always set the Memory limit when using Memoryswap limit, see usage")
+	case res.Memory > 0 && res.MemoryReservation > res.Memory:
+		return invalid("Minimum memory limit can not be less than memory reservation limit, see usage")
+	case res.BlkioWeight > 0 && (res.BlkioWeight < 10 || res.BlkioWeight > 1000):
+		return invalid("Range of blkio weight is from 10 to 1000")
+	case res.NanoCPUs > 0 && (res.CPUPeriod > 0 || res.CPUQuota > 0):
+		return invalid("Conflicting options: Nano CPUs and CPU Period or Quota cannot both be set")
+	case res.NanoCPUs < 0 || res.NanoCPUs > int64(runtime.NumCPU())*1e9:
+		return invalid("range of CPUs is from 0.01 to %d.00, as there are only %[1]d CPUs available", runtime.NumCPU())
+	}
+	for _, set := range []struct{ what, option, value, online string }{
+		{"CPUs", "cpus", res.CpusetCpus, "/sys/devices/system/cpu/online"},
+		{"memory nodes", "mems", res.CpusetMems, "/sys/devices/system/node/online"},
+	} {
+		if err := checkSet(set.what, set.option, set.value, set.online); err != nil {
+			return err
+		}
+	}
+	if s := res.MemorySwappiness; s != nil && *s > 100 {
+		return invalid("Invalid value: %d, valid memory swappiness range is 0-100", *s)
+	}
+	return nil
+}
+
+// memory is nil without any setting.
+func memory(res *container.Resources) *specs.LinuxMemory {
+	mem := &specs.LinuxMemory{}
+	setIf(&mem.Limit, res.Memory, res.Memory > 0)
+	setIf(&mem.Swap, res.MemorySwap, res.MemorySwap != 0)
+	setIf(&mem.Reservation, res.MemoryReservation, res.MemoryReservation > 0)
+	// -1 is how old clients say "unset".
+	if s := res.MemorySwappiness; s != nil && *s >= 0 {
+		v := uint64(*s)
+		mem.Swappiness = &v
+	}
+	if res.OomKillDisable != nil && *res.OomKillDisable {
+		mem.DisableOOMKiller = res.OomKillDisable
+	}
+	if *mem == (specs.LinuxMemory{}) {
+		return nil
+	}
+	return mem
 }
 
 // setIf points dst at v where the limit is set; nil leaves the cgroup's default.

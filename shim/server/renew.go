@@ -99,7 +99,7 @@ func (s *shim) become(h *wire.Handover) (err error) {
 		h.Forwards = append(h.Forwards, f.Forward)
 		h.Sockets = append(h.Sockets, keep(f.socket))
 	}
-	if !s.init.tty {
+	if !s.init.tty { // a terminal is its stdin
 		h.Outputs = []int{-1, -1}
 		for _, o := range s.init.sources {
 			n, kerr := wire.KeepOverExec(o.f, true)
@@ -121,17 +121,22 @@ func (s *shim) become(h *wire.Handover) (err error) {
 	if err != nil {
 		return err
 	}
+	return s.execute(h)
+}
+
+// execute is the last step of become: the new image finds h in a file of its own.
+func (s *shim) execute(h *wire.Handover) error {
 	state, err := unix.MemfdCreate("handover", 0)
 	if err != nil {
 		return err
 	}
-	undo = append(undo, func() { unix.Close(state) })
+	defer unix.Close(state)
 	if _, err := unix.Write(state, h.Encode()); err != nil {
 		return err
 	}
 	// Until the new image handles them these signals must not kill it; what is ignored
 	// stays so over an execve.
-	undo = append(undo, func() { _ = signals.Survive(handled) })
+	defer func() { _ = signals.Survive(handled) }()
 	if err := signals.Ignore(handled); err != nil {
 		return err
 	}

@@ -121,19 +121,7 @@ func serve() int {
 		}
 		return 1
 	}
-	if log := m.TakeFD("error log"); log != nil { // a spare's
-		unix.Dup3(int(log.Fd()), 2, 0)
-		log.Close()
-	}
-	m.CloseFDs()
-	var cfg wire.Config
-	if m.Type != wire.TypeCreate {
-		err = fmt.Errorf("first message has type %d", m.Type)
-	} else {
-		cfg, err = wire.DecodeConfig(m.Body)
-	}
-	takeName(cfg.ID)
-	closeInherited(wire.TreeFiles(cfg.Trees))
+	cfg, err := firstConfig(&m)
 	s := newShim(cfg)
 	if err == nil {
 		err = s.create()
@@ -153,6 +141,24 @@ func serve() int {
 	s.idle.touch()
 	s.run()
 	return 0
+}
+
+// firstConfig reads the message that makes this process the shim of a container, and
+// lets go of what it has from its time before.
+func firstConfig(m *wire.Message) (cfg wire.Config, err error) {
+	if log := m.TakeFD("error log"); log != nil { // a spare's
+		unix.Dup3(int(log.Fd()), 2, 0)
+		log.Close()
+	}
+	m.CloseFDs()
+	if m.Type != wire.TypeCreate {
+		err = fmt.Errorf("first message has type %d", m.Type)
+	} else {
+		cfg, err = wire.DecodeConfig(m.Body)
+	}
+	takeName(cfg.ID)
+	closeInherited(wire.TreeFiles(cfg.Trees))
+	return cfg, err
 }
 
 // takeName has lists of processes show whose shim this is, if it was started before that
@@ -311,13 +317,7 @@ func (s *shim) finish() {
 		err = box.Delete(true)
 	}
 	s.deleted = true
-	last := time.After(2 * drainGrace)
-	for _, x := range execs {
-		select {
-		case <-x.done: // its process died with the container
-		case <-last:
-		}
-	}
+	awaitExecs(execs)
 
 	// The record, and then the waiters: who knows the exit can rely on the record.
 	exit.Error = describe(failure, logErr, err)
@@ -325,14 +325,7 @@ func (s *shim) finish() {
 		exit.Error = describe(errors.New(exit.Error), err)
 	}
 
-	s.mu.Lock()
-	waiters := s.waiters
-	s.waiters = nil
-	s.init.exit = exit // for those who ask from now on
-	s.mu.Unlock()
-	for w := range waiters {
-		w.send(wire.TypeExit, exit.Encode())
-	}
+	s.tellExit(exit)
 
 	// The connections, and all that would be in the way of the container's next run.
 	outputs := []*output{s.init.out}
@@ -346,6 +339,29 @@ func (s *shim) finish() {
 	s.remove()
 	for _, o := range outputs {
 		o.waitClients() // one that reads slowly may keep the process, but not the container's next run
+	}
+}
+
+// awaitExecs waits for the ends of execs whose processes have died with the container.
+func awaitExecs(execs []*process) {
+	last := time.After(2 * drainGrace)
+	for _, x := range execs {
+		select {
+		case <-x.done:
+		case <-last:
+		}
+	}
+}
+
+// tellExit answers those who wait for the container's end, and who asks from now on.
+func (s *shim) tellExit(exit wire.Exit) {
+	s.mu.Lock()
+	waiters := s.waiters
+	s.waiters = nil
+	s.init.exit = exit
+	s.mu.Unlock()
+	for w := range waiters {
+		w.send(wire.TypeExit, exit.Encode())
 	}
 }
 
