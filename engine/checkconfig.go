@@ -151,6 +151,8 @@ func checkNetworkMode(cfg *container.Config, hc *container.HostConfig) error {
 		what = "container type network can't be used with links. This would result in undefined behavior"
 	case len(hc.PortBindings) > 0 || hc.PublishAllPorts:
 		what = "port publishing and the container type network mode"
+	case len(cfg.ExposedPorts) > 0:
+		what = "port exposing and the container type network mode"
 	case len(hc.ExtraHosts) > 0:
 		what = "custom host-to-IP mapping and the network mode"
 	case len(hc.DNS) > 0:

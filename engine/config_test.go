@@ -57,6 +57,9 @@ func TestCheckConfigRefuses(t *testing.T) {
 		"ports of another": func(_ *container.Config, h *container.HostConfig) {
 			h.PublishAllPorts, h.NetworkMode = true, "container:x"
 		},
+		"exposed ports of another": func(c *container.Config, h *container.HostConfig) {
+			c.ExposedPorts, h.NetworkMode = network.PortSet{network.MustParsePort("80/tcp"): {}}, "container:x"
+		},
 		"hosts of another": func(_ *container.Config, h *container.HostConfig) {
 			h.ExtraHosts, h.NetworkMode = []string{"a:1.1.1.1"}, "container:x"
 		},
@@ -126,6 +129,9 @@ func TestEndpointConfigs(t *testing.T) {
 		"an address of its own": {"bridge", "bridge", network.EndpointSettings{MacAddress: mac}, nil},
 		"the host's":            {"host", "host", network.EndpointSettings{}, nil},
 		"another container's":   {"container:x", "container:x", network.EndpointSettings{}, nil},
+		"by its name":           {"container:0123", "container:x", network.EndpointSettings{}, nil},
+		"MAC of another's":      {"container:0123", "container:x", network.EndpointSettings{MacAddress: mac}, errdefs.ErrInvalidArgument},
+		"aliases of another's":  {"container:0123", "container:x", network.EndpointSettings{Aliases: []string{"db"}}, errdefs.ErrInvalidArgument},
 		"a second network":      {"bridge", "other", network.EndpointSettings{}, nil},
 		"more than the host's":  {"host", "other", network.EndpointSettings{}, errdefs.ErrInvalidArgument},
 		"more than none":        {"none", "other", network.EndpointSettings{}, errdefs.ErrInvalidArgument},

@@ -26,6 +26,12 @@ func endpointConfigs(mode container.NetworkMode, asked *api.NetworkingConfig, na
 				es = &api.EndpointSettings{}
 			}
 			if mode.IsContainer() && (container.NetworkMode(ref).IsContainer() || ref == mode.NetworkName()) {
+				if len(es.MacAddress) > 0 {
+					return nil, kind(errdefs.ErrInvalidArgument, "conflicting options: mac-address and the network mode")
+				}
+				if len(es.Aliases) > 0 {
+					return nil, kind(errdefs.ErrInvalidArgument, "network-scoped aliases are only supported for user-defined networks")
+				}
 				continue // the other container's: by the name that the client knows, where mode has its ID
 			}
 			if ref == api.NetworkDefault {

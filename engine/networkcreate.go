@@ -52,6 +52,8 @@ func createSpec(req network.CreateRequest) (engnet.CreateSpec, error) {
 	switch {
 	case req.Name == "":
 		return s, kind(errdefs.ErrInvalidArgument, "invalid name: name is empty")
+	case req.Driver == "host" || req.Driver == "null":
+		return s, fmt.Errorf("only one instance of %q network is allowed: %w", req.Driver, errdefs.ErrPermissionDenied)
 	case req.Driver != "" && req.Driver != "bridge" && req.Driver != "default" && req.Driver != engnet.Macvlan:
 		return s, fmt.Errorf("could not find plugin %s in v1 plugin registry: this engine has the drivers bridge and macvlan: %w", req.Driver, errdefs.ErrNotFound)
 	case req.Ingress && req.Scope != "swarm":

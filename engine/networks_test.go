@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -129,6 +130,16 @@ func TestNetworksOfASwarm(t *testing.T) {
 	} {
 		if _, err := n.Create(t.Context(), req); !errdefs.IsPermissionDenied(err) || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+// The networks host and none are there once.
+func TestNoSecondHostNetwork(t *testing.T) {
+	for _, driver := range []string{"host", "null"} {
+		_, err := createSpec(network.CreateRequest{Name: "n", Driver: driver})
+		if want := fmt.Sprintf("only one instance of %q network is allowed", driver); !errdefs.IsPermissionDenied(err) || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v", driver, err)
 		}
 	}
 }

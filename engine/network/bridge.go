@@ -86,7 +86,7 @@ func bridgeExists(name string) (bool, error) {
 }
 
 func notBridge(link netlink.Link) error {
-	return fmt.Errorf("device %s exists and is a %s, not a bridge; choose another name, or rename or remove it: %w",
+	return fmt.Errorf("existing interface %s is not a bridge (it is a %s): choose another name, or rename or remove it: %w",
 		link.Attrs().Name, link.Type(), errdefs.ErrInvalidArgument)
 }
 
