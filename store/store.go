@@ -87,7 +87,7 @@ func Open(ctx context.Context, root string, opts Options) (_ *Store, err error) 
 	if s.Content, err = content.Open(filepath.Join(root, "content"), s.Meta, content.Options{Hold: hold}); err != nil {
 		return nil, err
 	}
-	if s.Snapshots, err = snapshot.Open(root, s.Meta, snapshot.Options{Hold: s.Collector.HoldSnapshot, Driver: opts.Driver}); err != nil {
+	if s.Snapshots, err = snapshot.Open(root, s.Meta, snapshot.Options{Hold: s.Collector.HoldSnapshot, Driver: opts.Driver, Log: opts.Log}); err != nil {
 		return nil, err
 	}
 	if driver, reason := s.Snapshots.Driver(); driver != snapshot.OverlayDriver {

@@ -25,6 +25,7 @@ package gc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -178,10 +179,8 @@ func (c *Collector) Collect(ctx context.Context, cs content.Store, sn snapshots.
 	if err != nil {
 		return out, fmt.Errorf("collect garbage: %w", err)
 	}
-	if err := c.snapshots(ctx, sn, r.Snapshots, &out); err != nil {
-		return out, fmt.Errorf("collect garbage: %w", err)
-	}
-	if err := c.blobs(ctx, cs, r.Blobs, &out); err != nil {
+	// What a failing disk does not give back keeps nothing else.
+	if err := errors.Join(c.snapshots(ctx, sn, r.Snapshots, &out), c.blobs(ctx, cs, r.Blobs, &out)); err != nil {
 		return out, fmt.Errorf("collect garbage: %w", err)
 	}
 	return out, nil
@@ -226,11 +225,9 @@ func (c *Collector) snapshots(ctx context.Context, sn snapshots.Snapshotter, roo
 		return strings.Compare(a, b)
 	})
 	for _, name := range dead {
-		if err := c.snapshot(ctx, sn, name, out); err != nil {
-			return err
-		}
+		err = errors.Join(err, c.snapshot(ctx, sn, name, out))
 	}
-	return nil
+	return err
 }
 
 func (c *Collector) snapshot(ctx context.Context, sn snapshots.Snapshotter, name string, out *Removed) error {
@@ -268,18 +265,17 @@ func (c *Collector) blobs(ctx context.Context, cs content.Store, roots map[diges
 		if !c.doom(info.Digest.String()) {
 			continue
 		}
-		err := cs.Delete(ctx, info.Digest)
+		derr := cs.Delete(ctx, info.Digest)
 		c.done(info.Digest.String())
-		if errdefs.IsNotFound(err) {
-			continue
+		switch {
+		case derr == nil:
+			out.Blobs = append(out.Blobs, info.Digest)
+			out.Bytes += info.Size
+		case !errdefs.IsNotFound(derr):
+			err = errors.Join(err, derr)
 		}
-		if err != nil {
-			return err
-		}
-		out.Blobs = append(out.Blobs, info.Digest)
-		out.Bytes += info.Size
 	}
-	return nil
+	return err
 }
 
 // othersLease reports whether a lease beside the collection's own is held, for which

@@ -14,6 +14,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sys/unix"
 
 	"berth/store/content"
 	"berth/store/gc"
@@ -152,6 +153,26 @@ func TestLeaseProtectsWhatIsMadeAndReused(t *testing.T) {
 	second.Release()
 	if r := w.collect(); len(r.Blobs) != 2 || !slices.Contains(r.Blobs, made) || !slices.Contains(r.Blobs, before) || len(r.Snapshots) != 3 {
 		t.Errorf("without a lease: %+v", r)
+	}
+}
+
+// TestCollectGoesOnWithTheRest has a layer that the disk does not let go of.
+func TestCollectGoesOnWithTheRest(t *testing.T) {
+	w := newWorld(t)
+	w.blob("dropped")
+	w.layer("stuck", "")
+	w.layer("other", "")
+	dirs, err := w.snaps.Dirs(t.Context(), "stuck")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount(dirs.Upper, dirs.Upper, "", unix.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Unmount(dirs.Upper, unix.MNT_DETACH)
+	removed, err := w.c.Collect(t.Context(), w.blobs, w.snaps, func() (gc.Roots, error) { return w.roots, nil })
+	if err == nil || !slices.Equal(removed.Snapshots, []string{"other"}) || len(removed.Blobs) != 1 {
+		t.Errorf("%+v, %v", removed, err)
 	}
 }
 

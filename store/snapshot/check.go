@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -37,12 +38,10 @@ func (o *Overlay) Strays(removeThem bool) ([]string, error) {
 		path := filepath.Join(o.root, "snapshots", e.Name())
 		strays = append(strays, path)
 		if removeThem {
-			if err := remove.All(path); err != nil {
-				return strays, err
-			}
+			err = errors.Join(err, remove.All(path))
 		}
 	}
-	return strays, nil
+	return strays, err
 }
 
 // Replace gives the committed snapshot name the files of the active snapshot

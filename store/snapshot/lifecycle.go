@@ -2,8 +2,12 @@ package snapshot
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
 	"maps"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -16,6 +20,41 @@ import (
 	"berth/store/remove"
 	"berth/store/usage"
 )
+
+// load reads the records and removes directories that have none. A record
+// whose directory is gone is dropped: its children then name what is missing,
+// and a layer of an image is unpacked anew under the same name. What a disk does
+// not let go of is no reason to start without all the rest.
+func (o *Overlay) load(log *slog.Logger) error {
+	known := make(map[string]bool)
+	err := o.records.ForEach(func(key string, r record) error {
+		if _, err := os.Lstat(o.upper(&r)); errors.Is(err, fs.ErrNotExist) {
+			return o.records.Delete(key)
+		}
+		o.all[key] = &r
+		if r.Parent != "" {
+			o.kids[r.Parent]++
+		}
+		known[r.Dir] = true
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(filepath.Join(o.root, "snapshots"))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if known[e.Name()] {
+			continue
+		}
+		if err := remove.All(filepath.Join(o.root, "snapshots", e.Name())); err != nil {
+			log.Warn("what is left of a snapshot stays", "error", err)
+		}
+	}
+	return nil
+}
 
 // Commit turns an active snapshot into a committed one, whose files are on
 // disk when it returns. With snapshots.WithParent a snapshot that was
@@ -143,13 +182,14 @@ func (o *Overlay) Forget(_ context.Context, key string, also func(*meta.Tx) erro
 	}
 	o.leaving[r.Dir] = true
 	return func() error {
-		if err := remove.All(o.dir(r)); err != nil {
-			return fmt.Errorf("remove files of snapshot %q: %w", key, err)
+		err := remove.All(o.dir(r))
+		if err != nil {
+			err = fmt.Errorf("remove files of snapshot %q: %w", key, err)
 		}
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		delete(o.leaving, r.Dir)
-		return nil
+		delete(o.leaving, r.Dir) // what stays of it is a stray
+		return err
 	}, nil
 }
 

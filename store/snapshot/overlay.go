@@ -26,7 +26,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -119,6 +119,7 @@ type Options struct {
 	// CopyDriver, or "" for overlay where it works. Snapshots that are there
 	// stay as they were made.
 	Driver string
+	Log    *slog.Logger // slog.Default, if nil
 }
 
 // Open opens or creates the snapshots under directory root, with their
@@ -127,6 +128,9 @@ func Open(root string, db *meta.DB, opts Options) (*Overlay, error) {
 	o := &Overlay{root: root, db: db, hold: opts.Hold, all: make(map[string]*record), kids: make(map[string]int), leaving: make(map[string]bool), begun: make(map[string]int)}
 	if o.hold == nil {
 		o.hold = func(string) {}
+	}
+	if opts.Log == nil {
+		opts.Log = slog.Default()
 	}
 	// Layers hold the set-user-ID programs of images and containers: a user of the host who
 	// could pass through might run them (CVE-2021-41091). Containers reach them by mounts only.
@@ -150,43 +154,10 @@ func Open(root string, db *meta.DB, opts Options) (*Overlay, error) {
 	if o.records, err = meta.NewBucket[record](db, "snapshots"); err != nil {
 		return nil, err
 	}
-	if err = o.load(); err != nil {
+	if err = o.load(opts.Log); err != nil {
 		return nil, fmt.Errorf("open snapshots in %s: %w", root, err)
 	}
 	return o, nil
-}
-
-// load reads the records and removes directories that have none. A record
-// whose directory is gone is dropped: its children then name what is missing,
-// and a layer of an image is unpacked anew under the same name.
-func (o *Overlay) load() error {
-	known := make(map[string]bool)
-	err := o.records.ForEach(func(key string, r record) error {
-		if _, err := os.Lstat(o.upper(&r)); errors.Is(err, fs.ErrNotExist) {
-			return o.records.Delete(key)
-		}
-		o.all[key] = &r
-		if r.Parent != "" {
-			o.kids[r.Parent]++
-		}
-		known[r.Dir] = true
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	entries, err := os.ReadDir(filepath.Join(o.root, "snapshots"))
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if !known[e.Name()] {
-			if err := remove.All(filepath.Join(o.root, "snapshots", e.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // newDir is a name that was not used before: see spread.
