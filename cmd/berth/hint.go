@@ -34,6 +34,7 @@ var hints = []struct{ words, hint string }{
 	{"certificate signed by unknown authority", "put the certificate of who signed it into /etc/berth/certs.d/REGISTRY/ca.crt"},
 	{"server gave http response to https client", "if the registry has no TLS, name it under insecure in /etc/berth/config.toml"},
 	{`/v2/": dial tcp`, "the registry cannot be reached: check its name and port, and whether it is running"},
+	{"/v1/search?", "the registry cannot be reached: 'berth search REGISTRY/TERM' asks another"},
 	{"answers with a web page", "check its name and port, and whether a proxy wants to be logged in to"},
 	{"not found: name unknown", "check the name: the registry has no such repository"},
 	{"name unknown", "the registry has no such repository: check the name, or make it there first"},
