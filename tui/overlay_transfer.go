@@ -50,6 +50,14 @@ func (o *carry) update(m *model, msg tea.Msg) (bool, tea.Cmd) {
 		return true, nil
 	case "x":
 		o.cancel()
+	case "up", "k":
+		o.progress.Scroll(1)
+	case "down", "j":
+		o.progress.Scroll(-1)
+	case "pgup", "ctrl+u":
+		o.progress.Scroll(10)
+	case "pgdown", "ctrl+d":
+		o.progress.Scroll(-10)
 	}
 	return false, nil
 }
@@ -58,9 +66,15 @@ func (o *carry) update(m *model, msg tea.Msg) (bool, tea.Cmd) {
 func (o *carry) box(m *model, width, height int) (theme.Frame, []string) {
 	foot := "esc lets it go on  x gives it up"
 	w, h := min(84, width-2), min(height-2, 18)
+	if o.progress.Printed() { // of a build there is much to read
+		w, h = min(120, width-2), max(height-2, 1)
+	}
 	if o.failed() {
 		foot = "esc closes"
-		h--
+		h -= min(3, len(text.Wrap(clean(o.err).Error(), w-4)))
+	}
+	if o.progress.Printed() {
+		foot = "k j scroll  " + foot
 	}
 	lines := o.progress.Lines(m.theme, w, h, o.now)
 	if o.failed() {
@@ -82,6 +96,7 @@ func (m *model) carried(msg feed.Transfer) {
 	o := m.transfers[i]
 	o.now = time.Now()
 	for _, e := range msg.Messages {
+		o.progress.At(o.now)
 		o.progress.Add(e)
 	}
 	if !msg.Ended {
@@ -91,8 +106,9 @@ func (m *model) carried(msg feed.Transfer) {
 	shown := m.overlay == overlay(o)
 	switch {
 	case errors.Is(msg.Err, context.Canceled):
-		m.say(o.verb + " of " + o.name + " given up; what has come is kept for the next time")
+		m.say(o.verb + " of " + o.name + " given up" + kept[o.verb])
 	case msg.Err != nil && o.progress.Printed():
+		o.progress.Fail()
 		o.err = msg.Err
 		m.fail(fmt.Errorf("%s %s: %w", o.verb, o.name, clean(msg.Err)))
 		return // what it has said tells why
@@ -109,6 +125,19 @@ func (m *model) carried(msg feed.Transfer) {
 	if shown {
 		m.overlay = nil
 	}
+}
+
+// kept is what a transfer that is given up leaves.
+var kept = map[string]string{"pull": "; what has come is kept for the next time", "build": "; the steps that are done are kept for the next time"}
+
+// carrying tells whether a transfer is under way; its clock then goes on.
+func (m *model) carrying() (yes bool) {
+	for _, o := range m.transfers {
+		if !o.failed() {
+			o.now, yes = time.Now(), true
+		}
+	}
+	return yes
 }
 
 // dropCarry forgets a transfer that is over.

@@ -49,6 +49,7 @@ func (m *model) handle(msg tea.Msg) tea.Cmd {
 		}
 	case tickMsg:
 		m.tickOn = false
+		m.carrying()
 		return m.poll()
 	case feed.Stats:
 		m.measure(msg)
@@ -174,6 +175,10 @@ func (m *model) fromEngine(msg tea.Msg) (tea.Cmd, bool) {
 		m.offerEngines(msg)
 	case imageTold:
 		m.inForm(func(f *form.Form) { f.Told(msg.name, msg.about) })
+	case lookedInto:
+		if o, ok := m.overlay.(*buildForm); ok {
+			o.form.Looked(msg.Look)
+		}
 	case listened:
 		m.inForm(func(f *form.Form) { f.Listening(heldPorts(msg.held)) })
 	case copied:
@@ -320,7 +325,7 @@ func (m *model) tick() tea.Cmd {
 	if m.tickOn || m.gone != nil {
 		return nil
 	}
-	if running, _ := m.state.Counts(); running == 0 {
+	if running, _ := m.state.Counts(); running == 0 && !m.carrying() {
 		return nil
 	}
 	m.tickOn = true

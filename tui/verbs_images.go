@@ -25,7 +25,7 @@ import (
 func (m *model) onImages(a keymap.Action) (tea.Cmd, bool) {
 	switch a {
 	case keymap.Build:
-		m.prompt("build an image", "directory, then options: . -t app:dev -f Dockerfile.dev", ". -t app:latest", func(s string) string { return "berth build " + s }, m.build)
+		return m.askBuild(), true
 	case keymap.Starter:
 		return m.makeStarter(), true
 	case keymap.Load:
@@ -109,91 +109,25 @@ func (m *model) loadImages(file string) tea.Cmd {
 	})
 }
 
-// buildSpec is what "berth build" is told, as far as the console knows it.
-type buildSpec struct {
-	dir     string
-	options client.ImageBuildOptions
-}
-
-// parseBuild reads the arguments of a build.
-func parseBuild(s string) (buildSpec, error) {
-	words, err := form.Words(s)
-	if err != nil {
-		return buildSpec{}, err
-	}
-	b := buildSpec{options: client.ImageBuildOptions{Remove: true, ForceRemove: true, BuildArgs: map[string]*string{}}}
-	for len(words) > 0 {
-		w := words[0]
-		words = words[1:]
-		switch w {
-		case "--no-cache":
-			b.options.NoCache = true
-			continue
-		case "--pull":
-			b.options.PullParent = true
-			continue
-		}
-		if !strings.HasPrefix(w, "-") {
-			if b.dir != "" {
-				return b, fmt.Errorf("%s and %s: a build has one directory", b.dir, w)
-			}
-			b.dir = w
-			continue
-		}
-		name, value, ok := strings.Cut(w, "=")
-		if !ok {
-			if len(words) == 0 {
-				return b, fmt.Errorf("%s needs a value", w)
-			}
-			value, words = words[0], words[1:]
-		}
-		switch name {
-		case "-t", "--tag":
-			b.options.Tags = append(b.options.Tags, value)
-		case "-f", "--file":
-			b.options.Dockerfile = value
-		case "--target":
-			b.options.Target = value
-		case "--build-arg":
-			k, v, ok := strings.Cut(value, "=")
-			if !ok {
-				return b, fmt.Errorf("%q is not NAME=value", value)
-			}
-			b.options.BuildArgs[k] = &v
-		default:
-			return b, fmt.Errorf("%s is not known here: -t, -f, --target, --build-arg, --no-cache and --pull are", name)
-		}
-	}
-	if b.dir == "" {
-		return b, errors.New("a build needs the directory of its files, such as ./app")
-	}
-	return b, nil
-}
-
 // build has the engine build an image from a directory of this machine.
-func (m *model) build(s string) tea.Cmd {
-	b, err := parseBuild(s)
-	if err == nil {
-		b.dir, err = homed(b.dir)
-	}
+func (m *model) build(spec form.BuildSpec) tea.Cmd {
+	b := spec.Options()
+	dir, err := homed(spec.Context)
 	if err != nil {
 		m.fail(fmt.Errorf("build: %w", err))
 		return nil
 	}
-	name := filepath.Base(b.dir)
-	if whole, err := filepath.Abs(b.dir); err == nil {
-		name = filepath.Base(whole)
+	name := spec.Context
+	if len(b.Tags) > 0 {
+		name = b.Tags[0]
 	}
-	if len(b.options.Tags) > 0 {
-		name = b.options.Tags[0]
-	}
-	return m.startCarry("berth build "+s, "build", "built", name, func(ctx context.Context, c *client.Client, say feed.Say) error {
-		content, err := buildContext(&b)
+	return m.startCarry(spec.Line(), "build", "built", name, func(ctx context.Context, c *client.Client, say feed.Say) error {
+		content, err := buildContext(dir, b.Dockerfile)
 		if err != nil {
 			return err
 		}
 		defer content.Close()
-		res, err := c.ImageBuild(ctx, feed.Counted(content, "context", "Sending", 0, say), b.options)
+		res, err := c.ImageBuild(ctx, feed.Counted(content, "context", "Sending", 0, say), b)
 		if err != nil {
 			return err
 		}
@@ -204,23 +138,22 @@ func (m *model) build(s string) tea.Cmd {
 
 // buildContext packs the files of a build, but for those that .dockerignore
 // names. The Dockerfile must be among them.
-func buildContext(b *buildSpec) (io.ReadCloser, error) {
-	info, err := os.Stat(b.dir)
+func buildContext(dir, dockerfile string) (io.ReadCloser, error) {
+	info, err := os.Stat(dir)
 	if err != nil {
 		return nil, fmt.Errorf("reading the context: %w", err)
 	}
 	if !info.IsDir() {
-		return nil, fmt.Errorf("%s is no directory", b.dir)
+		return nil, fmt.Errorf("%s is no directory", dir)
 	}
-	dockerfile := b.options.Dockerfile
 	if dockerfile == "" {
 		dockerfile = "Dockerfile"
 	}
-	if _, err := os.Stat(filepath.Join(b.dir, dockerfile)); err != nil {
-		return nil, fmt.Errorf("there is no %s in %s: -f names another one, relative to it", dockerfile, b.dir)
+	if _, err := os.Stat(filepath.Join(dir, dockerfile)); err != nil {
+		return nil, fmt.Errorf("there is no %s in %s: name another one, relative to it", dockerfile, dir)
 	}
 	var leave []string
-	switch f, err := os.Open(filepath.Join(b.dir, ".dockerignore")); {
+	switch f, err := os.Open(filepath.Join(dir, ".dockerignore")); {
 	case err == nil:
 		leave, err = ignorefile.ReadAll(f)
 		if err = errors.Join(err, f.Close()); err != nil {
@@ -230,5 +163,5 @@ func buildContext(b *buildSpec) (io.ReadCloser, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("reading .dockerignore: %w", err)
 	}
-	return archive.TarWithOptions(b.dir, &archive.TarOptions{ExcludePatterns: leave})
+	return archive.TarWithOptions(dir, &archive.TarOptions{ExcludePatterns: leave})
 }

@@ -24,15 +24,24 @@ func TestBuildingAnImage(t *testing.T) {
 	r := start(t, newEngine(t), 120, 36)
 	r.WaitFor("Images 8")
 	r.Press("3", "B")
-	r.WaitFor("build an image", "berth build . -t app:latest")
+	r.WaitFor("build an image", "Context")
 	r.Press("ctrl+u")
-	r.Type(dir + " -t shop:mine\n")
+	r.Type(filepath.Dir(dir) + "/" + filepath.Base(dir)[:2])
+	r.WaitFor("no such file or directory", "Context   "+dir) // what completes it is shown
+	r.Press("right")
+	r.WaitFor("berth build " + dir)
+	r.Press("tab", "tab") // the directory's name is the image's
+	r.WaitFor("Tags      " + filepath.Base(dir) + ":latest")
+	r.Press("right")
+	r.WaitFor("berth build -t " + filepath.Base(dir) + ":latest")
+	r.Press("ctrl+u")
+	r.Type("shop:mine\n")
 	r.WaitFor("built shop:mine", "Images 9")
 	r.Press("/")
 	r.Type("shop:mine\n")
 	r.WaitFor("Images 1/9")
 	r.Press("@")
-	r.WaitFor("berth build " + dir)
+	r.WaitFor("berth build -t shop:mine " + dir)
 }
 
 // A build that fails keeps its words until they are read.
@@ -42,19 +51,53 @@ func TestABuildThatFailsTellsWhy(t *testing.T) {
 	r.WaitFor("Images 8")
 	r.Press("3", "B", "ctrl+u")
 	r.Type(dir + "\n")
-	r.WaitFor("Step 1/2 : FROM busybox", "has broken", "has Dockerfile", "✗ RUN make: exit code 2", "esc closes")
+	r.WaitFor("✗ 1/2 FROM busybox", "has broken", "has Dockerfile", "✗ RUN make: exit code 2", "esc closes")
 	if strings.Contains(r.Screen(), "has secret") {
 		t.Error("what .dockerignore names was sent")
 	}
 	r.Press("esc")
 	r.WaitGone("has broken")
-	for typed, want := range map[string]string{
-		dir + " -f Other": "there is no Other in", "-t x": "a build needs the directory", ". --weird=1": "--weird is not known here", ". -t": "-t needs a value", dir + "/broken": "is no directory",
-	} {
-		r.Press("B", "ctrl+u")
-		r.Type(typed + "\n")
-		r.WaitFor(want)
+}
+
+// What is wrong with a build is said before it begins, and where.
+func TestTheFormOfABuildKnowsTheDirectory(t *testing.T) {
+	dir := contextOf(t, map[string]string{"file": "", "Dockerfile": "ARG V=3\nFROM a AS base\nARG CC=gcc\nFROM b\n", "Dockerfile.wrong": "FORM x\n"})
+	r := start(t, newEngine(t), 120, 36)
+	r.WaitFor("Images 8")
+	r.Press("3", "B", "ctrl+u", "enter")
+	r.WaitFor("a directory is needed")
+	r.Type(dir + "/file")
+	r.WaitFor("not a directory")
+	for range len("/file") {
+		r.Press("backspace")
 	}
+	r.Press("tab")
+	r.Type("None")
+	r.WaitFor("None: no such file")
+	r.Press("ctrl+u")
+	r.Type("Dockerfile.w")
+	r.WaitFor("Dockerfile.wrong") // completes
+	r.Press("right")
+	r.WaitFor("Dockerfile.wrong: dockerfile parse error")
+	r.Press("ctrl+u", "tab")
+	r.Type("UPPER")
+	r.WaitFor("no name of an image")
+	r.Press("ctrl+u", "tab")
+	r.Type("other")
+	r.WaitFor("there is no stage other: there is base, 1")
+	r.Press("ctrl+u")
+	r.WaitFor("Target    base")
+	r.Press("right", "tab")
+	r.WaitFor("V=3")
+	r.Press("right", "tab")
+	r.WaitFor("CC=gcc")
+	r.Press("right", "tab", "tab")
+	r.Type("x")
+	r.WaitFor("such as linux/arm64")
+	r.Press("ctrl+u")
+	r.Type("linux/arm6")
+	r.Press("right", "tab", "space", "tab", "space")
+	r.WaitFor("--target base --build-arg V=3 --build-arg CC=gcc --platform ", "--no-cache --pull /tmp")
 }
 
 func TestSavingAndLoadingImages(t *testing.T) {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -120,4 +122,43 @@ func TestAFirstStartMakesAnImageAndRunsIt(t *testing.T) {
 	c.Press("q")
 	c.WaitExit()
 	r.berth("rm", "-f", "first")
+}
+
+// TestTheConsoleBuildsAnImage: the form, the steps as they go, and the words of the
+// one that fails.
+func TestTheConsoleBuildsAnImage(t *testing.T) {
+	r := newRig(t)
+	r.images()
+	dir := t.TempDir()
+	write := func(step string) {
+		file := "FROM busybox\nARG WORD\nRUN echo the word is $WORD\nRUN " + step + "\n"
+		if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(file), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("echo this is wrong && exit 7")
+	command := r.command()
+	command.Dir = dir
+	c := tuitest.Start(t, command, 120, 40)
+	c.WaitFor("Images")
+	c.Press("3", "B")
+	c.WaitFor("build an image", "berth build .")
+	c.Press("tab", "tab")
+	c.Type("made:here")
+	c.Press("tab", "tab", "tab")
+	c.WaitFor("WORD=")
+	c.Type("WORD=berth\n")
+	c.WaitFor("✓ 3/4 RUN echo the word is", "✗ 4/4 RUN echo this is wrong", "     this is wrong", "esc closes")
+	c.Press("k")
+	c.WaitFor("the word is berth")
+	c.Press("esc")
+	write("true")
+	c.Press("B", "tab", "tab")
+	c.Type("made:here\n")
+	c.WaitFor("built made:here", "made:here ")
+	c.Press("q")
+	c.WaitExit()
+	if out := r.berth("images", "-q", "made:here"); out == "" {
+		t.Error("no image was made")
+	}
 }

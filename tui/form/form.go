@@ -24,7 +24,10 @@ const (
 
 // Form is the form on the screen.
 type Form struct {
+	about subject // &spec or &build
+	order []Field
 	spec  Spec
+	build BuildSpec
 	known Known
 	at    int // the row that has the cursor
 	rows  []row
@@ -34,6 +37,15 @@ type Form struct {
 	err   string // why the engine refused
 }
 
+// subject is what a form asks for.
+type subject interface {
+	take(f *Form)
+	Check() map[Field]error
+	clash(f *Form, errs map[Field]error) // adds what is wrong with what there is already
+	Line() string
+	box(name Field) (on *bool, label string) // of a field that is on or off
+}
+
 // Known is what the engine has, for completion and to see conflicts early.
 type Known struct {
 	Images, Networks, Volumes []string
@@ -41,13 +53,17 @@ type Known struct {
 	Ports                     map[string]string // published already, as "8080/tcp", by whom
 	Held                      []Held            // what else listens on the engine's machine
 	Of                        map[string]About  // images
+	Look                      Look              // at what is to be built
 }
 
-// order is how the fields come.
-var order = []Field{Image, Name, Command, Env, Ports, Volumes, Workdir, User, Network, Memory, CPUs, Pids, Created, Restart, TTY, Remove}
+// runOrder is how the fields of a run come.
+var runOrder = []Field{Image, Name, Command, Env, Ports, Volumes, Workdir, User, Network, Memory, CPUs, Pids, Created, Restart, TTY, Remove}
 
 // hints say what a field takes.
 var hints = map[Field]string{
+	Context: "the directory that is sent to the engine; → completes", File: "the Dockerfile, from the directory; Dockerfile when empty; → completes",
+	Tags: "names of the image, one a line: app:dev", Target: "the stage to build, the last when empty; → completes", Args: "NAME=value of an ARG, one a line; → completes",
+	Platform: "linux/arm64; the engine's own when empty; → completes", NoCache: "space: use nothing of earlier builds (--no-cache)", Pull: "space: pull the base images though they are there (--pull)",
 	CPUs: "1.5; all when empty", Pids: "how many there may be; no limit when empty", Created: "space: create it, and do not start it (berth create)",
 	Image: "name:tag or ID; → completes", Name: "made up by the engine when empty", Command: "the image's own when empty",
 	Env: "NAME=value, one a line", Ports: "8080:80, 127.0.0.1:53:53/udp, 8000-8010:8000-8010, one a line", Volumes: "/host/path:/inside[:ro] volume:/data …; → completes",
@@ -57,11 +73,10 @@ var hints = map[Field]string{
 
 // New is a form about an image.
 func New(image string, known Known) *Form {
-	f := &Form{known: known, touch: map[Field]bool{}}
+	f := &Form{known: known, touch: map[Field]bool{}, order: runOrder}
+	f.about = &f.spec
 	f.spec.Restart, f.spec.TTY = "no", true
-	for _, name := range order {
-		f.rows = append(f.rows, row{name, &edit.Field{}})
-	}
+	f.fill()
 	f.field(Image).Set(image)
 	f.field(Restart).Set("no")
 	f.read()
@@ -69,6 +84,13 @@ func New(image string, known Known) *Form {
 		f.at = 1
 	}
 	return f
+}
+
+// fill makes the rows.
+func (f *Form) fill() {
+	for _, name := range f.order {
+		f.rows = append(f.rows, row{name, &edit.Field{}})
+	}
 }
 
 // Spec is what was typed.
@@ -80,12 +102,33 @@ func (f *Form) Busy() { f.busy, f.err = true, "" }
 // Refused notes why the engine did not do it; the form can be mended.
 func (f *Form) Refused(err error) { f.busy, f.err = false, text.Clean(err.Error()) }
 
-// read takes the fields into the spec.
+// read takes the fields in.
 func (f *Form) read() {
 	f.grow()
-	v := func(n Field) string { return strings.TrimSpace(f.field(n).Value()) }
-	f.spec = Spec{Image: v(Image), Name: v(Name), Command: v(Command), Env: f.all(Env), Ports: f.all(Ports), Volumes: v(Volumes), Workdir: v(Workdir),
-		User: v(User), Network: v(Network), Memory: v(Memory), CPUs: v(CPUs), Pids: v(Pids), Restart: v(Restart), TTY: f.spec.TTY, Remove: f.spec.Remove, Created: f.spec.Created}
+	f.about.take(f)
+}
+
+// text is a field of one line.
+func (f *Form) text(name Field) string { return strings.TrimSpace(f.field(name).Value()) }
+
+// take is what was typed.
+func (s *Spec) take(f *Form) {
+	v := f.text
+	*s = Spec{Image: v(Image), Name: v(Name), Command: v(Command), Env: f.all(Env), Ports: f.all(Ports), Volumes: v(Volumes), Workdir: v(Workdir),
+		User: v(User), Network: v(Network), Memory: v(Memory), CPUs: v(CPUs), Pids: v(Pids), Restart: v(Restart), TTY: s.TTY, Remove: s.Remove, Created: s.Created}
+}
+
+// box is the fields that are on or off.
+func (s *Spec) box(name Field) (on *bool, label string) {
+	switch name {
+	case TTY:
+		return &s.TTY, "interactive terminal"
+	case Remove:
+		return &s.Remove, "when it ends"
+	case Created:
+		return &s.Created, "only, do not start it"
+	}
+	return nil, ""
 }
 
 // Update handles a key or a paste.
@@ -113,7 +156,7 @@ func (f *Form) Update(msg tea.Msg) Result {
 			}
 		}
 	}
-	if now == TTY || now == Remove || now == Created || f.busy {
+	if on, _ := f.about.box(now); on != nil || f.busy {
 		return Going
 	}
 	if f.rows[f.at].edit.Update(msg) {
@@ -163,16 +206,11 @@ func (f *Form) choose(now Field, key string) bool {
 
 // toggle switches a box, if the field is one.
 func (f *Form) toggle(now Field) bool {
-	switch now {
-	case TTY:
-		f.spec.TTY = !f.spec.TTY
-	case Remove:
-		f.spec.Remove = !f.spec.Remove
-	case Created:
-		f.spec.Created = !f.spec.Created
-	default:
+	on, _ := f.about.box(now)
+	if on == nil {
 		return false
 	}
+	*on = !*on
 	f.touch[now] = true
 	return true
 }
@@ -193,7 +231,7 @@ func (f *Form) Lines(th theme.Theme, width, height int) []string {
 			mark, style = th.Accent.Render("▸ "), th.Accent
 		}
 		value := f.value(r, w, here)
-		if word := f.word(); here && (word != "" || name.many()) && r.edit.AtEnd() && f.completion() != "" && strings.HasPrefix(f.completion(), word) {
+		if word := f.word(); here && r.edit.AtEnd() && f.completion() != "" && strings.HasPrefix(f.completion(), word) {
 			value = text.Fit(r.edit.ViewWith(w, th.Dim, f.completion()[len(word):]), w)
 		}
 		err := errs[name]
@@ -233,7 +271,7 @@ func (f *Form) foot(th theme.Theme, width int, errs map[Field]error) []string {
 		hint = th.Bad.Render("✗ " + f.err)
 	}
 	out := []string{text.Spaces(width), "  " + text.Fit(hint, width-3), th.Border.Render(strings.Repeat("─", width))}
-	for i, row := range text.Wrap(text.Clean(f.spec.Line()), max(width-4, 10)) {
+	for i, row := range text.Wrap(text.Clean(f.about.Line()), max(width-4, 10)) {
 		if i == 3 {
 			break
 		}
@@ -244,20 +282,14 @@ func (f *Form) foot(th theme.Theme, width int, errs map[Field]error) []string {
 
 // value draws the right side of a row in w cells.
 func (f *Form) value(r row, w int, here bool) string {
-	box := func(on bool) string {
-		if on {
-			return "[x]"
+	if on, label := f.about.box(r.name); on != nil {
+		mark := "[ ] "
+		if *on {
+			mark = "[x] "
 		}
-		return "[ ]"
+		return text.Fit(mark+label, w)
 	}
-	switch r.name {
-	case TTY:
-		return text.Fit(box(f.spec.TTY)+" interactive terminal", w)
-	case Remove:
-		return text.Fit(box(f.spec.Remove)+" when it ends", w)
-	case Created:
-		return text.Fit(box(f.spec.Created)+" only, do not start it", w)
-	case Restart:
+	if r.name == Restart {
 		if !here {
 			return r.edit.View(w, false)
 		}

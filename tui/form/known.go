@@ -19,20 +19,25 @@ func (f *Form) word() string {
 // inside; "" when the field completes nothing.
 func (f *Form) completion() string {
 	name, typed := f.now(), f.word()
-	known := map[Field][]string{Image: f.known.Images, Network: f.known.Networks, Volumes: f.known.Volumes, Env: f.known.env(f.spec.Image), Ports: f.known.ports(f.spec.Image)}[name]
-	if typed == "" && name != Image && !name.many() || name == Volumes && strings.Contains(typed, ":") {
+	look, _ := f.looked()
+	tags := f.known.Images
+	if typed == "" {
+		tags = []string{look.Name}
+	}
+	known := map[Field][]string{Context: f.known.Look.Dirs, File: look.Files, Target: look.Stages, Args: look.Args, Platform: platforms, Tags: tags, Image: f.known.Images, Network: f.known.Networks, Volumes: f.known.Volumes, Env: f.known.env(f.spec.Image), Ports: f.known.ports(f.spec.Image)}[name]
+	if typed == "" && name != Image && name != Target && name != File && !name.many() || name == Volumes && strings.Contains(typed, ":") {
 		return ""
 	}
 	for _, test := range []func(s, part string) bool{strings.HasPrefix, strings.Contains} {
 		for _, k := range known {
-			if k != typed && test(k, typed) && !(name.many() && f.has(name, k)) {
+			if k != "" && k != typed && test(k, typed) && !(name.many() && f.has(name, k)) {
 				if name == Volumes {
 					k += ":/"
 				}
 				return k
 			}
 		}
-		if name.many() { // what has it inside is something else
+		if name.many() || name == Context { // what has it inside is something else
 			break
 		}
 	}
@@ -49,13 +54,18 @@ func (f *Form) has(name Field, value string) bool {
 	return false
 }
 
+// clash is a name that is taken.
+func (s *Spec) clash(f *Form, errs map[Field]error) {
+	if slices.Contains(f.known.Names, s.Name) {
+		errs[Name] = fmt.Errorf("the name %s is already in use", s.Name)
+	}
+}
+
 // check is what is wrong by itself, and what is taken already as far as the
 // console knows; the engine has the last word.
 func (f *Form) check() map[Field]error {
-	errs := f.spec.Check()
-	if slices.Contains(f.known.Names, f.spec.Name) {
-		errs[Name] = fmt.Errorf("the name %s is already in use", f.spec.Name)
-	}
+	errs := f.about.Check()
+	f.about.clash(f, errs)
 	for i, r := range f.rows {
 		if err := f.checkRow(i); r.name.many() && err != nil && errs[r.name] == nil {
 			errs[r.name] = err

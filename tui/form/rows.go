@@ -15,7 +15,7 @@ type row struct {
 }
 
 // many tells whether a field takes a line for each of its values.
-func (n Field) many() bool { return n == Env || n == Ports }
+func (n Field) many() bool { return n == Env || n == Ports || n == Args || n == Tags }
 
 // now is the field that has the cursor.
 func (f *Form) now() Field { return f.rows[f.at].name }
@@ -43,7 +43,7 @@ func words(r row) []string {
 	switch {
 	case v == "":
 		return nil
-	case r.name == Env:
+	case r.name == Env || r.name == Args:
 		return []string{quote(v)}
 	}
 	return []string{v}
@@ -52,7 +52,10 @@ func words(r row) []string {
 // grow keeps one empty line at the end of each field that takes many, and no other
 // but that of the cursor.
 func (f *Form) grow() {
-	for _, name := range []Field{Env, Ports} {
+	for _, name := range f.order {
+		if !name.many() {
+			continue
+		}
 		spare := false // an empty line was seen, from below
 		for i := len(f.rows) - 1; i >= 0; i-- {
 			if f.rows[i].name != name {
@@ -87,13 +90,16 @@ func (f *Form) checkRow(i int) error {
 	if line == "" {
 		return nil
 	}
-	if r.name == Env {
+	if r.name == Tags {
+		return checkTags(line)
+	}
+	if r.name == Env || r.name == Args {
 		if _, err := parseEnv(line); err != nil {
 			return err
 		}
 		name, _, _ := strings.Cut(strings.TrimSpace(r.edit.Value()), "=")
 		for _, above := range f.rows[:i] {
-			if other, _, ok := strings.Cut(strings.TrimSpace(above.edit.Value()), "="); above.name == Env && ok && other == name {
+			if other, _, ok := strings.Cut(strings.TrimSpace(above.edit.Value()), "="); above.name == r.name && ok && other == name {
 				return fmt.Errorf("%s is set above already", name)
 			}
 		}

@@ -25,11 +25,14 @@ type Progress struct {
 	order  []string
 	status string // what the engine said of the whole
 
-	output []string // what a build has printed
-	step   [2]int   // the step that it is at, and how many there are
+	steps   []*step // of a build
+	partial string  // of the line that it is printing
+	printed int     // lines that are kept
+	back    int     // how many lines the view is scrolled back
 
 	began time.Time
-	moved int64 // bytes since then
+	now   time.Time // as far as is known
+	moved int64     // bytes since then
 }
 
 // layer is one layer on its way.
@@ -40,7 +43,9 @@ type layer struct {
 }
 
 // New is a transfer that begins now.
-func New(now time.Time) *Progress { return &Progress{layers: map[string]*layer{}, began: now} }
+func New(now time.Time) *Progress {
+	return &Progress{layers: map[string]*layer{}, began: now, now: now}
+}
 
 // Began is when it did.
 func (p *Progress) Began() time.Time { return p.began }
@@ -81,31 +86,10 @@ func (p *Progress) Add(m jsonstream.Message) {
 // moving are the words for bytes on their way over the wire.
 var moving = []string{"Downloading", "Pushing", "Sending", "Saving", "Loading"}
 
-// keptOutput is how many lines of what a build prints are kept.
-const keptOutput = 500
-
-// print takes in what a build prints.
-func (p *Progress) print(s string) {
-	for line := range strings.SplitSeq(strings.TrimRight(s, "\r\n"), "\n") {
-		line = text.CleanSGR(line)
-		var at, all int
-		if n, err := fmt.Sscanf(line, "Step %d/%d :", &at, &all); n == 2 || err == nil {
-			p.step = [2]int{at, all}
-		}
-		p.output = append(p.output, line)
-	}
-	if over := len(p.output) - keptOutput; over > 0 {
-		p.output = p.output[over:]
-	}
-}
-
-// Printed tells whether there are words of a build.
-func (p *Progress) Printed() bool { return p.output != nil }
-
 // Part is how much of the whole is done, from 0 to 1; false when nobody knows.
 func (p *Progress) Part() (float64, bool) {
-	if p.step[1] > 0 {
-		return float64(p.step[0]-1) / float64(p.step[1]), true
+	if at, all := p.step(); all > 0 {
+		return float64(at-1) / float64(all), true
 	}
 	current, all := p.Totals()
 	if all <= 0 {
@@ -116,8 +100,8 @@ func (p *Progress) Part() (float64, bool) {
 
 // Brief is the whole in a few words: how much, and how fast.
 func (p *Progress) Brief(now time.Time) string {
-	if p.step[1] > 0 {
-		return fmt.Sprintf("step %d of %d", p.step[0], p.step[1])
+	if at, all := p.step(); all > 0 {
+		return fmt.Sprintf("step %d of %d", at, all)
 	}
 	part, ok := p.Part()
 	if !ok {
@@ -171,14 +155,8 @@ func (p *Progress) Lines(th theme.Theme, width, height int, now time.Time) []str
 		rows = append(rows, p.row(th, id, l, width))
 	}
 	room := max(height-3, 1)
-	if p.output != nil { // of a build its words are more than its bars
-		rows = nil
-		for _, line := range p.output[max(len(p.output)-room, 0):] {
-			if strings.HasPrefix(line, "Step ") {
-				line = th.Accent.Render(text.Strip(line))
-			}
-			rows = append(rows, text.Fit(" "+line, width))
-		}
+	if p.Printed() { // of a build its words are more than its bars
+		return append(p.stepLines(th, width, room, now), th.Border.Render(strings.Repeat("─", width)), text.Fit(p.total(complete, now), width), text.Fit(" "+th.Dim.Render(p.status), width))
 	}
 	if len(rows) > room { // what is done goes first
 		var open []string
@@ -223,9 +201,8 @@ func (p *Progress) total(complete int, now time.Time) string {
 	current, all := p.Totals()
 	s := fmt.Sprintf(" %d of %d layers", complete, len(p.order))
 	switch {
-	case p.step[1] > 0:
-		part, _ := p.Part()
-		return fmt.Sprintf(" step %d of %d  ", p.step[0], p.step[1]) + Bar(part, 30) + "  " + now.Sub(p.began).Round(time.Second).String()
+	case p.Printed():
+		return p.stepTotal(now)
 	case len(p.order) == 1: // one file, no layers
 		s = ""
 	}
