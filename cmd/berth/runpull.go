@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
+	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
 
 	"berth/cmd/berth/connect"
@@ -34,7 +36,7 @@ func (a *app) createPulling(ctx context.Context, cl *connect.Client, r *runflags
 		return created, err
 	}
 	ref, perr := reference.ParseNormalizedNamed(r.Config.Image)
-	if perr != nil || r.Pull != runflags.PullMissing {
+	if perr != nil || r.Pull != runflags.PullMissing || isMounted(err, r) {
 		return created, fmt.Errorf("%w; 'berth pull' or 'berth load' brings it in, 'berth images' lists what is here", err)
 	}
 	fmt.Fprintf(a.err, "Unable to find image '%s' locally\n", reference.FamiliarString(reference.TagNameOnly(ref)))
@@ -42,6 +44,13 @@ func (a *app) createPulling(ctx context.Context, cl *connect.Client, r *runflags
 		return created, err
 	}
 	return create()
+}
+
+// isMounted tells that the image that is missing is one that the container is to have mounted.
+func isMounted(err error, r *runflags.Request) bool {
+	return !strings.Contains(err.Error(), r.Config.Image) && slices.ContainsFunc(r.HostConfig.Mounts, func(m mount.Mount) bool {
+		return m.Type == mount.TypeImage && strings.Contains(err.Error(), m.Source)
+	})
 }
 
 // pullFor pulls the image of a container; what that says goes to stderr, for

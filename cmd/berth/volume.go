@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -39,7 +40,10 @@ func newVolumeCreate(a *app) *cobra.Command {
 		Short: "Make a volume",
 		Args:  args(0, 1, "volume create takes one name"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if len(args) == 1 {
+			switch {
+			case len(args) == 1 && o.Name != "":
+				return errors.New("volume create takes one name, as an argument or with --name")
+			case len(args) == 1:
 				o.Name = args[0]
 			}
 			o.Labels, o.DriverOpts = pairs(labels), pairs(opts)
@@ -56,6 +60,8 @@ func newVolumeCreate(a *app) *cobra.Command {
 		},
 	}
 	c.Flags().StringVarP(&o.Driver, "driver", "d", "local", "driver")
+	c.Flags().StringVar(&o.Name, "name", "", "name of the volume")
+	c.Flags().Lookup("name").Hidden = true // docker's old way
 	c.Flags().StringArrayVar(&labels, "label", nil, "set a label (KEY=VALUE)")
 	c.Flags().StringArrayVarP(&opts, "opt", "o", nil, "driver option (KEY=VALUE)")
 	return c

@@ -114,11 +114,14 @@ func newVolumeImport(a *app) *cobra.Command {
 	var file string
 	var force bool
 	c := &cobra.Command{
-		Use:   "import [flags] VOLUME",
+		Use:   "import [flags] VOLUME [FILE]",
 		Short: "Fill a volume from a tar archive, making it if it is not there",
-		Args:  args(1, 1, "volume import needs a volume"),
+		Args:  args(1, 2, "volume import needs a volume, and may have a file"),
 		RunE: func(c *cobra.Command, refs []string) error {
-			in, err := a.inputFile(file, "an archive is needed: name it with -i or pipe it in")
+			if len(refs) == 2 && refs[1] != "-" {
+				file = refs[1]
+			}
+			in, err := a.inputFile(file, "an archive is needed: name it or pipe it in")
 			if err != nil {
 				return err
 			}
