@@ -265,6 +265,7 @@ type user struct {
 func browse(t *testing.T, e *engine, s Subject) *user {
 	u := &user{t: t, m: New(Config{Berth: e, Docker: e, ExtractDir: t.TempDir()}), e: e}
 	t.Cleanup(u.m.Close)
+	u.m.after = func(time.Duration, func(time.Time) tea.Msg) tea.Cmd { return func() tea.Msg { return timer{} } }
 	u.m.SetSize(120, 30)
 	u.run(u.m.SetVisible(true))
 	u.run(u.m.Show(s))
@@ -276,29 +277,26 @@ var (
 	aContainer = Subject{Image: "sha256:1", ImageName: "app:dev", Container: "c1", Name: "web", Running: true}
 )
 
-// run executes a command as the runtime would. A timer is any command that
-// does not answer at once; the tests press those themselves (tick).
+// timer stands for one that was set: the tests let it go off themselves (tick).
+type timer struct{}
+
+// run executes a command as the runtime would.
 func (u *user) run(cmd tea.Cmd) {
 	if cmd == nil {
 		return
 	}
-	answer := make(chan tea.Msg, 1)
-	go func() { answer <- cmd() }()
-	select {
-	case msg := <-answer:
-		switch msg := msg.(type) {
-		case nil:
-		case tea.BatchMsg:
-			for _, c := range msg {
-				u.run(c)
-			}
-		case CloseMsg, CopyMsg, NoticeMsg:
-			u.out = append(u.out, msg)
-		default:
-			u.run(u.m.Update(msg))
-		}
-	case <-time.After(pollMin / 2):
+	switch msg := cmd().(type) {
+	case nil:
+	case timer:
 		u.ticks++
+	case tea.BatchMsg:
+		for _, c := range msg {
+			u.run(c)
+		}
+	case CloseMsg, CopyMsg, NoticeMsg:
+		u.out = append(u.out, msg)
+	default:
+		u.run(u.m.Update(msg))
 	}
 }
 

@@ -257,5 +257,5 @@ const (
 func (m *Model) schedule(took time.Duration) tea.Cmd {
 	gen := m.gen
 	wait := min(max(pollMin, pollCost*took), pollMax)
-	return tea.Tick(wait, func(time.Time) tea.Msg { return pollMsg{gen} })
+	return m.after(wait, func(time.Time) tea.Msg { return pollMsg{gen} })
 }

@@ -32,6 +32,7 @@ const maxCached = 200_000
 // View alone.
 type Model struct {
 	cfg     Config
+	after   func(time.Duration, func(time.Time) tea.Msg) tea.Cmd // a timer
 	keys    bindings
 	subject Subject
 	visible bool
@@ -102,7 +103,7 @@ func New(cfg Config) *Model {
 	if cfg.Keys == nil {
 		cfg.Keys = keymap.Default()
 	}
-	m := &Model{cfg: cfg, keys: newBindings(cfg.Keys), cancel: func() {}, width: 80, height: 24}
+	m := &Model{cfg: cfg, after: tea.Tick, keys: newBindings(cfg.Keys), cancel: func() {}, width: 80, height: 24}
 	m.clear()
 	return m
 }
