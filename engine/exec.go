@@ -17,8 +17,12 @@ import (
 	"github.com/moby/moby/api/types/events"
 )
 
-// execKept is how long a finished exec can still be inspected.
-const execKept = 5 * time.Minute
+// execKept is how long a finished exec can still be inspected, and goneKept how long one
+// whose container has been removed: its client asks at once.
+const (
+	execKept = 5 * time.Minute
+	goneKept = 10 * time.Second
+)
 
 // execution is one further process of a container. The maps of Containers guard
 // its membership; mu guards its fields that change.
@@ -84,10 +88,14 @@ func checkUser(client *shim.Client, user string) error {
 
 // dropOldExecs forgets what ended long ago. Containers.mu is held.
 func (cs *Containers) dropOldExecs() {
-	limit := time.Now().Add(-execKept)
+	now := time.Now()
 	for id, x := range cs.execs {
+		kept := execKept
+		if cs.byID[x.c.id] == nil {
+			kept = goneKept
+		}
 		x.mu.Lock()
-		if !x.ended.IsZero() && x.ended.Before(limit) {
+		if !x.ended.IsZero() && now.Sub(x.ended) > kept {
 			delete(cs.execs, id)
 		}
 		x.mu.Unlock()
@@ -99,6 +107,7 @@ func (cs *Containers) dropOldExecs() {
 func (cs *Containers) forgetExecs(containerID string) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
+	cs.dropOldExecs()
 	for id, x := range cs.execs {
 		x.mu.Lock()
 		if x.c.id == containerID && !x.started {
