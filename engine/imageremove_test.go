@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"berth/engine/filter"
+	"berth/store/image"
 
 	"github.com/containerd/errdefs"
 	apiimage "github.com/moby/moby/api/types/image"
@@ -75,6 +76,41 @@ func TestRemove(t *testing.T) {
 			}
 			wrong := strings.ReplaceAll(c.wrong, "IMAGE", id[7:19])
 			if (err == nil) != (wrong == "") || err != nil && err.Error() != wrong {
+				t.Errorf("error %v,\nwant  %s", err, wrong)
+			}
+		})
+	}
+}
+
+// TestRemoveParent takes the last name of an image that another was made of.
+func TestRemoveParent(t *testing.T) {
+	const busy = "c0ffee00112233445566"
+	for _, c := range []struct {
+		name        string
+		users       []ImageUser
+		force       bool
+		want, wrong string
+	}{
+		{"nobody uses it", nil, false, "-a:1", ""},
+		{"a container", []ImageUser{{ContainerID: busy}}, false, "", `conflict: unable to remove repository reference "a:1" (must force) - container c0ffee001122 is using its referenced image IMAGE`},
+		{"a container, forced", []ImageUser{{ContainerID: busy}}, true, "-a:1", ""},
+		{"a running container, forced", []ImageUser{{ContainerID: busy, Running: true}}, true, "-a:1", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newImageFixture(t)
+			id := f.load(9, nil, "a:1")
+			if _, err := f.images.Append(t.Context(), bytes.NewReader(make([]byte, 1024)), image.NewImage{Parent: id, Name: "child"}); err != nil {
+				t.Fatal(err)
+			}
+			for _, u := range c.users {
+				u.ImageID = id
+				f.users = append(f.users, u)
+			}
+			removed, err := f.Remove(t.Context(), "a:1", ImageRemoveOptions{Force: c.force})
+			if got := said(id, removed); got != c.want {
+				t.Errorf("removed %q, want %q", got, c.want)
+			}
+			if wrong := strings.ReplaceAll(c.wrong, "IMAGE", id[7:19]); err == nil && wrong != "" || err != nil && err.Error() != wrong {
 				t.Errorf("error %v,\nwant  %s", err, wrong)
 			}
 		})

@@ -18,9 +18,9 @@ import (
 type RemoveOptions struct {
 	// Force removes an image by its ID although it has several names.
 	Force bool
-	// InUse, if set, is asked before an image goes for good; its error keeps
-	// the image and its names, and is returned. With ErrNamesOnly the image
-	// stays without its names.
+	// InUse, if set, is asked before an image goes for good, or loses its last
+	// name; its error keeps the image and its names, and is returned. With
+	// ErrNamesOnly the image stays without its names.
 	InUse func(id digest.Digest) error
 	// Parents also removes the images that this one was made of, as far as
 	// they have no name, no other image was made of them, and nobody uses them.
@@ -87,8 +87,8 @@ func (s *Store) remove(ref string, opts RemoveOptions) (removal, error) {
 	if err != nil {
 		return removal{}, err
 	}
-	asked, namesOnly := p.whole, false
-	if p.whole && opts.InUse != nil {
+	asked, namesOnly := p.last, false
+	if asked && opts.InUse != nil {
 		// Outside of any transaction: who answers may need one.
 		err := opts.InUse(p.id)
 		if namesOnly = errors.Is(err, ErrNamesOnly); err != nil && !namesOnly {
@@ -139,6 +139,7 @@ type removal struct {
 	chain   []digest.Digest // of layers, topmost first
 	names   []string        // tags, in their canonical form
 	digests []string        // of repositories: "busybox@sha256:…"
+	last    bool            // the last name, or the image
 	whole   bool            // the image, not just names
 	steps   []Removed
 }
@@ -171,6 +172,7 @@ func (s *Store) planRemoval(tx *meta.Tx, ref string, opts RemoveOptions) (remova
 	if len(p.names) < len(names) || len(p.digests) < len(r.RepoDigests) {
 		return p, nil // other names remain
 	}
+	p.last = true
 	children, err := s.hasChildren(tx, id)
 	if err != nil {
 		return removal{}, err
