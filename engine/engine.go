@@ -21,6 +21,7 @@ import (
 	"berth/store/snapshot"
 
 	"github.com/containerd/errdefs"
+	"github.com/moby/locker"
 	"github.com/moby/moby/api/types/volume"
 	"golang.org/x/sync/errgroup"
 )
@@ -109,7 +110,7 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if err := e.openParts(ctx); err != nil {
 		return nil, err
 	}
-	e.Volumes = &Volumes{e: e}
+	e.Volumes = &Volumes{e: e, mounting: locker.New()}
 	e.Containers = &Containers{e: e, byID: make(map[string]*ctr), names: make(map[string]string), execs: make(map[string]*execution), linked: make(map[string]map[string]struct{})}
 	e.Images = NewImages(e.store, e.Events, e.Containers.imageUsers)
 	e.Trees = newTrees(e.Images, e.Containers, cfg.Root)

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"berth/runtime/mount"
 	"berth/shim"
@@ -177,9 +176,8 @@ func resolveHosts(ctx context.Context, fstype, device, data string) (string, str
 // lockMount keeps others from mounting the file system of a volume until the
 // caller has it where tree finds it.
 func (vs *Volumes) lockMount(name string) (unlock func()) {
-	lock, _ := vs.mounting.LoadOrStore(name, new(sync.Mutex))
-	lock.(*sync.Mutex).Lock()
-	return lock.(*sync.Mutex).Unlock
+	vs.mounting.Lock(name)
+	return func() { vs.mounting.Unlock(name) }
 }
 
 // tree opens what a volume holds, as a detached mount: the directory, or the file

@@ -18,6 +18,7 @@ import (
 	"berth/store/usage"
 
 	"github.com/containerd/errdefs"
+	"github.com/moby/locker"
 	"github.com/moby/moby/api/types/events"
 	"github.com/moby/moby/api/types/volume"
 )
@@ -37,7 +38,7 @@ type Volumes struct {
 	byID map[string]volume.Volume
 	held map[string]int // by containers that are being made, see volumeHold
 
-	mounting sync.Map // of *sync.Mutex by name, see lockMount
+	mounting *locker.Locker // by name, see lockMount
 }
 
 // dir is a volume's directory; what containers see is _data in it, as in docker.
