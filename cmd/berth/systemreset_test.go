@@ -106,7 +106,13 @@ func TestSystemReset(t *testing.T) {
 // The engine was killed, and its database is no database any more.
 func TestSystemResetWhereNoEngineStarts(t *testing.T) {
 	r := occupied(t)
-	r.berth("network", "create", "--driver", "macvlan", "aside")
+	var devices []string
+	for prefix, id := range map[string]string{
+		"br-": r.berth("network", "inspect", "-f", "{{.Id}}", "own"),
+		"dm-": r.berth("network", "create", "--driver", "macvlan", "aside"),
+	} {
+		devices = append(devices, filepath.Join("/sys/class/net", prefix+id[:12]))
+	}
 	r.berth("run", "-d", "--network", "aside", "busybox", "sleep", "1000")
 	for _, pid := range r.processes("serve") {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
@@ -120,8 +126,18 @@ func TestSystemResetWhereNoEngineStarts(t *testing.T) {
 	if _, code, _ := r.try("ps"); code == 0 {
 		t.Error("an engine starts on a damaged database")
 	}
+	for _, d := range devices {
+		if _, err := os.Stat(d); err != nil {
+			t.Error(err)
+		}
+	}
 	r.berth("system", "reset", "--force")
 	r.nothingIsLeft()
+	for _, d := range devices { // whose names say nothing of the engine
+		if _, err := os.Stat(d); !os.IsNotExist(err) {
+			t.Errorf("%s is left behind: %v", d, err)
+		}
+	}
 }
 
 // What is not berth's is not removed, whatever somebody types.

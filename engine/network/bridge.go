@@ -20,7 +20,7 @@ import (
 // alias whose it is, for who has lost the records.
 func ensureBridge(n *Network, owner string) (int, error) {
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name, attrs.MTU, attrs.Alias = n.Device, n.MTU, owner
+	attrs.Name, attrs.MTU = n.Device, n.MTU
 	if own := n.ownAddress(n.V4); own.IsValid() {
 		attrs.HardwareAddr = macOf(own) // else it follows the lowest port's
 	} else if own := n.ownAddress(n.V6); own.IsValid() {
@@ -39,6 +39,9 @@ func ensureBridge(n *Network, owner string) (int, error) {
 	// A container may send router advertisements (it has CAP_NET_RAW): believed, they
 	// would make it the host's IPv6 router (CVE-2020-13401). Before the device is up.
 	if !n.Borrowed {
+		if err := mark(link, owner); err != nil {
+			return 0, err
+		}
 		if err := setSysctl("net/ipv6/conf/"+n.Device+"/accept_ra", "0"); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return 0, err
 		}
@@ -68,6 +71,18 @@ func ensureBridge(n *Network, owner string) (int, error) {
 		return 0, err
 	}
 	return link.Attrs().Index, nil
+}
+
+// mark says in the alias of a device whose it is. The kernel takes none with the creation
+// (net/core/rtnetlink.c, rtnl_create_link).
+func mark(link netlink.Link, owner string) error {
+	if link.Attrs().Alias == owner {
+		return nil
+	}
+	if err := netlink.LinkSetAlias(link, owner); err != nil {
+		return fmt.Errorf("set the alias of %s: %w", link.Attrs().Name, err)
+	}
+	return nil
 }
 
 // bridgeExists tells whether there is a bridge called name. That there is another

@@ -97,7 +97,7 @@ func ensureParent(n *Network, owner string) (int, error) {
 		return 0, fmt.Errorf("look for device %s: %w", n.Device, err)
 	}
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name, attrs.Alias = n.Device, owner
+	attrs.Name = n.Device
 	if n.Options[optParent] == "" {
 		err = netlink.LinkAdd(&netlink.Dummy{LinkAttrs: attrs})
 		if errors.Is(err, unix.EOPNOTSUPP) { // a kernel without it: a cable that is in nothing is as good
@@ -117,7 +117,7 @@ func ensureParent(n *Network, owner string) (int, error) {
 		return 0, fmt.Errorf("make the parent %s of network %s: %w", n.Device, n.Name, err)
 	}
 	if link, err = netlink.LinkByName(n.Device); err == nil {
-		err = netlink.LinkSetUp(link)
+		err = errors.Join(mark(link, owner), netlink.LinkSetUp(link))
 	}
 	if err != nil {
 		return 0, fmt.Errorf("set the parent %s of network %s up: %w", n.Device, n.Name, err)
