@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -124,12 +125,43 @@ func (a *app) inspect(refs []string, format string, get func(ref string) (json.R
 			if err := d.Decode(&v); err != nil {
 				return fmt.Errorf("reading the engine's answer: %w", err)
 			}
+			respell(v, templateFields.FindAllStringSubmatch(format, -1))
 			if err := output.Value(a.out, format, v); err != nil {
 				return err
 			}
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// templateFields finds the names of fields in a template.
+var templateFields = regexp.MustCompile(`\.([A-Za-z]\w*)`)
+
+// respell has the values of v, at any depth, under the names that a template has for them, too:
+// docker's has those of its Go types, such as ID, DNS and NanoCPUs, which are spelled like
+// those of the answer but for upper and lower case.
+func respell(v any, names [][]string) {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			respell(e, names)
+		}
+	case map[string]any:
+		for _, e := range v {
+			respell(e, names)
+		}
+		for _, name := range names {
+			if _, ok := v[name[1]]; ok {
+				continue
+			}
+			for key, e := range v {
+				if strings.EqualFold(key, name[1]) {
+					v[name[1]] = e
+					break
+				}
+			}
+		}
+	}
 }
 
 // newKindInspect is the inspect of one kind of object: "image", "network" or
