@@ -355,6 +355,16 @@ func TestContainerCannotReachTheHostsLoopback(t *testing.T) {
 	})
 }
 
+// ownName is what this process is called.
+func ownName(t *testing.T) string {
+	t.Helper()
+	name, err := os.ReadFile("/proc/self/comm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(name))
+}
+
 func TestTakenPorts(t *testing.T) {
 	f := newFixture(t)
 	l, err := net.Listen("tcp4", "0.0.0.0:0")
@@ -363,7 +373,7 @@ func TestTakenPorts(t *testing.T) {
 	}
 	defer l.Close()
 	held := PortBinding{Proto: "tcp", ContainerPort: 80, HostPort: uint16(l.Addr().(*net.TCPAddr).Port)}
-	if _, err := f.Attach(t.Context(), AttachSpec{ContainerID: "a", Ports: []PortBinding{held}}, newSandbox(t)); !errdefs.IsInternal(err) || !strings.Contains(err.Error(), "address already in use by network.test (process "+strconv.Itoa(os.Getpid())+")") {
+	if _, err := f.Attach(t.Context(), AttachSpec{ContainerID: "a", Ports: []PortBinding{held}}, newSandbox(t)); !errdefs.IsInternal(err) || !strings.Contains(err.Error(), "address already in use by "+ownName(t)+" (process "+strconv.Itoa(os.Getpid())+")") {
 		t.Errorf("a port that a process holds: %v", err)
 	}
 	ours := attach(t, f, "b", newSandbox(t), PortBinding{Proto: "tcp", ContainerPort: 80}).Ports[0]

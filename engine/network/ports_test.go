@@ -107,9 +107,9 @@ func TestChoiceOfPorts(t *testing.T) {
 		}
 	}
 	for want, b := range map[string]PortBinding{
-		"address already in use by network.test": {Proto: "tcp", ContainerPort: 80, HostPort: first},
-		"cannot assign requested address":        {Proto: "tcp", ContainerPort: 80, HostPort: 80, HostIP: netip.MustParseAddr("192.0.2.77")},
-		"unknown protocol":                       {Proto: "icmp", ContainerPort: 80},
+		"address already in use by " + ownName(t): {Proto: "tcp", ContainerPort: 80, HostPort: first},
+		"cannot assign requested address":         {Proto: "tcp", ContainerPort: 80, HostPort: 80, HostIP: netip.MustParseAddr("192.0.2.77")},
+		"unknown protocol":                        {Proto: "icmp", ContainerPort: 80},
 	} {
 		_, err := f.Attach(t.Context(), AttachSpec{ContainerID: "c", Name: "c", Ports: []PortBinding{b}}, newSandbox(t))
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "driver failed programming external connectivity on endpoint c (") {
