@@ -59,7 +59,7 @@ func (m *model) projectSheet(p state.Project, width int) []string {
 		s.row("started in", p.Dir)
 		s.table()
 	}
-	return append(s.lines, m.teach(width, "verbs act on all of its containers", "s", "stops them", "S", "starts them", "r", "restarts them", "d", "removes them")...)
+	return append(s.lines, m.teach(width, "verbs act on all of its containers", "U", "brings all of it up again", "D", "takes it down", "s", "stops them", "S", "starts them", "r", "restarts them", "d", "removes them")...)
 }
 
 // projectStrip is one line about a project.

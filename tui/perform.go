@@ -19,7 +19,7 @@ func (m *model) do(a keymap.Action) tea.Cmd {
 		}
 		return m.act(v)
 	}
-	for _, on := range []func(keymap.Action) (tea.Cmd, bool){m.performOn, m.onContainers, m.onImages, m.onVolumes, m.onNetworks, m.onPorts} {
+	for _, on := range []func(keymap.Action) (tea.Cmd, bool){m.performOn, m.onContainers, m.onImages, m.onVolumes, m.onNetworks, m.onPorts, m.onProjects} {
 		if cmd, ok := on(a); ok {
 			return cmd
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -160,5 +161,45 @@ func TestTheConsoleBuildsAnImage(t *testing.T) {
 	c.WaitExit()
 	if out := r.berth("images", "-q", "made:here"); out == "" {
 		t.Error("no image was made")
+	}
+}
+
+// TestTheConsoleTakesProjectsDownAndUp: what compose has made is grouped, and
+// goes and comes as a whole.
+func TestTheConsoleTakesProjectsDownAndUp(t *testing.T) {
+	if _, err := exec.LookPath("docker-compose"); err != nil {
+		t.Skip("needs docker-compose (Debian: apt-get install docker-compose)")
+	}
+	r := newRig(t)
+	r.images()
+	dir := t.TempDir()
+	file := "services:\n  web:\n    image: busybox\n    init: true\n    command: [sleep, '1000']\n  job:\n    image: busybox\n    init: true\n    command: [sleep, '1000']\n"
+	if err := os.WriteFile(filepath.Join(dir, "docker-compose.yml"), []byte(file), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c := tuitest.Start(t, r.command(), 120, 40) // its engine is there as long as it is
+	c.WaitFor("Containers 0", "Images")
+	up := exec.Command("docker-compose", "-p", "shop", "up", "-d")
+	up.Dir = dir
+	up.Env = append(os.Environ(), "DOCKER_HOST="+r.conf.Socket())
+	if out, err := up.CombinedOutput(); err != nil {
+		t.Fatalf("compose: %v\n%s", err, out)
+	}
+	c.WaitFor("● shop", "2/2", "shop_default")
+	c.Press("1", "s")
+	c.WaitFor("○ shop", "0/2")
+	r.berth("rm", "shop_job_1")
+	c.WaitFor("0/1")
+	c.Press("U")
+	c.WaitFor("brought up shop", "● shop", "2/2")
+	c.Press("D")
+	c.WaitFor("take shop down?", "stop and remove 2 containers")
+	c.Press("y")
+	c.WaitFor("took down shop with one network", "Containers 0")
+	c.WaitGone("shop_default")
+	c.Press("q")
+	c.WaitExit()
+	if out := r.berth("ps", "-aq"); out != "" {
+		t.Errorf("left: %s", out)
 	}
 }

@@ -77,6 +77,9 @@ const (
 	SaveImage   Action = "save"
 	Transfers   Action = "transfers"
 
+	ComposeUp   Action = "compose-up"
+	ComposeDown Action = "compose-down"
+
 	NewVolume    Action = "new-volume"
 	RemoveVolume Action = "remove-volume"
 	CloneVolume  Action = "clone-volume"
@@ -180,6 +183,8 @@ func Default() Map {
 		{Tag, Images, []string{"t"}, "tag", "tag", false},
 		{RemoveImage, Images, []string{"d", "delete"}, "remove (asks how)", "remove", false},
 
+		{ComposeUp, Projects, []string{"U"}, "bring all of it up from its files", "up", false},
+		{ComposeDown, Projects, []string{"D"}, "take it down, networks too (asks)", "down", false},
 		{Stop, Projects, []string{"s"}, "stop all of it", "stop", false},
 		{Start, Projects, []string{"S"}, "start all of it", "start", false},
 		{Restart, Projects, []string{"r"}, "restart all of it", "restart", false},

@@ -34,10 +34,11 @@ type Container struct {
 	Project string // compose project, and below it its service and directory
 	Service string
 
-	ProjectDir string
-	Mounts     []Mount
-	Networks   []Endpoint
-	Published  []Port
+	ProjectDir   string
+	ProjectFiles []string
+	Mounts       []Mount
+	Networks     []Endpoint
+	Published    []Port
 
 	Created int64  // Unix seconds
 	Busy    string // the verb that is under way, "" mostly
@@ -61,6 +62,7 @@ const (
 	ComposeProject = "com.docker.compose.project"
 	ComposeService = "com.docker.compose.service"
 	ComposeDir     = "com.docker.compose.project.working_dir"
+	ComposeFiles   = "com.docker.compose.project.config_files"
 )
 
 // FromSummary cleans one entry of the engine's list.
@@ -77,7 +79,7 @@ func FromSummary(s container.Summary) Container {
 		Service: text.Clean(s.Labels[ComposeService]),
 		Created: s.Created,
 
-		ProjectDir: text.Clean(s.Labels[ComposeDir]),
+		ProjectDir: text.Clean(s.Labels[ComposeDir]), ProjectFiles: filesOf(s.Labels[ComposeFiles]),
 	}
 	c.Name = c.ID
 	for _, n := range s.Names { // links add names with a second slash

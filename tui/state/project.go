@@ -4,12 +4,15 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"berth/tui/text"
 )
 
 // Project is a compose project: the containers with its label.
 type Project struct {
 	Name       string
-	Dir        string // where it was started
+	Dir        string   // where it was started
+	Files      []string // of what, from there
 	Containers []Container
 }
 
@@ -45,6 +48,9 @@ func (s *State) Projects(by Order) []Project {
 			all[c.Project] = p
 		}
 		p.Dir = cmp.Or(p.Dir, c.ProjectDir)
+		if p.Files == nil {
+			p.Files = c.ProjectFiles
+		}
 		p.Containers = append(p.Containers, c)
 	}
 	out := make([]Project, 0, len(all))
@@ -63,4 +69,12 @@ func (s *State) Projects(by Order) []Project {
 		return cmp.Compare(a.Name, b.Name)
 	})
 	return out
+}
+
+// filesOf are the files of a project, as its label has them: with commas between.
+func filesOf(label string) []string {
+	if label == "" {
+		return nil
+	}
+	return strings.Split(text.Clean(label), ",")
 }
