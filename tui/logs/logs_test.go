@@ -35,7 +35,7 @@ func TestFramesBecomeLines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Line{{at, "one", false, 0}, {at, "bad", true, 0}, {at, "two", false, 0}, {"", "", false, 0}, {"", "last", false, 0}}
+	want := []Line{{at, "one", false, 0}, {at, "bad", true, 0}, {at, "two\r", false, 0}, {"", "", false, 0}, {"", "last", false, 0}}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

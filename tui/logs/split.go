@@ -64,13 +64,17 @@ func Read(r io.Reader, mux bool, emit func(Line)) error {
 
 // readLines is Read for a stream without frames: that of a terminal.
 func readLines(r io.Reader, stderr bool, p *partial, emit func(Line)) error {
+	p.terminal = true
 	err := p.take(r, stderr, emit)
 	p.flush(stderr, emit)
 	return err
 }
 
 // partial is a line whose end has not come yet.
-type partial struct{ buf []byte }
+type partial struct {
+	buf      []byte
+	terminal bool // which ends lines in CR LF
+}
 
 // take splits all of r.
 func (p *partial) take(r io.Reader, stderr bool, emit func(Line)) error {
@@ -109,7 +113,10 @@ func (p *partial) flush(stderr bool, emit func(Line)) {
 
 // force emits the line, also when it is empty, with the time in front split off.
 func (p *partial) force(stderr bool, emit func(Line)) {
-	s := strings.TrimSuffix(string(p.buf), "\r")
+	s := string(p.buf)
+	if p.terminal {
+		s = strings.TrimSuffix(s, "\r")
+	}
 	p.buf = p.buf[:0]
 	l := Line{Text: s, Stderr: stderr}
 	if at := strings.IndexByte(s, ' '); at >= 20 && at <= 35 && s[4] == '-' && s[10] == 'T' {
