@@ -90,6 +90,18 @@ func TestManyContainers(t *testing.T) {
 	}
 	r.Press("G")
 	r.WaitFor("● many-499")
+	e.forget()
+	e.edit("many-498", "die", func(c *container.Summary) { c.State, c.Status = container.StateExited, "Exited (9) 1 second ago" })
+	r.WaitFor("exit 9")
+	var lists []string
+	for _, req := range e.wanted() {
+		if strings.Contains(req, "/containers/json") {
+			lists = append(lists, req)
+		}
+	}
+	if len(lists) != 1 || !strings.Contains(lists[0], "filters=") {
+		t.Errorf("one event asked for %q", lists)
+	}
 }
 
 func TestCopying(t *testing.T) {

@@ -72,13 +72,22 @@ func TestTheConsoleDiesTheContainersDoNot(t *testing.T) {
 	r.until("the engine has ended", func() bool { return len(r.processes("serve")) == 0 })
 	c := tuitest.Start(t, r.command(), 100, 30)
 	c.WaitFor("Containers")
-	r.berth("run", "-d", "--name", "survivor", "--network", "none", "busybox", "sleep", "1000")
+	r.berth("run", "-d", "--name", "survivor", "--network", "none", "--stop-signal", "KILL", "busybox", "sleep", "1000")
 	c.WaitFor("survivor")
 	c.Signal(syscall.SIGKILL)
 	c.WaitExit()
 	if out := r.berth("ps", "--format", "{{.Names}}"); out != "survivor" {
 		t.Errorf("after the kill: %q", out)
 	}
+	next := tuitest.Start(t, r.command(), 100, 30)
+	next.WaitFor("● survivor", "Containers 1")
+	next.Press("s") // the next engine has it in hand
+	next.WaitFor("○ survivor", "stopped survivor")
+	next.Press("q")
+	if code := next.WaitExit(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	next.WaitRestored()
 }
 
 // TestTheConsoleNeedsATerminal: piped, it says so.
