@@ -126,7 +126,7 @@ func (is *Images) Search(ctx context.Context, term string, limit int, f filter.A
 // leastStars is the number of the filter "stars".
 func leastStars(f filter.Args) (int, error) {
 	least := 0
-	for _, v := range f["stars"] {
+	for _, v := range f.Values("stars") {
 		n, err := strconv.Atoi(v)
 		if err != nil {
 			return 0, kind(errdefs.ErrInvalidArgument, "invalid filter 'stars=%s'", v)

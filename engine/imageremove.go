@@ -142,7 +142,7 @@ func (is *Images) Prune(ctx context.Context, filters filter.Args) (apiimage.Prun
 // earliest reads the filter until of a listing, where it may be given more than once: all of them hold.
 func earliest(filters filter.Args) (time.Time, error) {
 	var least time.Time
-	for _, value := range filters["until"] {
+	for _, value := range filters.Values("until") {
 		t, err := untilOf(filter.Args{"until": {value}})
 		if err != nil {
 			return t, err
@@ -156,7 +156,7 @@ func earliest(filters filter.Args) (time.Time, error) {
 
 // untilOf reads the filter until of a prune.
 func untilOf(filters filter.Args) (time.Time, error) {
-	switch values := filters["until"]; len(values) {
+	switch values := filters.Values("until"); len(values) {
 	case 0:
 		return time.Time{}, nil
 	case 1:

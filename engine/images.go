@@ -118,7 +118,7 @@ func (is *Images) List(ctx context.Context, o ImageListOptions) ([]apiimage.Summ
 		tags, digests := img.RepoTags, img.RepoDigests
 		if o.Filters.Has("reference") {
 			// An image is listed under the names that were asked for.
-			matches := matcher(o.Filters["reference"])
+			matches := matcher(o.Filters.Values("reference"))
 			tags = slices.DeleteFunc(slices.Clone(tags), func(tag string) bool { return !matches(tag) })
 			digests = slices.DeleteFunc(slices.Clone(digests), func(d string) bool { return !matches(d) })
 		}
@@ -160,7 +160,7 @@ func (is *Images) filter(ctx context.Context, o ImageListOptions) (func(image.Im
 		key  string
 		into *time.Time
 	}{{"before", &before}, {"since", &since}} {
-		for _, ref := range f[bound.key] {
+		for _, ref := range f.Values(bound.key) {
 			img, err := is.resolve(ctx, ref)
 			if err != nil {
 				return nil, err
@@ -168,7 +168,7 @@ func (is *Images) filter(ctx context.Context, o ImageListOptions) (func(image.Im
 			*bound.into = createdAt(img)
 		}
 	}
-	for _, pattern := range f["reference"] {
+	for _, pattern := range f.Values("reference") {
 		if _, err := reference.FamiliarMatch(pattern, anyName); err != nil {
 			return nil, kind(errdefs.ErrInvalidArgument, "invalid filter 'reference=%s': %v", pattern, err)
 		}
@@ -178,7 +178,7 @@ func (is *Images) filter(ctx context.Context, o ImageListOptions) (func(image.Im
 		return (!f.Has("dangling") || dangling == (len(img.RepoTags) == 0)) &&
 			(before.IsZero() || created.Before(before)) && (since.IsZero() || created.After(since)) &&
 			(until.IsZero() || created.Before(until)) &&
-			f.Labels(img.Config.Config.Labels) && (!f.Has("reference") || slices.ContainsFunc(append(slices.Clone(img.RepoTags), img.RepoDigests...), matcher(f["reference"])))
+			f.Labels(img.Config.Config.Labels) && (!f.Has("reference") || slices.ContainsFunc(append(slices.Clone(img.RepoTags), img.RepoDigests...), matcher(f.Values("reference"))))
 	}, nil
 }
 

@@ -33,19 +33,19 @@ func (cs *Containers) listQuery(ctx context.Context, opts ListOptions, images *i
 	if err := f.Validate(listFilters...); err != nil {
 		return q, err
 	}
-	for _, s := range f["status"] {
+	for _, s := range f.Values("status") {
 		if err := container.ValidateContainerState(container.ContainerState(s)); err != nil {
 			return q, kind(errdefs.ErrInvalidArgument, "invalid filter 'status=%s'", s)
 		}
 	}
-	for _, v := range f["exited"] {
+	for _, v := range f.Values("exited") {
 		n, err := strconv.Atoi(v)
 		if err != nil {
 			return q, kind(errdefs.ErrInvalidArgument, "invalid filter 'exited=%s'", v)
 		}
 		q.exited = append(q.exited, n)
 	}
-	for _, v := range f["health"] {
+	for _, v := range f.Values("health") {
 		if err := container.ValidateHealthStatus(container.HealthStatus(v)); err != nil {
 			return q, kind(errdefs.ErrInvalidArgument, "Unrecognised filter value for health: %s", v)
 		}
@@ -54,7 +54,7 @@ func (cs *Containers) listQuery(ctx context.Context, opts ListOptions, images *i
 		return q, err
 	}
 	for _, key := range []string{"publish", "expose"} {
-		for _, v := range f[key] {
+		for _, v := range f.Values(key) {
 			if _, err := parsePortRange(v); err != nil {
 				return q, kind(errdefs.ErrInvalidArgument, "error while looking up for %s %s: %v", key, v, err)
 			}
@@ -64,7 +64,7 @@ func (cs *Containers) listQuery(ctx context.Context, opts ListOptions, images *i
 	if q.before, q.since, err = cs.bounds(f); err != nil {
 		return q, err
 	}
-	q.filters, q.ancestors = f, images.ids(ctx, f["ancestor"])
+	q.filters, q.ancestors = f, images.ids(ctx, f.Values("ancestor"))
 	q.all = opts.All || opts.Limit > 0 || f.Has("status") || f.Has("exited") || !q.before.IsZero() || !q.since.IsZero()
 	return q, nil
 }
@@ -75,7 +75,7 @@ func (cs *Containers) bounds(f filter.Args) (before, since time.Time, err error)
 		key string
 		t   *time.Time
 	}{{"before", &before}, {"since", &since}} {
-		for _, ref := range f[b.key] {
+		for _, ref := range f.Values(b.key) {
 			c, err := cs.get(ref)
 			if err != nil {
 				return before, since, err
@@ -131,7 +131,7 @@ func (cs *Containers) matchPlaces(f filter.Args, rec record) bool {
 		}
 	}
 	for _, key := range []string{"publish", "expose"} {
-		if f.Has(key) && !slices.ContainsFunc(f[key], func(want string) bool { return hasPort(rec, want, key == "publish") }) {
+		if f.Has(key) && !slices.ContainsFunc(f.Values(key), func(want string) bool { return hasPort(rec, want, key == "publish") }) {
 			return false
 		}
 	}

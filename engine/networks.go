@@ -37,7 +37,7 @@ func (n *Networks) List(_ context.Context, filters filter.Args) ([]network.Summa
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range filters["type"] {
+	for _, t := range filters.Values("type") {
 		if t != "builtin" && t != "custom" {
 			return nil, fmt.Errorf("invalid filter 'type=%s': %w", t, errdefs.ErrInvalidArgument)
 		}

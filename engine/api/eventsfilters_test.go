@@ -48,6 +48,7 @@ var chosen = []string{
 	`{"type":["container"],"event":["start"]}`, `{"type":["image"],"container":["web"]}`, `{"container":["web"],"image":["busybox"]}`, `{"container":["web"],"event":["kill","pause"],"label":["a=b"]}`,
 	`{"container":["web"],"network":["net"]}`, `{"volume":["vol"],"type":["volume"]}`,
 	`{"node":["x"]}`, `{"service":["x"]}`, `{"secret":["x"]}`, `{"config":["x"]}`,
+	`{"type":{"container":false}}`, `{"type":{"container":false,"image":true}}`, `{"event":{"start":false}}`, `{"container":{"web":false}}`, `{"label":{"a":false}}`,
 	`{"nonsense":["x"]}`, `{"event":7}`, `{`, `[]`,
 }
 

@@ -46,7 +46,7 @@ func PruneOptions(f filter.Args) (client.PruneInfo, error) {
 		return o, err
 	}
 	for _, key := range []string{"until", "unused-for"} {
-		for _, value := range f[key] {
+		for _, value := range f.Values(key) {
 			if o.KeepDuration != 0 {
 				return o, fmt.Errorf("filter %q may be given once: %w", key, errdefs.ErrInvalidArgument)
 			}
@@ -58,7 +58,7 @@ func PruneOptions(f filter.Args) (client.PruneInfo, error) {
 		}
 	}
 	for _, key := range []string{"id", "parent", "type", "description", "inuse", "shared", "private"} {
-		switch values := f[key]; {
+		switch values := f.Values(key); {
 		case len(values) > 1:
 			return o, fmt.Errorf("filter %q expects one value: %w", key, errdefs.ErrInvalidArgument)
 		case len(values) == 1 && key == "id":

@@ -17,6 +17,8 @@ import (
 	"sync"
 	"time"
 
+	"berth/engine/filter"
+
 	"github.com/moby/moby/api/types/events"
 )
 
@@ -75,7 +77,7 @@ type Options struct {
 	Until time.Time // zero: no end
 	// Filters: type, event (action), container, image, volume, network, daemon
 	// (ID or name), label, scope. Values of one key are alternatives.
-	Filters map[string][]string
+	Filters filter.Args
 }
 
 // Subscription is a reader's place in the stream. One goroutine reads it.

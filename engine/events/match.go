@@ -15,6 +15,7 @@ func (o *Options) match(msg events.Message) bool {
 		if len(values) == 0 {
 			continue
 		}
+		given := o.Filters.Values(key) // also what came with false, which exact comparisons do not accept
 		ok := false
 		switch key {
 		case "type":
@@ -24,11 +25,11 @@ func (o *Options) match(msg events.Message) bool {
 		case "scope":
 			ok = slices.Contains(values, msg.Scope)
 		case "label":
-			ok = !slices.ContainsFunc(values, func(v string) bool { return !hasLabel(msg, v) })
+			ok = !slices.ContainsFunc(given, func(v string) bool { return !hasLabel(msg, v) })
 		case "image":
-			ok = matchImage(msg, values)
+			ok = matchImage(msg, given)
 		case "container", "volume", "network", "daemon", "plugin", "node", "service", "secret", "config":
-			ok = matchActor(msg, values)
+			ok = matchActor(msg, given)
 		default:
 			ok = true
 		}

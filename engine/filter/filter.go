@@ -17,8 +17,12 @@ import (
 )
 
 // Args maps a filter key ("label", "status") to the accepted values.
-// The zero value accepts everything.
+// The zero value accepts everything. Read with the methods: they know about values that came with false.
 type Args map[string][]string
+
+// denied ends a value that came with false. As with docker exact comparisons do not accept it, and all else takes it like
+// any other; a key that has no other values is met by nothing, not by everything.
+const denied = "\x00"
 
 // Parse decodes the `filters` query parameter: {"key":{"value":true}} or, from
 // clients of API 1.21 and older, {"key":["value"]}. The empty string is no filter.
@@ -31,9 +35,10 @@ func Parse(s string) (Args, error) {
 		args := make(Args, len(sets))
 		for key, values := range sets {
 			for v, on := range values {
-				if on {
-					args[key] = append(args[key], v)
+				if !on {
+					v += denied
 				}
+				args[key] = append(args[key], v)
 			}
 			slices.Sort(args[key])
 		}
@@ -59,6 +64,15 @@ func (a Args) Validate(known ...string) error {
 // Has tells whether the key restricts anything.
 func (a Args) Has(key string) bool { return len(a[key]) > 0 }
 
+// Values are the key's values, also those that came with false.
+func (a Args) Values(key string) []string {
+	var all []string
+	for _, v := range a[key] {
+		all = append(all, strings.TrimSuffix(v, denied))
+	}
+	return all
+}
+
 // Exact is met by one of the key's values, or when there are none.
 func (a Args) Exact(key, value string) bool {
 	return !a.Has(key) || slices.Contains(a[key], value)
@@ -66,13 +80,13 @@ func (a Args) Exact(key, value string) bool {
 
 // Prefix is met when value begins with one of the key's values.
 func (a Args) Prefix(key, value string) bool {
-	return !a.Has(key) || slices.ContainsFunc(a[key], func(v string) bool { return strings.HasPrefix(value, v) })
+	return !a.Has(key) || slices.ContainsFunc(a.Values(key), func(v string) bool { return strings.HasPrefix(value, v) })
 }
 
 // Match takes the key's values as unanchored regular expressions, as docker's
 // name filter does; a value that is not one must be a part of the text.
 func (a Args) Match(key, text string) bool {
-	return !a.Has(key) || slices.ContainsFunc(a[key], func(v string) bool {
+	return !a.Has(key) || slices.ContainsFunc(a.Values(key), func(v string) bool {
 		re, err := regexp.Compile(v)
 		if err != nil {
 			return strings.Contains(text, v)
@@ -83,7 +97,7 @@ func (a Args) Match(key, text string) bool {
 
 // Glob takes the key's values as shell patterns.
 func (a Args) Glob(key, text string) bool {
-	return !a.Has(key) || slices.ContainsFunc(a[key], func(v string) bool {
+	return !a.Has(key) || slices.ContainsFunc(a.Values(key), func(v string) bool {
 		ok, err := path.Match(v, text)
 		return err == nil && ok || v == text
 	})
@@ -98,7 +112,7 @@ func (a Args) Bool(key string, def bool) (bool, error) {
 	yes := a.Exact(key, "1") || a.Exact(key, "true")
 	no := a.Exact(key, "0") || a.Exact(key, "false")
 	if yes == no {
-		return false, fmt.Errorf("invalid filter '%s=%s': %w", key, a[key], errdefs.ErrInvalidArgument)
+		return false, fmt.Errorf("invalid filter '%s=%s': %w", key, a.Values(key), errdefs.ErrInvalidArgument)
 	}
 	return yes, nil
 }
@@ -111,6 +125,6 @@ func (a Args) Labels(labels map[string]string) bool {
 		got, ok := labels[key]
 		return ok && (!withValue || got == want)
 	}
-	return !slices.ContainsFunc(a["label"], func(v string) bool { return !on(v) }) &&
-		!slices.ContainsFunc(a["label!"], on)
+	return !slices.ContainsFunc(a.Values("label"), func(v string) bool { return !on(v) }) &&
+		!slices.ContainsFunc(a.Values("label!"), on)
 }

@@ -12,7 +12,7 @@ func TestParseTakesBothFormsOfTheAPI(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", in, err)
 		}
-		if len(args["status"]) != 2 || !args.Exact("status", "exited") || args.Exact("status", "paused") {
+		if !args.Exact("status", "dead") || !args.Exact("status", "exited") || args.Exact("status", "paused") {
 			t.Errorf("%s: got %v", in, args)
 		}
 	}
@@ -23,6 +23,26 @@ func TestParseTakesBothFormsOfTheAPI(t *testing.T) {
 		if _, err := Parse(in); !errdefs.IsInvalidArgument(err) {
 			t.Errorf("%s: got %v, want an invalid argument", in, err)
 		}
+	}
+}
+
+// TestFalseIsNotNothing has keys whose values all came with false, which restrict all the same.
+func TestFalseIsNotNothing(t *testing.T) {
+	a, err := Parse(`{"status":{"exited":false},"name":{"web":false},"label":{"a":false},"dangling":{"true":false},"id":{}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !a.Has("status") || a.Exact("status", "exited") || a.Exact("status", "running") {
+		t.Error("an exact value is denied, and with it all others")
+	}
+	if !a.Match("name", "web") || a.Match("name", "db") || !a.Labels(map[string]string{"a": ""}) || a.Labels(nil) {
+		t.Error("patterns and labels do not look at what a value came with")
+	}
+	if _, err := a.Bool("dangling", true); !errdefs.IsInvalidArgument(err) {
+		t.Errorf("neither true nor false: %v", err)
+	}
+	if got := a.Values("status"); len(got) != 1 || got[0] != "exited" || a.Has("id") {
+		t.Errorf("values %q", got)
 	}
 }
 
