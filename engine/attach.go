@@ -51,13 +51,18 @@ func (cs *Containers) Attach(ctx context.Context, ref string, opts AttachOptions
 	if opts.Accept == nil {
 		opts.Accept = func() (*os.File, []byte, error) { return opts.Conn, opts.Pending, nil }
 	}
+	// Told before the client can go on: be there anything to hear or not, its start comes after it.
+	accept := func() (*os.File, []byte, error) {
+		cs.emit(rec, events.ActionAttach)
+		return opts.Accept()
+	}
 	// With Logs the past comes first, so the connection is needed at once.
 	if !opts.Logs && opts.Stream {
-		if queued, err := c.queue(&q, opts.Accept); queued || err != nil {
+		if queued, err := c.queue(&q, accept); queued || err != nil {
 			return err
 		}
 	}
-	if q.conn, q.opts.Pending, err = opts.Accept(); err != nil {
+	if q.conn, q.opts.Pending, err = accept(); err != nil {
 		return err
 	}
 	if opts.Logs {
@@ -132,7 +137,6 @@ func duplicate(f *os.File) (fd int, err error) {
 
 // serve hands a client's connection to the shim.
 func (cs *Containers) serve(c *ctr, client *shim.Client, q queuedAttach) error {
-	rec := c.snapshot()
 	q.opts.Ended = func(end shim.End) {
 		if end == shim.EndDetached {
 			cs.emit(c.snapshot(), events.ActionDetach)
@@ -141,7 +145,6 @@ func (cs *Containers) serve(c *ctr, client *shim.Client, q queuedAttach) error {
 	if err := client.Attach(q.opts, q.conn); err != nil {
 		return fmt.Errorf("attach to container %s: %w", c.id, err)
 	}
-	cs.emit(rec, events.ActionAttach)
 	return nil
 }
 

@@ -238,19 +238,23 @@ func (cs *Containers) Disconnect(ctx context.Context, ref, container string) err
 
 // member finds a network and a container that may be in it or leave it.
 func (cs *Containers) member(ref, container string) (*ctr, string, error) {
-	switch cs.networkName(ref) {
-	case api.NetworkHost:
-		return nil, "", kind(errdefs.ErrInvalidArgument, "container cannot be disconnected from host network or connected to host network")
-	case api.NetworkNone:
-		return nil, "", kind(errdefs.ErrInvalidArgument, "container cannot be connected to multiple networks with one of the networks in private (none) mode")
-	}
-	n, _, err := cs.e.network.Inspect(ref)
-	if err != nil {
-		return nil, "", err
+	name := cs.networkName(ref)
+	if name != api.NetworkHost && name != api.NetworkNone {
+		n, _, err := cs.e.network.Inspect(ref)
+		if err != nil {
+			return nil, "", err
+		}
+		name = n.Name
 	}
 	c, err := cs.get(container)
 	if err != nil {
 		return nil, "", err
+	}
+	switch name {
+	case api.NetworkHost:
+		return nil, "", kind(errdefs.ErrInvalidArgument, "container cannot be disconnected from host network or connected to host network")
+	case api.NetworkNone:
+		return nil, "", kind(errdefs.ErrInvalidArgument, "container cannot be connected to multiple networks with one of the networks in private (none) mode")
 	}
 	switch mode := c.snapshot().HostConfig.NetworkMode; {
 	case mode.IsContainer() || mode.IsHost():
@@ -258,7 +262,7 @@ func (cs *Containers) member(ref, container string) (*ctr, string, error) {
 	case mode.IsNone():
 		return nil, "", kind(errdefs.ErrInvalidArgument, "container cannot be connected to multiple networks with one of the networks in private (none) mode")
 	}
-	return c, n.Name, nil
+	return c, name, nil
 }
 
 // withNetwork is nc with one network more, or less if es is nil. What a record

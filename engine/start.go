@@ -42,9 +42,7 @@ func (cs *Containers) Start(ctx context.Context, ref string, opts StartOptions) 
 		return kind(errdefs.ErrConflict, "container is marked for removal and cannot be started")
 	case s.Paused:
 		return kind(errdefs.ErrConflict, "cannot start a paused container, try unpause instead")
-	case s.Restarting:
-		c.cancelRestart()
-	case s.Running:
+	case s.Running: // also while it waits for its next run
 		return kind(errdefs.ErrNotModified, "container %s is already running", c.id)
 	}
 	// A start by a client begins a new series of restarts.

@@ -140,10 +140,14 @@ func (cs *Containers) signal(c *ctr, r *run, rec record, sig unix.Signal) error 
 	}
 	if rec.State.Paused {
 		// The shim thaws for a SIGKILL itself: then it is not paused any more.
-		if err := r.Client.Resume(); err != nil && !errdefs.IsFailedPrecondition(err) {
+		err := r.Client.Resume()
+		if err != nil && !errdefs.IsFailedPrecondition(err) {
 			cs.e.log.Warn("thawing a container for a signal", "id", c.id, "err", err)
 		} else {
 			c.change(func(r *record) { r.State.Paused = false })
+		}
+		if err == nil {
+			cs.emit(rec, events.ActionUnPause)
 		}
 	}
 	cs.emit(rec, events.ActionKill, "signal", strconv.Itoa(int(sig)))
@@ -162,7 +166,7 @@ func (cs *Containers) Kill(ctx context.Context, ref string, name string) error {
 	}
 	c, err := cs.get(ref)
 	if err != nil {
-		return err
+		return fmt.Errorf("cannot kill container: %s: %w", ref, err)
 	}
 	r, rec, err := c.running()
 	if err != nil {
@@ -281,13 +285,12 @@ func (cs *Containers) Resize(_ context.Context, ref string, height, width uint) 
 	}
 	r, rec, err := c.running()
 	if err != nil {
-		return kind(errdefs.ErrConflict, "cannot resize a stopped container: %v", err)
-	}
-	if !rec.Config.Tty {
-		return nil // docker takes it, too
-	}
-	if err := r.Client.Resize(height, width); err != nil {
 		return err
+	}
+	if rec.Config.Tty { // without one docker takes it, too
+		if err := r.Client.Resize(height, width); err != nil {
+			return err
+		}
 	}
 	cs.emit(rec, events.ActionResize, "height", strconv.Itoa(int(height)), "width", strconv.Itoa(int(width)))
 	return nil
@@ -295,12 +298,12 @@ func (cs *Containers) Resize(_ context.Context, ref string, height, width uint) 
 
 // Rename gives a container another name.
 func (cs *Containers) Rename(_ context.Context, ref, name string) error {
+	if strings.TrimPrefix(name, "/") == "" {
+		return kind(errdefs.ErrInvalidArgument, "Neither old nor new names may be empty")
+	}
 	c, err := cs.get(ref)
 	if err != nil {
 		return err
-	}
-	if strings.TrimPrefix(name, "/") == "" {
-		return kind(errdefs.ErrInvalidArgument, "Neither old nor new names may be empty")
 	}
 	c.op.Lock()
 	defer c.op.Unlock()
