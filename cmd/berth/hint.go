@@ -44,6 +44,7 @@ var hints = []struct{ words, hint string }{
 	{"tag does not exist", "'berth images' lists the images, 'berth tag' names one for a registry"},
 	{"a new pull goes on from there", "try 'berth pull' again"},
 	{"is not running", "'berth start' starts it"},
+	{"unexpected eof", "the engine could not go on: its log says why"},
 	{"unknown command", "'berth --help' lists the verbs"},
 }
 

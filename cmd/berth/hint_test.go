@@ -11,6 +11,7 @@ func TestErrorsSayWhatToTypeNext(t *testing.T) {
 		"No such image: nosuch:latest":                                     "No such image: nosuch:latest; 'berth images' lists the images",
 		`unknown command "pull"`:                                           `unknown command "pull"; 'berth --help' lists the verbs`,
 		"a; bring it in with 'berth load'":                                 "a; bring it in with 'berth load'",
+		"writing the archive: unexpected EOF":                              "writing the archive: unexpected EOF; the engine could not go on: its log says why",
 		"the engine needs root":                                            "the engine needs root",
 		"reg:1 is no registry: it answers with a web page":                 "reg:1 is no registry: it answers with a web page; check its name and port, and whether a proxy wants to be logged in to",
 		`Get "https://reg:1/v2/": dial tcp: lookup reg on x: no such host`: `Get "https://reg:1/v2/": dial tcp: lookup reg on x: no such host; the registry cannot be reached: check its name and port, and whether it is running`,

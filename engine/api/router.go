@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -70,14 +71,17 @@ func (rt *router) serve(w http.ResponseWriter, r *http.Request) error {
 	out := &reply{ResponseWriter: w}
 	rt.mux.ServeHTTP(out, r)
 	if out.err != nil && out.began {
-		// Too late for a status. What is half sent must not look whole, unless the handler has said the error itself.
+		// Too late for a status, unless the handler has said the error itself.
 		if !out.taken {
-			panic(http.ErrAbortHandler)
+			return &cutOff{out.err}
 		}
 		return nil
 	}
 	return out.err
 }
+
+// cutOff is the error of an answer that has begun: what is half sent must not look whole.
+type cutOff struct{ error }
 
 // reply carries a handler's error out of the mux and knows whether an answer has begun.
 type reply struct {
@@ -131,6 +135,12 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	err := versioned(a.next)(w, r)
 	if err == nil {
 		return
+	}
+	if cut := (*cutOff)(nil); errors.As(err, &cut) {
+		if !gone(r) { // nobody else learns of it
+			a.log.WarnContext(r.Context(), "an answer is cut off", "method", r.Method, "path", r.URL.Path, "error", messageOf(cut.error))
+		}
+		panic(http.ErrAbortHandler)
 	}
 	if !gone(r) && !errdefs.IsNotModified(err) {
 		a.log.DebugContext(r.Context(), "answering with an error", "method", r.Method, "path", r.URL.Path, "status", statusOf(err), "error", err)

@@ -1,51 +1,71 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
-	"io"
 	"iter"
 	"net/http"
+
+	"berth/engine/api/berthapi"
 )
 
 // sendLines sends what a sequence yields, a line of JSON each, as it comes. An error before the first is the answer's
-// status, a later one cuts the answer off.
+// status; a later one is the last line, with which the answer is cut off.
 func sendLines[T any](w http.ResponseWriter, items iter.Seq2[T, error], of func(T) any) error {
 	w.Header().Set("Content-Type", "application/jsonl")
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
+	began := false
 	for item, err := range items {
+		if err != nil && began {
+			enc.Encode(berthapi.Failed{Error: messageOf(err)})
+			http.NewResponseController(w).Flush() // what is not sent goes with the connection
+		}
 		if err != nil {
 			return err
 		}
 		if err := enc.Encode(of(item)); err != nil {
 			return err
 		}
+		began = true
 	}
 	return nil
 }
 
-// sendArray sends what a sequence yields as one array, as it comes; with errors it does as sendLines.
+// heldBack is how many bytes of an array are not sent before its end, in case an error comes that is the status then.
+const heldBack = 8 << 20
+
+// sendArray sends what a sequence yields as one array. A long one is sent as it comes, and cut off by an error.
 func sendArray[T any](w http.ResponseWriter, items iter.Seq2[T, error]) error {
-	w.Header().Set("Content-Type", "application/json")
-	enc := json.NewEncoder(w)
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
-	between := "["
+	sent, between := false, "["
 	for item, err := range items {
 		if err != nil {
 			return err
 		}
-		if _, err := io.WriteString(w, between); err != nil {
-			return err
-		}
+		buf.WriteString(between)
 		if err := enc.Encode(item); err != nil {
 			return err
 		}
 		between = ","
+		if !sent && buf.Len() < heldBack || sent && buf.Len() < 64<<10 {
+			continue
+		}
+		w.Header().Set("Content-Type", "application/json")
+		if _, err := buf.WriteTo(w); err != nil {
+			return err
+		}
+		if !sent {
+			sent, buf = true, bytes.Buffer{} // no longer of that size
+		}
 	}
 	if between == "[" {
-		_, err := io.WriteString(w, "[]\n")
-		return err
+		buf.WriteString(between)
 	}
-	_, err := io.WriteString(w, "]\n")
+	buf.WriteString("]\n")
+	w.Header().Set("Content-Type", "application/json")
+	_, err := buf.WriteTo(w)
 	return err
 }

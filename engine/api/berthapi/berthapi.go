@@ -26,6 +26,8 @@
 //	POST /berth/volumes/{name}/clone             Volume: called ?to=, with what {name} holds
 //	GET /berth/system/check                      Check: the store is read again; POST mends what is damaged
 //
+// Where JSON lines end early, the last one is a [Failed].
+//
 // Entries of large trees are read in pieces: ?dir= begins at a directory, ?depth=1 takes only what is directly in it
 // (2: and one level more), ?limit= ends after so many, ?after= goes on behind a path. Each piece costs what it holds,
 // not what the image does:
@@ -55,6 +57,11 @@ const (
 	Header  = "Berth-Api"
 	Version = "1"
 )
+
+// Failed is the last line of JSON lines that the engine could not complete.
+type Failed struct {
+	Error string `json:"error"`
+}
 
 // ErrUnsupported is returned by the client when the engine it talks to has no /berth/ routes (dockerd, podman).
 var ErrUnsupported = errors.New("this engine cannot do this, only berth's own can")

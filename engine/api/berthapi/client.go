@@ -92,10 +92,21 @@ func lines[T any](ctx context.Context, c *Client, path string, query url.Values)
 		defer body.Close()
 		for dec := json.NewDecoder(body); ; {
 			var line T
-			switch err := dec.Decode(&line); {
-			case errors.Is(err, io.EOF):
+			var raw json.RawMessage
+			err := dec.Decode(&raw)
+			if errors.Is(err, io.EOF) {
 				return
-			case err != nil:
+			}
+			var failed Failed
+			if err == nil && bytes.HasPrefix(raw, []byte(`{"error":`)) {
+				if err = json.Unmarshal(raw, &failed); err == nil {
+					yield(none, errors.New(failed.Error))
+					return
+				}
+			} else if err == nil {
+				err = json.Unmarshal(raw, &line)
+			}
+			if err != nil {
 				yield(none, fmt.Errorf("reading the engine's answer to %s: %w", path, err))
 				return
 			}

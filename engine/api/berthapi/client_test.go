@@ -84,6 +84,27 @@ func TestEntriesAreReadAsTheyCome(t *testing.T) {
 	}
 }
 
+func TestLinesThatEndEarlySayWhy(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /berth/containers/{id}/changes", berth(func(w http.ResponseWriter, _ *http.Request) {
+		enc := json.NewEncoder(w)
+		enc.Encode(Change{Path: "/error"})
+		enc.Encode(Failed{"the path is too long"})
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	}))
+	var got []string
+	var end error
+	for c, err := range serve(t, mux).Changes(t.Context(), "x") {
+		if end = err; err == nil {
+			got = append(got, c.Path)
+		}
+	}
+	if len(got) != 1 || got[0] != "/error" || end == nil || end.Error() != "the path is too long" {
+		t.Errorf("%q, %v", got, end)
+	}
+}
+
 func TestErrorsCarryTheEnginesWordsAndKind(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /berth/containers/{id}/file", berth(func(w http.ResponseWriter, r *http.Request) {
