@@ -50,6 +50,9 @@ func TestGoldenScreens(t *testing.T) {
 			e.maxLooks = 2
 			e.mu.Unlock()
 			r := start(t, e, c.w, c.h)
+			if c.w >= 100 {
+				r.WaitFor("DISK")
+			}
 			r.WaitFor("CPU 192%")
 			r.Press(c.keys...)
 			r.WaitFor(c.wait...)

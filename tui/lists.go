@@ -50,10 +50,12 @@ func (m *model) gotNetworks(msg feed.Networks) tea.Cmd {
 	return nil
 }
 
-// measureImages asks what images share when their panel is gone to, and again
-// when there are others.
+// measureImages asks what images take and share, and again when there are others.
 func (m *model) measureImages() tea.Cmd {
-	if m.panel != images || m.gone != nil || m.imgs.Total() == 0 || m.sharedOf == m.state.ImagesVersion() {
+	if m.imgs.Total() == 0 {
+		m.disk.images = 0
+	}
+	if m.gone != nil || m.imgs.Total() == 0 || m.sharedOf == m.state.ImagesVersion() {
 		return nil
 	}
 	m.sharedOf = m.state.ImagesVersion()
@@ -63,10 +65,13 @@ func (m *model) measureImages() tea.Cmd {
 // gotShared takes in what images share.
 func (m *model) gotShared(msg feed.Shared) {
 	if msg.Err != nil {
-		m.fail(clean(msg.Err))
+		if m.panel == images { // elsewhere nobody has asked
+			m.fail(clean(msg.Err))
+		}
 		return
 	}
 	m.state.SetShared(msg.Sizes)
+	m.disk.images = msg.Total
 	m.refresh()
 }
 
@@ -95,6 +100,9 @@ type sizing struct {
 	again   bool
 }
 
+// disk is what images and volumes take, as far as it was measured.
+type disk struct{ images, volumes int64 }
+
 // gotSizes takes in how large volumes are.
 func (m *model) gotSizes(msg feed.Sizes) {
 	m.sized.asking = false
@@ -103,6 +111,10 @@ func (m *model) gotSizes(msg feed.Sizes) {
 		return
 	}
 	m.state.SetSizes(msg.Sizes)
+	m.disk.volumes = 0
+	for _, n := range msg.Sizes {
+		m.disk.volumes += n
+	}
 	m.refresh()
 }
 

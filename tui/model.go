@@ -65,6 +65,7 @@ type model struct {
 	portWidth  int   // of what they publish
 	hostWidth  int   // of the widest address of a published port
 	sized      sizing
+	disk       disk
 	sharedOf   int // the list of images that it was asked for what they share
 	probes     map[string]feed.Probed
 	names      map[[2]string][]string // by network and container: what it is found by there

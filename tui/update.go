@@ -217,7 +217,7 @@ func (m *model) lost(err error) {
 		m.gone = errNobody
 	}
 	m.state.Reset()
-	m.sized = sizing{}
+	m.sized, m.disk = sizing{}, disk{}
 	m.stopLogs()
 }
 

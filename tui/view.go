@@ -94,8 +94,11 @@ func (m *model) header(width int) string {
 	left := " " + strings.Join(crumbs, sep)
 	running, all := m.state.Counts()
 	right := fmt.Sprintf("%s running of %d", th.Good.Render(fmt.Sprint(running)), all)
+	if taken := m.disk.images + m.disk.volumes; taken > 0 && width >= 100 {
+		right = fmt.Sprintf("DISK %s  ", size(uint64(taken))) + right
+	}
 	if cpu, mem := m.totals(); cpu >= 0.5 || mem > 0 {
-		right = fmt.Sprintf("CPU %.0f%%  MEM %s  %s", cpu, size(mem), right)
+		right = fmt.Sprintf("CPU %.0f%%  MEM %s  ", cpu, size(mem)) + right
 	}
 	if m.version.Version != "" && width >= 100 {
 		right += th.Dim.Render("  " + text.Clean(m.version.Is()))

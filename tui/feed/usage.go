@@ -24,9 +24,10 @@ type Sizes struct {
 }
 
 // Shared says how much of each image other images have too, by ID; what is not
-// known is not in it.
+// known is not in it. Total is what all images take together.
 type Shared struct {
 	Sizes map[string]int64
+	Total int64
 	Err   error
 }
 
@@ -37,7 +38,7 @@ func (f *Feed) FetchShared() tea.Cmd {
 		if err != nil {
 			return Shared{Err: fmt.Errorf("asking what images share: %w", err)}
 		}
-		s := Shared{Sizes: map[string]int64{}}
+		s := Shared{Sizes: map[string]int64{}, Total: res.Images.TotalSize}
 		for _, i := range res.Images.Items {
 			if i.SharedSize >= 0 {
 				s.Sizes[i.ID] = i.SharedSize
