@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -223,19 +224,22 @@ func (d *daemon) stop(ctx context.Context) error {
 	return errors.Join(d.server.Shutdown(ctx), d.engine.close(ctx))
 }
 
-// pending says whether somebody waits in the listener's queue.
+// pending says whether somebody waits in the listener's queue. It does not look through
+// File: Fd of that makes the socket itself a blocking one, and who then accepts cannot be
+// woken by Close, so that the engine would never end.
 func pending(l net.Listener) bool {
-	sc, ok := l.(interface{ File() (*os.File, error) })
+	sc, ok := l.(syscall.Conn)
 	if !ok {
 		return false
 	}
-	f, err := sc.File()
+	raw, err := sc.SyscallConn()
 	if err != nil {
 		return false
 	}
-	defer f.Close()
-	fds := []unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLIN}}
-	n, err := unix.Poll(fds, 0)
+	n := 0
+	err = raw.Control(func(fd uintptr) {
+		n, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0) // what it cannot tell is nobody
+	})
 	return err == nil && n > 0
 }
 
