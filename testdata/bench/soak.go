@@ -126,7 +126,7 @@ func (b *bench) held(ctx context.Context, e *engine) (map[string]float64, error)
 	if err != nil {
 		return nil, err
 	}
-	held["mounts"] = float64(strings.Count(string(mounts), "\n"))
+	held["mounts"] = float64(strings.Count(string(mounts), " "+b.dir+"/")) // and not those of others
 	if held["network interfaces"], err = count("/sys/class/net/*"); err != nil {
 		return nil, err
 	}
