@@ -70,6 +70,33 @@ func TestIdleMemory(t *testing.T) {
 	b.exit(c)
 }
 
+// stuckKB is the output that waits for a client, a megabyte, and what a busy shim has beside it.
+const stuckKB = 4900
+
+// A client that does not read costs what waits for it, and not several times that.
+func TestStuckClientMemory(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector multiplies memory")
+	}
+	b := newBench(t)
+	cfg := b.config("read x; i=0; while [ $i -lt 50000 ]; do echo 0123456789; i=$((i+1)); done; echo done >&2; read x")
+	cfg.OpenStdin = true
+	c := b.run(cfg)
+	b.attach(c, shim.AttachOptions{Stdin: true, Stdout: true, Mux: true}).write("x\n")
+	b.until("the end of the output", func() bool {
+		log, err := os.ReadFile(cfg.Log.Path)
+		return err == nil && strings.Contains(string(log), "done")
+	})
+	kb := 0
+	b.until("rest", func() bool {
+		kb = privateKB(t, c.ShimPID())
+		return kb <= stuckKB
+	})
+	t.Logf("shim with a stuck client: %d kB private", kb)
+	c.Kill(unix.SIGKILL, true)
+	b.exit(c)
+}
+
 // BenchmarkRun is the shim's part of `berth run`, and how it divides: until parked,
 // until started, until the exit was told.
 func BenchmarkRun(b *testing.B) {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,8 +18,8 @@ const (
 	// queueBound is how much output waits for a client before the process has to;
 	// docker's is a megabyte.
 	queueBound = 1 << 20
-	// writeStep is the most that is written to a client at once.
-	writeStep = 64 << 10
+	// blockSize is the most that is written to a client at once.
+	blockSize = 64 << 10
 	// stall is how long a client may take for one step after the process ended.
 	stall = 10 * time.Second
 )
@@ -32,12 +33,22 @@ type client struct {
 	done  chan struct{} // closed when the connection is
 
 	mu     sync.Mutex
-	cond   sync.Cond // something changed: queue, lifted, closing or over
-	queue  []byte
+	cond   sync.Cond // something changed: queue, size, lifted, closing or over
+	queue  []*block
+	size   int // bytes in the queue, and of the block that is being written
 	lifted bool
 	last   bool     // nothing more will be queued
 	over   wire.End // why it ended, 0 while it lives
 }
+
+// block is a piece of a queue. A queue of one piece would leave behind, as it grows for a
+// client that does not read, several times of what it holds.
+type block struct {
+	n    int
+	data [blockSize]byte
+}
+
+var blocks = sync.Pool{New: func() any { return new(block) }}
 
 // newClient makes a client of the connection fd, which it takes over. ended is told how
 // it ended.
@@ -110,19 +121,39 @@ func (c *client) enqueue(s jsonlog.Stream, p []byte) bool {
 		return false
 	}
 	if c.opts.Mux {
-		c.queue = append(c.queue, byte(s), 0, 0, 0)
-		c.queue = binary.BigEndian.AppendUint32(c.queue, uint32(len(p)))
+		header := [8]byte{0: byte(s)}
+		binary.BigEndian.PutUint32(header[4:], uint32(len(p)))
+		c.put(header[:])
 	}
-	c.queue = append(c.queue, p...)
+	c.put(p)
 	c.cond.Broadcast()
-	return len(c.queue) > queueBound && !c.lifted
+	return c.full()
 }
+
+// put adds to the end of the queue. c.mu is held.
+func (c *client) put(p []byte) {
+	c.size += len(p)
+	for len(p) > 0 {
+		if n := len(c.queue); n == 0 || c.queue[n-1].n == blockSize {
+			b := blocks.Get().(*block)
+			b.n = 0
+			c.queue = append(c.queue, b)
+		}
+		b := c.queue[len(c.queue)-1]
+		n := copy(b.data[b.n:], p)
+		b.n += n
+		p = p[n:]
+	}
+}
+
+// full tells whether the process has to wait for the client. c.mu is held.
+func (c *client) full() bool { return c.size > queueBound && !c.lifted }
 
 // waitRoom blocks while the queue is full and the client lives.
 func (c *client) waitRoom() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for len(c.queue) > queueBound && !c.lifted && c.over == 0 {
+	for c.full() && c.over == 0 {
 		c.cond.Wait()
 	}
 }
@@ -130,35 +161,30 @@ func (c *client) waitRoom() {
 // copyOut writes the queue to the connection until the last of it, or until the client
 // is gone.
 func (c *client) copyOut() {
-	var spare []byte
 	for {
 		c.mu.Lock()
 		for len(c.queue) == 0 && !c.last && c.over == 0 {
-			if cap(spare) > 0 {
-				spare = nil // quiet: give it back
-			}
 			c.cond.Wait()
 		}
 		if c.over != 0 || len(c.queue) == 0 {
 			c.mu.Unlock()
 			return
 		}
-		batch, last := c.queue, c.last
-		c.queue = spare[:0]
+		b, last := c.queue[0], c.last
+		c.queue = slices.Delete(c.queue, 0, 1)
+		c.mu.Unlock()
+		if last {
+			c.f.SetWriteDeadline(time.Now().Add(stall))
+		}
+		if _, err := c.f.Write(b.data[:b.n]); err != nil {
+			c.end(wire.EndGone)
+			return
+		}
+		c.mu.Lock()
+		c.size -= b.n
 		c.cond.Broadcast()
 		c.mu.Unlock()
-		for rest := batch; len(rest) > 0; {
-			if last {
-				c.f.SetWriteDeadline(time.Now().Add(stall))
-			}
-			n, err := c.f.Write(rest[:min(len(rest), writeStep)])
-			if err != nil {
-				c.end(wire.EndGone)
-				return
-			}
-			rest = rest[n:]
-		}
-		spare = batch
+		blocks.Put(b)
 	}
 }
 

@@ -1,9 +1,13 @@
 package server
 
 import (
+	"fmt"
+	"os"
 	"runtime"
 	"sync/atomic"
 	"time"
+
+	"berth/runtime/pages"
 )
 
 // idleAfter is how long a shim is left alone before it gives its memory back.
@@ -45,7 +49,7 @@ func (i *idleTimer) arm() {
 
 // rest gives back what memory an idle shim does not need: all of it by becoming a fresh
 // image of itself, or, while clients are attached and execs are open, what the
-// collector finds.
+// collector finds and what was read of the executable.
 func (s *shim) rest() {
 	if s.renew() {
 		return // an execve that failed
@@ -56,4 +60,7 @@ func (s *shim) rest() {
 	// hurry it, would be initialised after everything of the engine's and have every
 	// shim start 11 ms later (package early).
 	runtime.GC()
+	if err := pages.GiveBack(); err != nil {
+		fmt.Fprintln(os.Stderr, "berth-shim:", err)
+	}
 }
