@@ -112,7 +112,11 @@ func TestSessionsLiveOnWhileOneLooksElsewhere(t *testing.T) {
 	u.leader("2")
 	u.sees("sec0ond")
 	u.leader("q")
+	if u.m.Focused() {
+		t.Error("a key that comes right after goes into the shell")
+	}
 	got[LeaveMsg](u)
+	u.m.Focus()
 	u.leader("z")
 	got[ZoomMsg](u)
 	u.leader("x")

@@ -85,7 +85,7 @@ func (m *Model) pressed(k tea.KeyPressMsg) tea.Cmd {
 		case "a":
 			return m.OpenAttach()
 		case "esc", "q", "ctrl+c":
-			return leave
+			return m.leave()
 		}
 		return nil
 	case s.isEnded():
@@ -100,7 +100,7 @@ func (m *Model) pressed(k tea.KeyPressMsg) tea.Cmd {
 		case "esc", "q", "x", "ctrl+c":
 			m.drop(s)
 			if m.shown() == nil {
-				return leave
+				return m.leave()
 			}
 		}
 		return nil
@@ -108,8 +108,11 @@ func (m *Model) pressed(k tea.KeyPressMsg) tea.Cmd {
 	return m.toProgram(s, k)
 }
 
-// leave is the command that gives the keys back.
-func leave() tea.Msg { return LeaveMsg{} }
+// leave gives the keys back: at once, since the next one may come before the message.
+func (m *Model) leave() tea.Cmd {
+	m.Blur()
+	return func() tea.Msg { return LeaveMsg{} }
+}
 
 // toProgram sends a key. For the main process, ctrl+p ctrl+q detaches as it
 // does with docker attach.
@@ -124,7 +127,7 @@ func (m *Model) toProgram(s *session, k tea.KeyPressMsg) tea.Cmd {
 		case s.heldP && k.String() == "ctrl+q":
 			s.heldP = false
 			m.drop(s)
-			return leave
+			return m.leave()
 		case s.heldP:
 			s.heldP = false
 			p = append([]byte{0x10}, p...)
@@ -157,7 +160,7 @@ func (m *Model) command(k tea.KeyPressMsg) tea.Cmd {
 	s := m.shown()
 	switch {
 	case key.Matches(k, m.keys.leave):
-		return leave
+		return m.leave()
 	case key.Matches(k, m.keys.zoom):
 		return func() tea.Msg { return ZoomMsg{} }
 	case key.Matches(k, m.keys.open):
@@ -189,7 +192,7 @@ func (m *Model) command(k tea.KeyPressMsg) tea.Cmd {
 	case key.Matches(k, m.keys.close):
 		m.drop(s)
 		if m.shown() == nil {
-			return leave
+			return m.leave()
 		}
 	default:
 		if n := k.Code - '1'; n >= 0 && n < 9 {
