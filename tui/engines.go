@@ -1,8 +1,8 @@
 package tui
 
 import (
-	"fmt"
 	"strconv"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -61,19 +61,37 @@ func (m *model) offerEngines(told enginesTold) {
 		m.prompt("go to the engine at", "ssh://me@far.example", "", func(s string) string { return "berth -H " + s }, m.leaveFor)
 		return nil
 	}})
-	title := "engines"
-	if n := m.shell.Live(); n > 0 {
-		title = fmt.Sprintf("engines · leaving this one ends %s here", things(n, "one shell", "shells"))
-	}
-	m.overlay = newMenu(title, choices...)
+	m.overlay = newMenu("engines", choices...)
 }
 
-// leaveFor ends the console for another engine.
+// lostByLeaving is what would end with this console: its shells and transfers; "" if
+// there is nothing.
+func (m *model) lostByLeaving() string {
+	var out []string
+	if n := m.shell.Live(); n > 0 {
+		out = append(out, things(n, "one shell", "shells"))
+	}
+	for _, o := range m.transfers {
+		if !o.failed() {
+			out = append(out, "the "+o.verb+" of "+o.name)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// leaveFor ends the console for another engine, after asking when something is lost by it.
 func (m *model) leaveFor(name string) tea.Cmd {
 	if name == m.opt.Host {
 		m.say(name + " is shown already")
 		return nil
 	}
-	m.next = name
-	return tea.Quit
+	goes := func() tea.Cmd {
+		m.next = name
+		return tea.Quit
+	}
+	if lost := m.lostByLeaving(); lost != "" {
+		m.overlay = newMenu("going to "+text.Clean(name)+" ends "+text.Clean(lost), choice{"y", "go there all the same", "containers run on", goes})
+		return nil
+	}
+	return goes()
 }

@@ -20,6 +20,14 @@ func TestAnotherEngineIsAChoice(t *testing.T) {
 	press(m, "a")
 	shows(t, m, "go to the engine at", "ssh://me@far.example")
 	press(m, "esc")
+	m.startCarry("berth pull app", "pull", "pulled", "app", nil)
+	m.Update(m.askEngines()())
+	press(m, "2")
+	shows(t, m, "going to far ends the pull of app")
+	if press(m, "n"); m.next != "" {
+		t.Errorf("goes to %q though it was told not to", m.next)
+	}
+	m.transfers = nil
 	m.Update(m.askEngines()())
 	if press(m, "2"); m.next != "far\x1b[2J" {
 		t.Errorf("goes to %q", m.next)
