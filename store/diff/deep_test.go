@@ -14,6 +14,7 @@ import (
 	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
 
+	"berth/store/deeptest"
 	"berth/store/remove"
 )
 
@@ -23,17 +24,7 @@ func deepTree(t *testing.T, depth int) (dir string) {
 	dir = filepath.Join(t.TempDir(), "deep")
 	must(t, os.Mkdir(dir, 0o755))
 	t.Cleanup(func() { must(t, remove.All(dir)) }) // t.TempDir cannot
-	at, err := unix.Open(dir, openDir, 0)
-	must(t, err)
-	for range depth {
-		must(t, unix.Mknodat(at, "file", unix.S_IFREG|0o600, 0))
-		must(t, unix.Mkdirat(at, "d", 0o755))
-		next, err := unix.Openat(at, "d", openDir, 0)
-		must(t, err)
-		unix.Close(at)
-		at = next
-	}
-	unix.Close(at)
+	deeptest.Chain(t, dir, depth, func(at, _ int) error { return unix.Mknodat(at, "file", unix.S_IFREG|0o600, 0) })
 	return dir
 }
 

@@ -9,30 +9,19 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"berth/store/deeptest"
 )
 
-// chain makes directories in each other, with a file and a link in each.
+// chain makes directories in each other, with a file and a link in some.
 func chain(t *testing.T, dir string, depth int) {
 	t.Helper()
-	at, err := unix.Open(dir, openDir, 0)
-	for i := 0; i < depth && err == nil; i++ {
-		if i%500 == 0 {
-			err = errors.Join(unix.Symlinkat("/etc", at, "link"), unix.Mknodat(at, "7", unix.S_IFREG|0o600, 0))
+	deeptest.Chain(t, dir, depth, func(at, level int) error {
+		if level%500 != 0 {
+			return nil
 		}
-		if err == nil {
-			err = unix.Mkdirat(at, "d", 0o700)
-		}
-		next := -1
-		if err == nil {
-			next, err = unix.Openat(at, "d", openDir, 0)
-		}
-		unix.Close(at)
-		at = next
-	}
-	unix.Close(at)
-	if err != nil {
-		t.Fatal(err)
-	}
+		return errors.Join(unix.Symlinkat("/etc", at, "link"), unix.Mknodat(at, "7", unix.S_IFREG|0o600, 0))
+	})
 }
 
 func gone(t *testing.T, path string) {

@@ -12,33 +12,21 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"berth/store/deeptest"
 	"berth/store/remove"
 )
 
 // chain makes directories called d in each other, each with a file of three bytes.
 func chain(t *testing.T, dir string, depth int) {
 	t.Helper()
-	at, err := unix.Open(dir, openDir, 0)
-	for i := 0; i < depth && err == nil; i++ {
-		var f int
-		if f, err = unix.Openat(at, "file", unix.O_CREAT|unix.O_WRONLY, 0o600); err == nil {
-			_, err = unix.Write(f, []byte("abc"))
-			unix.Close(f)
+	deeptest.Chain(t, dir, depth, func(at, _ int) error {
+		f, err := unix.Openat(at, "file", unix.O_CREAT|unix.O_WRONLY, 0o600)
+		if err != nil {
+			return err
 		}
-		if err == nil {
-			err = unix.Mkdirat(at, "d", 0o700)
-		}
-		next := -1
-		if err == nil {
-			next, err = unix.Openat(at, "d", openDir, 0)
-		}
-		unix.Close(at)
-		at = next
-	}
-	unix.Close(at)
-	if err != nil {
-		t.Fatal(err)
-	}
+		_, err = unix.Write(f, []byte("abc"))
+		return errors.Join(err, unix.Close(f))
+	})
 }
 
 // TestDeepTree has less descriptors than levels, and no path to its last.
