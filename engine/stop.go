@@ -139,9 +139,9 @@ func (cs *Containers) signal(c *ctr, r *run, rec record, sig unix.Signal) error 
 		return err
 	}
 	if rec.State.Paused {
-		// The shim thaws for a SIGKILL itself: then it is not paused any more.
+		// The shim thaws for a SIGKILL itself: then it is not paused any more, or all has ended meanwhile.
 		err := r.Client.Resume()
-		if err != nil && !errdefs.IsFailedPrecondition(err) {
+		if err != nil && !errdefs.IsFailedPrecondition(err) && !errdefs.IsUnavailable(err) && !errdefs.IsNotFound(err) {
 			cs.e.log.Warn("thawing a container for a signal", "id", c.id, "err", err)
 		} else {
 			c.change(func(r *record) { r.State.Paused = false })
