@@ -57,7 +57,7 @@ func createSpec(req network.CreateRequest) (engnet.CreateSpec, error) {
 	case req.Driver != "" && req.Driver != "bridge" && req.Driver != "default" && req.Driver != engnet.Macvlan:
 		return s, fmt.Errorf("could not find plugin %s in v1 plugin registry: this engine has the drivers bridge and macvlan: %w", req.Driver, errdefs.ErrNotFound)
 	case req.Ingress && req.Scope != "swarm":
-		return s, fmt.Errorf("Ingress network can only be global scope network: %w", errdefs.ErrPermissionDenied)
+		return s, kind(errdefs.ErrPermissionDenied, "Ingress network can only be global scope network")
 	case req.Scope == "swarm":
 		return s, fmt.Errorf("cannot create a swarm scoped network when swarm is not active: %w", errdefs.ErrPermissionDenied)
 	case req.ConfigOnly || req.ConfigFrom != nil && req.ConfigFrom.Network != "":
