@@ -188,7 +188,7 @@ func starterArchive(context.Context) (io.ReadCloser, error) {
 func (a *app) quietAuth(domain string) (string, error) {
 	config, err := a.config()
 	if err != nil {
-		return "", err
+		return "", nil
 	}
 	auth, err := config.Get(credentials.Server(domain))
 	if err != nil {

@@ -77,7 +77,10 @@ func (a *app) contextName() (string, error) {
 	}
 	config, err := a.dockerConfig()
 	if err != nil {
-		return "", fmt.Errorf("looking for the context in use: %w", err)
+		// As with docker: no verb needs the file so much that it would fail for it.
+		fmt.Fprintf(a.err, "WARNING: the default engine is used, whatever docker's settings say: %v\n", err)
+		a.context = contexts.Default // said once
+		return a.context, nil
 	}
 	if name := config.Context(); name != "" {
 		return name, nil

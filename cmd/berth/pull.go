@@ -91,12 +91,13 @@ func (a *app) config() (*credentials.File, error) {
 	return credentials.Load(credentials.Path(lookupIn(a.environ)), a.environ)
 }
 
-// registryAuth is what the engine is to show the registry of a domain. A
-// broken helper is only a warning: not every image needs credentials.
+// registryAuth is what the engine is to show the registry of a domain. A broken
+// helper or file is only a warning: not every image needs credentials.
 func (a *app) registryAuth(domain string) (string, error) {
 	config, err := a.config()
 	if err != nil {
-		return "", err
+		fmt.Fprintf(a.err, "WARNING: without credentials: %v\n", err)
+		return "", nil
 	}
 	auth, err := config.Get(credentials.Server(domain))
 	if err != nil {
