@@ -1,6 +1,11 @@
 package tuitest
 
-import "strings"
+import (
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
 
 // named are the keys that are not a letter, as xterm sends them.
 var named = map[string]string{
@@ -26,4 +31,20 @@ func sequence(key string) (string, bool) {
 		return "\x1b" + s, ok
 	}
 	return key, len([]rune(key)) == 1
+}
+
+// taken waits until the program has read what was typed.
+func (r *Robot) taken() {
+	r.t.Helper()
+	peer, _, errno := unix.Syscall(unix.SYS_IOCTL, r.pty.Fd(), unix.TIOCGPTPEER, unix.O_RDONLY|unix.O_NOCTTY|unix.O_CLOEXEC)
+	if errno != 0 {
+		r.t.Fatalf("open the program's terminal: %v", errno)
+	}
+	defer unix.Close(int(peer))
+	for end := time.Now().Add(Patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if n, err := unix.IoctlGetInt(int(peer), unix.TIOCINQ); err != nil || n == 0 {
+			return
+		}
+	}
+	r.t.Fatal("the program does not read its keys")
 }

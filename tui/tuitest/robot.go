@@ -184,6 +184,7 @@ func (r *Robot) Press(keys ...string) {
 		}
 		r.Type(seq)
 		if k == "esc" { // a terminal cannot tell escape and then a letter from alt and the letter but by time
+			r.taken()
 			time.Sleep(escapeGap)
 		}
 	}
