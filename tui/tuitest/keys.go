@@ -33,6 +33,9 @@ func sequence(key string) (string, bool) {
 	return key, len([]rune(key)) == 1
 }
 
+// escapeGap is longer than a program waits for what may follow an escape.
+const escapeGap = 80 * time.Millisecond
+
 // taken waits until the program has read what was typed.
 func (r *Robot) taken() {
 	r.t.Helper()

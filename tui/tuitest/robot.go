@@ -39,9 +39,6 @@ import (
 // time: it only ends those that would wait forever, on machines of any speed.
 const Patience = time.Minute
 
-// escapeGap is longer than a program waits for what may follow an escape.
-const escapeGap = 80 * time.Millisecond
-
 // lingering is how long output is waited for when the program has ended.
 const lingering = time.Second
 
