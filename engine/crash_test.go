@@ -217,6 +217,11 @@ func TestExecOutlivesTheEngine(t *testing.T) {
 	}
 	r.close()
 	r.open()
+	if x, err := r.Containers.getExec(xid); err != nil || x.spawned == nil {
+		t.Fatalf("%+v, %v", x, err)
+	} else {
+		<-x.spawned // else a resize would wait for it
+	}
 	in, err := r.Containers.ExecInspect(r.ctx, xid)
 	if err != nil || !in.Running || in.ContainerID != id || in.Pid == 0 {
 		t.Fatalf("%+v, %v", in, err)

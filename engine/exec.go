@@ -372,9 +372,10 @@ func (cs *Containers) execIDs(containerID string) []string {
 func (cs *Containers) adoptExecs(c *ctr, r *run, infos []shim.ExecInfo) {
 	for _, info := range infos {
 		x := &execution{
-			id: info.ID, c: c, opts: ExecOptions{Cmd: []string{""}}, done: make(chan struct{}),
+			id: info.ID, c: c, opts: ExecOptions{Cmd: []string{""}}, spawned: make(chan struct{}), done: make(chan struct{}),
 			started: true, running: info.Running, pid: info.PID,
 		}
+		close(x.spawned) // by the engine before
 		cs.mu.Lock()
 		cs.execs[x.id] = x
 		cs.mu.Unlock()
