@@ -9,6 +9,7 @@ import (
 // Whatever comes while the console ends already, the terminal is given back first.
 func TestTheSecondSignalDoesNotCutOffTheEnd(t *testing.T) {
 	s := hearSignals()
+	s.late = 0
 	defer s.stop()
 	quits := make(chan bool)
 	go s.each(func() { quits <- true })
@@ -41,6 +42,19 @@ func TestTheSecondSignalDoesNotCutOffTheEnd(t *testing.T) {
 	}
 	back()
 	heard(syscall.SIGINT)
+}
+
+// The ctrl+c that has ended a program is heard when the program is gone already.
+func TestALateInterruptIsNotTheConsoles(t *testing.T) {
+	s := &signals{late: time.Hour}
+	if s.forOthers() {
+		t.Error("nobody else was there")
+	}
+	back := s.toOthers()
+	back()
+	if !s.forOthers() {
+		t.Error("it is taken for the console's")
+	}
 }
 
 // ctrl+c ends the program that has the terminal, and the console has it again.
