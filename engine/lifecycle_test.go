@@ -139,7 +139,7 @@ func TestCreateRefuses(t *testing.T) {
 		{"no such process namespace", edit(func(o *CreateOptions) { o.HostConfig.PidMode = "container:nobody" }), errdefs.IsInvalidArgument, "No such container: nobody"},
 		{"volumes of nobody", edit(func(o *CreateOptions) { o.HostConfig.VolumesFrom = []string{"nobody"} }), errdefs.IsInvalidArgument, "No such container: nobody"},
 		{"reference", edit(func(o *CreateOptions) { o.Config.Image = "busybox:a:b" }), errdefs.IsInvalidArgument, "invalid reference format"},
-		{"links", edit(func(o *CreateOptions) { o.HostConfig.Links = []string{"a:b"} }), errdefs.IsInvalidArgument, "could not get container for a: No such container: a"},
+		{"links", edit(func(o *CreateOptions) { o.HostConfig.Links = []string{"nobody:b"} }), errdefs.IsInvalidArgument, "could not get container for nobody: No such container: nobody"},
 	} {
 		_, err := r.Containers.Create(r.ctx, c.o)
 		if err == nil || !c.is(err) || !strings.Contains(err.Error(), c.text) {

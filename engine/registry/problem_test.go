@@ -89,11 +89,13 @@ func TestPushProblems(t *testing.T) {
 		{405, "", "received unexpected HTTP status: 405 Method Not Allowed"},
 		{500, "oops", "received unexpected HTTP status: 500 Internal Server Error"},
 	} {
+		f.mu.Lock() // a request of the push before may still come
 		f.hook = func(w http.ResponseWriter, _ *http.Request) bool {
 			w.WriteHeader(c.status)
 			io.WriteString(w, c.body)
 			return true
 		}
+		f.mu.Unlock()
 		if err := r.push(f.host+"/other:1", PushOptions{}); err == nil || err.Error() != c.want {
 			t.Errorf("%d %q: error %v, want %q", c.status, c.body, err, c.want)
 		}
