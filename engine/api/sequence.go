@@ -32,15 +32,19 @@ func sendLines[T any](w http.ResponseWriter, items iter.Seq2[T, error], of func(
 	return nil
 }
 
-// heldBack is how many bytes of an array are not sent before its end, in case an error comes that is the status then.
-const heldBack = 8 << 20
+// What of an array is not sent before its end, in case an error comes that is the status then: the client of a long one
+// should read while it is made. A tree that leads nowhere ends after fewer items, for no path has as many parts.
+const (
+	heldBack  = 8 << 20 // bytes
+	heldItems = 2100
+)
 
 // sendArray sends what a sequence yields as one array. A long one is sent as it comes, and cut off by an error.
 func sendArray[T any](w http.ResponseWriter, items iter.Seq2[T, error]) error {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
-	sent, between := false, "["
+	sent, between, count := false, "[", 0
 	for item, err := range items {
 		if err != nil {
 			return err
@@ -50,7 +54,8 @@ func sendArray[T any](w http.ResponseWriter, items iter.Seq2[T, error]) error {
 			return err
 		}
 		between = ","
-		if !sent && buf.Len() < heldBack || sent && buf.Len() < 64<<10 {
+		count++
+		if !sent && buf.Len() < heldBack && count < heldItems || sent && buf.Len() < 64<<10 {
 			continue
 		}
 		w.Header().Set("Content-Type", "application/json")
