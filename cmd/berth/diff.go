@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -39,9 +40,10 @@ func newDiff(a *app) *cobra.Command {
 // printChanges prints changes as they come, however many, in docker's terms: content and attributes are one kind.
 func (a *app) printChanges(changes iter.Seq2[berthapi.Change, error]) error {
 	shown := a.shown()
+	out := bufio.NewWriter(a.out)
 	for ch, err := range changes {
 		if err != nil {
-			return err
+			return errors.Join(out.Flush(), err)
 		}
 		kind := container.ChangeModify
 		switch ch.Kind {
@@ -50,11 +52,11 @@ func (a *app) printChanges(changes iter.Seq2[berthapi.Change, error]) error {
 		case berthapi.ChangeDeleted:
 			kind = container.ChangeDelete
 		}
-		if _, err := fmt.Fprintln(a.out, kind, shown(ch.Path)); err != nil {
+		if _, err := fmt.Fprintln(out, kind, shown(ch.Path)); err != nil {
 			return err
 		}
 	}
-	return nil
+	return out.Flush()
 }
 
 // printDockerChanges asks an engine that has only docker's route, which sends them all at once.
@@ -64,12 +66,13 @@ func (a *app) printDockerChanges(ctx context.Context, cl *client.Client, id stri
 		return err
 	}
 	shown := a.shown()
+	out := bufio.NewWriter(a.out)
 	for _, ch := range res.Changes {
-		if _, err := fmt.Fprintln(a.out, ch.Kind, shown(ch.Path)); err != nil {
+		if _, err := fmt.Fprintln(out, ch.Kind, shown(ch.Path)); err != nil {
 			return err
 		}
 	}
-	return nil
+	return out.Flush()
 }
 
 // shown is how the names of files, which strangers gave, are printed: as they are, but on a terminal without what would

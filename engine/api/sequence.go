@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"iter"
@@ -13,12 +14,14 @@ import (
 // status; a later one is the last line, with which the answer is cut off.
 func sendLines[T any](w http.ResponseWriter, items iter.Seq2[T, error], of func(T) any) error {
 	w.Header().Set("Content-Type", "application/jsonl")
-	enc := json.NewEncoder(w)
+	buf := bufio.NewWriterSize(w, 32<<10) // each write wakes the client
+	enc := json.NewEncoder(buf)
 	enc.SetEscapeHTML(false)
 	began := false
 	for item, err := range items {
 		if err != nil && began {
 			enc.Encode(berthapi.Failed{Error: messageOf(err)})
+			buf.Flush()
 			http.NewResponseController(w).Flush() // what is not sent goes with the connection
 		}
 		if err != nil {
@@ -29,7 +32,7 @@ func sendLines[T any](w http.ResponseWriter, items iter.Seq2[T, error], of func(
 		}
 		began = true
 	}
-	return nil
+	return buf.Flush()
 }
 
 // What of an array is not sent before its end, in case an error comes that is the status then: the client of a long one

@@ -1,7 +1,9 @@
 package berthapi
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -80,6 +82,9 @@ func (c *Client) EntriesOf(ctx context.Context, ref string, n int, union bool, p
 	return lines[Entry](ctx, c, layerPath(ref, n)+"/entries", part.query(query))
 }
 
+// longestLine bounds what an engine can make a client hold, in bytes: two of the longest paths that a tree can have.
+const longestLine = 64 << 20
+
 // lines reads an answer that is a line of JSON each.
 func lines[T any](ctx context.Context, c *Client, path string, query url.Values) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
@@ -90,32 +95,30 @@ func lines[T any](ctx context.Context, c *Client, path string, query url.Values)
 			return
 		}
 		defer body.Close()
-		for dec := json.NewDecoder(body); ; {
+		sc := bufio.NewScanner(body)
+		for sc.Buffer(nil, longestLine); sc.Scan(); {
 			var line T
-			var raw json.RawMessage
-			err := dec.Decode(&raw)
-			if errors.Is(err, io.EOF) {
-				return
-			}
 			var failed Failed
-			if err == nil && bytes.HasPrefix(raw, []byte(`{"error":`)) {
-				if err = json.Unmarshal(raw, &failed); err == nil {
+			if bytes.HasPrefix(sc.Bytes(), []byte(`{"error":`)) {
+				if err = json.Unmarshal(sc.Bytes(), &failed); err == nil {
 					yield(none, errors.New(failed.Error))
 					return
 				}
-			} else if err == nil {
-				err = json.Unmarshal(raw, &line)
+			} else if err = json.Unmarshal(sc.Bytes(), &line); err == nil {
+				if raw, ok := any(&line).(interface{ restore() }); ok {
+					raw.restore()
+				}
+				if !yield(line, nil) {
+					return
+				}
+				continue
 			}
-			if err != nil {
-				yield(none, fmt.Errorf("reading the engine's answer to %s: %w", path, err))
-				return
-			}
-			if raw, ok := any(&line).(interface{ restore() }); ok {
-				raw.restore()
-			}
-			if !yield(line, nil) {
-				return
-			}
+			// Half a line is of an answer that was cut off: that is the reason then.
+			yield(none, fmt.Errorf("reading the engine's answer to %s: %w", path, cmp.Or(sc.Err(), err)))
+			return
+		}
+		if err := sc.Err(); err != nil {
+			yield(none, fmt.Errorf("reading the engine's answer to %s: %w", path, err))
 		}
 	}
 }
