@@ -2,6 +2,7 @@ package tuitest
 
 import (
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -36,7 +37,8 @@ func sequence(key string) (string, bool) {
 // escapeGap is longer than a program waits for what may follow an escape.
 const escapeGap = 80 * time.Millisecond
 
-// taken waits until the program has read what was typed.
+// taken waits until the program has read what was typed, or has ended. One that
+// hangs is made to say where.
 func (r *Robot) taken() {
 	r.t.Helper()
 	peer, _, errno := unix.Syscall(unix.SYS_IOCTL, r.pty.Fd(), unix.TIOCGPTPEER, unix.O_RDONLY|unix.O_NOCTTY|unix.O_CLOEXEC)
@@ -45,9 +47,12 @@ func (r *Robot) taken() {
 	}
 	defer unix.Close(int(peer))
 	for end := time.Now().Add(Patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		if n, err := unix.IoctlGetInt(int(peer), unix.TIOCINQ); err != nil || n == 0 {
+		if n, err := unix.IoctlGetInt(int(peer), unix.TIOCINQ); err != nil || n == 0 || r.Ended() {
 			return
 		}
 	}
-	r.t.Fatal("the program does not read its keys")
+	screen := r.Screen()
+	r.Signal(syscall.SIGQUIT)
+	r.WaitExit()
+	r.t.Fatalf("the program does not read its keys; the screen was\n%s\nand then it said\n%s", screen, r.Output())
 }
