@@ -23,6 +23,8 @@ func (t *Terminal) controlSequence(b byte) {
 		t.privateSequence(b)
 	case p.prefix == '>' && p.inter == 0 && b == 'c' && p.param(0, 0) == 0:
 		t.reply("\x1b[>1;277;0c") // a VT220 that knows SGR mouse reports
+	case p.prefix == '=' && p.inter == 0 && b == 'c' && p.param(0, 0) == 0:
+		t.reply("\x1bP!|00000000\x1b\\") // DA3: no serial number
 	case p.prefix == '>' && p.inter == 0 && b == 'q' && p.param(0, 0) == 0:
 		t.reply("\x1bP>|berth\x1b\\")
 	case p.inter == '$' && b == 'p':
@@ -30,8 +32,9 @@ func (t *Terminal) controlSequence(b byte) {
 	case p.prefix == 0 && p.inter == ' ' && b == 'q':
 		t.shape = Shape(min(p.param(0, 0)+1, 6) / 2)
 	case p.prefix == 0 && p.inter == '!' && b == 'p': // DECSTR
-		t.modes = t.modes&(modeSync|modeKeypad) | modeAutowrap | modeCursor
+		t.modes = t.modes&(modeSync|modeAlt) | modeAutowrap | modeCursor
 		t.cur.pen, t.cur.origin, t.cur.charset, t.cur.shifted = Cell{}, false, [2]bool{}, false
+		t.buf.saved = cursor{}
 		t.top, t.bottom = 0, t.height
 	}
 }
@@ -113,10 +116,8 @@ func (t *Terminal) plainSequence(b byte) {
 		}
 	case 's': // SCOSC
 		t.buf.saved = t.cur
-	case 't': // XTWINOPS: the size in cells
-		if n == 18 {
-			t.reply(fmt.Sprintf("\x1b[8;%d;%dt", t.height, t.width))
-		}
+	case 't': // XTWINOPS
+		t.windowSequence(n)
 	case 'u': // SCORC
 		t.restore()
 	}
@@ -162,9 +163,18 @@ func (t *Terminal) privateSequence(b byte) {
 		t.eraseLine(p.param(0, 0))
 	case 'n':
 		if p.param(0, 0) == 6 {
-			t.reply(fmt.Sprintf("\x1b[?%d;%d;1R", t.cur.y+1, t.cur.x+1))
+			t.reply(fmt.Sprintf("\x1b[?%d;%d;1R", t.reportedRow(), t.cur.x+1))
 		}
 	}
+}
+
+// reportedRow is the cursor's row as programs count it, from 1, and from the
+// region's top in origin mode.
+func (t *Terminal) reportedRow() int {
+	if t.cur.origin {
+		return t.cur.y - t.top + 1
+	}
+	return t.cur.y + 1
 }
 
 // report is DSR.
@@ -173,11 +183,7 @@ func (t *Terminal) report(what int) {
 	case 5:
 		t.reply("\x1b[0n")
 	case 6:
-		y := t.cur.y
-		if t.cur.origin {
-			y -= t.top
-		}
-		t.reply(fmt.Sprintf("\x1b[%d;%dR", y+1, t.cur.x+1))
+		t.reply(fmt.Sprintf("\x1b[%d;%dR", t.reportedRow(), t.cur.x+1))
 	}
 }
 

@@ -1,11 +1,6 @@
 package screen
 
-import (
-	"encoding/base64"
-	"fmt"
-	"strings"
-	"unicode"
-)
+import "fmt"
 
 // modes is the set of modes in force.
 type modes uint32
@@ -145,62 +140,6 @@ func (t *Terminal) reportMode(private bool, n int) {
 		state = 2
 	}
 	t.reply(fmt.Sprintf("\x1b[%s%d;%d$y", mark, n, state))
-}
-
-// oscCommand executes an operating system command. Titles are kept, colour
-// queries answered, the clipboard passed on if allowed; hyperlinks, working
-// directories, notifications and palettes are not for the host's terminal.
-func (t *Terminal) oscCommand(data []byte) {
-	number, text, _ := strings.Cut(string(data), ";")
-	switch number {
-	case "0", "2":
-		t.title = cleanTitle(text)
-	case "10":
-		t.reportColor(number, text, "cccc/cccc/cccc")
-	case "11":
-		t.reportColor(number, text, "0000/0000/0000")
-	case "52":
-		_, payload, ok := strings.Cut(text, ";")
-		if !ok || !t.TakeClipboard || payload == "?" {
-			return // reading the host's clipboard is never allowed
-		}
-		if decoded, err := base64.StdEncoding.DecodeString(payload); err == nil {
-			t.clipboard = decoded
-		}
-	}
-}
-
-// reportColor answers a query of a default colour, so that a program can tell a
-// dark terminal from a light one. Setting one is not for the container to do.
-func (t *Terminal) reportColor(number, text, color string) {
-	if text == "?" {
-		t.reply("\x1b]" + number + ";rgb:" + color + "\x1b\\")
-	}
-}
-
-// maxTitle is the length of a title, in characters.
-const maxTitle = 200
-
-// cleanTitle drops what is not printable, and what would reorder text.
-func cleanTitle(s string) string {
-	n := 0
-	return strings.Map(func(r rune) rune {
-		if n++; n > maxTitle || !unicode.IsPrint(r) || isBidi(r) {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, ""))
-}
-
-// dcsCommand answers requests for settings and termcap entries with "no such
-// thing", since a program that asks waits for some answer.
-func (t *Terminal) dcsCommand(data []byte) {
-	switch s := string(data); {
-	case strings.HasPrefix(s, "$q"):
-		t.reply("\x1bP0$r\x1b\\")
-	case strings.HasPrefix(s, "+q"):
-		t.reply("\x1bP0+r\x1b\\")
-	}
 }
 
 // AltScreen reports whether a full-screen program has the screen.

@@ -33,6 +33,7 @@ type parser struct {
 	str    []byte
 	over   bool // str is too long
 	escStr bool // ESC was seen in the string: ST, or the end of it
+	bel    bool // the string ended with BEL
 }
 
 // param returns parameter i, or def when it is missing or zero.
@@ -150,7 +151,7 @@ func (p *parser) begin(sub bool) {
 // beginString begins to collect a string of the kind s.
 func (t *Terminal) beginString(s state) {
 	p := &t.parser
-	p.state, p.str, p.over, p.escStr = s, p.str[:0], false, false
+	p.state, p.str, p.over, p.escStr, p.bel = s, p.str[:0], false, false, false
 }
 
 // advanceString collects a string up to ST (ESC \), BEL for an OSC, or CAN.
@@ -173,7 +174,7 @@ func (t *Terminal) advanceString(b byte) {
 	case b == 0x1b:
 		p.escStr = true
 	case b == 0x07 && p.state == osc:
-		p.state = ground
+		p.state, p.bel = ground, true
 		t.endString(osc)
 	case b == 0x18 || b == 0x1a:
 		p.state = ground
@@ -211,7 +212,9 @@ func (t *Terminal) control(b byte) {
 		t.cur.x = max(t.cur.x-1, 0)
 		t.cur.pending = false
 	case '\t':
-		t.tab(1)
+		if !t.cur.pending { // there is no stop past the last column: the wrap still waits
+			t.tab(1)
+		}
 	case '\n', '\v', '\f':
 		t.cur.pending = false
 		t.index()

@@ -137,6 +137,9 @@ func (t *Terminal) wrapPending() {
 		return
 	}
 	t.cur.pending = false
+	if !t.modes.has(modeAutowrap) { // switched off since then
+		return
+	}
 	t.buf.lines[t.cur.y].wrapped = true
 	t.cur.x = 0
 	t.index()

@@ -49,6 +49,7 @@ type Terminal struct {
 	nutf     int
 
 	title     string
+	titles    []string // put aside by programs (XTWINOPS 22)
 	bells     int
 	clipboard []byte
 	// TakeClipboard makes OSC 52 available through Clipboard; it is ignored otherwise.
@@ -94,7 +95,7 @@ func (t *Terminal) reset() {
 	t.top, t.bottom = 0, t.height
 	t.modes = modeAutowrap | modeCursor
 	t.shape = ShapeDefault
-	t.title = ""
+	t.title, t.titles = "", nil
 	t.joinable = false
 	t.resetTabs()
 }
