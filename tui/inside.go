@@ -48,6 +48,15 @@ func (m *model) askInside(c state.Container, t tab) tea.Cmd {
 	})
 }
 
+// gotInside keeps an answer unless it comes late, for what is shown no more.
+func (m *model) gotInside(in inside) {
+	c, _ := m.current()
+	i, _ := m.currentImage()
+	if in.tab == m.tab() && (in.id == c.ID || in.id == i.ID) {
+		m.inside = in
+	}
+}
+
 // insideSheet draws what was asked, once it is there.
 func (m *model) insideSheet(c state.Container, width int) []string {
 	s := sheet{m: m, width: width}

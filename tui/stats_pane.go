@@ -124,7 +124,7 @@ func (m *model) charts(u *usage) []chart {
 		last = u.points[n-1]
 	}
 	cpu := fmt.Sprintf("of %d CPUs", s.CPUs)
-	if m.inside.cpus > 0 {
+	if m.inside.tab == tabStats && m.inside.cpus > 0 {
 		cpu = fmt.Sprintf("limit %.3g of %d CPUs", m.inside.cpus, s.CPUs)
 	}
 	mem, pids := "no limit", "no limit"

@@ -170,7 +170,7 @@ func (m *model) fromEngine(msg tea.Msg) (tea.Cmd, bool) {
 	case feed.Transfer:
 		m.carried(msg)
 	case inside:
-		m.inside = msg
+		m.gotInside(msg)
 	case enginesTold:
 		m.offerEngines(msg)
 	case imageTold:
