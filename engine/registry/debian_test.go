@@ -253,6 +253,23 @@ func TestCertificates(t *testing.T) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
 	}
+	// Half of a client's pair is told of by the name of what is missing.
+	for have, want := range map[string]string{
+		"client.cert": "missing key client.key for client certificate client.cert",
+		"client.key":  "missing client certificate client.cert for key client.key",
+	} {
+		half := filepath.Join(certs, have)
+		if err := os.WriteFile(half, pem, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := newRig(t, Config{CertDirs: []string{filepath.Join(dir, "certs.d")}}).pull(name, PullOptions{})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("with %s alone: %v, want %q", have, err, want)
+		}
+		if err := os.Remove(half); err != nil {
+			t.Fatal(err)
+		}
+	}
 	// On loopback any certificate will do.
 	if err := newRig(t, Config{}).pull("127.0.0.1:"+port+"/app:1", PullOptions{}); err != nil {
 		t.Errorf("loopback: %v", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/containerd/containerd/v2/core/remotes/docker"
 	"github.com/containerd/containerd/v2/core/remotes/docker/config"
@@ -84,13 +86,35 @@ func secret(auth Auth) (user, password string, err error) {
 func (r *Remote) certDir(domain string) (string, error) {
 	for _, root := range r.cfg.CertDirs {
 		dir := filepath.Join(root, domain)
-		if _, err := os.Stat(dir); err == nil {
-			return dir, nil
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return "", err
+		files, err := os.ReadDir(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
 		}
+		if err != nil {
+			return "", fmt.Errorf("reading the certificates of registry %s: %w", domain, err)
+		}
+		return dir, checkPairs(dir, files)
 	}
 	return "", errdefs.ErrNotFound
+}
+
+// checkPairs refuses a certificate of a client without its key, and a key
+// without its certificate, in docker's words.
+func checkPairs(dir string, files []fs.DirEntry) error {
+	there := map[string]bool{}
+	for _, f := range files {
+		there[f.Name()] = true
+	}
+	for _, f := range files {
+		name := f.Name()
+		if base, ok := strings.CutSuffix(name, ".cert"); ok && !there[base+".key"] {
+			return fmt.Errorf("missing key %s.key for client certificate %s in %s. CA certificates must use the extension .crt: %w", base, name, dir, errdefs.ErrInvalidArgument)
+		}
+		if base, ok := strings.CutSuffix(name, ".key"); ok && !there[base+".cert"] {
+			return fmt.Errorf("missing client certificate %s.cert for key %s in %s: %w", base, name, dir, errdefs.ErrInvalidArgument)
+		}
+	}
+	return nil
 }
 
 // insecure tells whether a registry was said to be insecure. Loopback is
