@@ -32,6 +32,8 @@ var hints = []struct{ words, hint string }{
 	{"toomanyrequests", "'berth login' as a user with a higher limit, wait, or name a mirror in /etc/berth/config.toml"},
 	{"no matching manifest for", "'berth pull --platform' takes one of those that the image is for"},
 	{"certificate signed by unknown authority", "put the certificate of who signed it into /etc/berth/certs.d/REGISTRY/ca.crt"},
+	{"tls: bad certificate", "the registry asks who you are: put your pair into /etc/berth/certs.d/REGISTRY/client.cert and client.key"},
+	{"tls: certificate required", "the registry asks who you are: put your pair into /etc/berth/certs.d/REGISTRY/client.cert and client.key"},
 	{"server gave http response to https client", "if the registry has no TLS, name it under insecure in /etc/berth/config.toml"},
 	{`/v2/": dial tcp`, "the registry cannot be reached: check its name and port, and whether it is running"},
 	{"/v1/search?", "the registry cannot be reached: 'berth search REGISTRY/TERM' asks another"},

@@ -15,6 +15,7 @@ func TestErrorsSayWhatToTypeNext(t *testing.T) {
 		"the engine needs root":                                            "the engine needs root",
 		"reg:1 is no registry: it answers with a web page":                 "reg:1 is no registry: it answers with a web page; check its name and port, and whether a proxy wants to be logged in to",
 		`Get "https://reg:1/v2/": dial tcp: lookup reg on x: no such host`: `Get "https://reg:1/v2/": dial tcp: lookup reg on x: no such host; the registry cannot be reached: check its name and port, and whether it is running`,
+		"remote error: tls: certificate required":                          "remote error: tls: certificate required; the registry asks who you are: put your pair into /etc/berth/certs.d/REGISTRY/client.cert and client.key",
 		"name unknown: app":                                                "name unknown: app; the registry has no such repository: check the name, or make it there first",
 		"repository app not found: name unknown: app":                      "repository app not found: name unknown: app; check the name: the registry has no such repository",
 		"received unexpected HTTP status: 404 Not Found":                   "received unexpected HTTP status: 404 Not Found; check the name and the port: either there is no registry, or it takes no such repository",

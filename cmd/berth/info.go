@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/docker/go-units"
+	"github.com/moby/moby/api/types/registry"
 	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/client"
 	"github.com/spf13/cobra"
@@ -57,7 +58,32 @@ func (a *app) info(i system.Info, host string) {
 	}
 	line(" Kernel Version: %s\n Operating System: %s\n OSType: %s\n Architecture: %s\n CPUs: %d\n Total Memory: %s", i.KernelVersion, i.OperatingSystem, i.OSType, i.Architecture, i.NCPU, units.BytesSize(float64(i.MemTotal)))
 	line(" Name: %s\n ID: %s\n Root Dir: %s", i.Name, i.ID, i.DockerRootDir)
+	a.registries(i.RegistryConfig)
 	for _, w := range i.Warnings {
 		fmt.Fprintln(a.err, "warning: "+strings.TrimPrefix(w, "WARNING: "))
 	}
+}
+
+// registries prints which registries are trusted without a certificate, and
+// the mirrors of the default one.
+func (a *app) registries(c *registry.ServiceConfig) {
+	if c == nil {
+		return
+	}
+	list := func(title string, all []string) {
+		if len(all) > 0 {
+			fmt.Fprintf(a.out, " %s:\n  %s\n", title, strings.Join(all, "\n  "))
+		}
+	}
+	var insecure []string
+	for _, name := range slices.Sorted(maps.Keys(c.IndexConfigs)) {
+		if !c.IndexConfigs[name].Secure {
+			insecure = append(insecure, name)
+		}
+	}
+	for _, n := range c.InsecureRegistryCIDRs {
+		insecure = append(insecure, n.String())
+	}
+	list("Insecure Registries", insecure)
+	list("Registry Mirrors", c.Mirrors)
 }
