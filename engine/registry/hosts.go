@@ -21,10 +21,11 @@ import (
 
 // hosts are the servers of a registry, mirrors first. Each has a client and an
 // authorizer of its own, which remembers tokens.
-func (r *Remote) hosts(ctx context.Context, domain string, auth Auth) ([]docker.RegistryHost, error) {
+func (r *Remote) hosts(ctx context.Context, domain string, auth Auth) (hosts []docker.RegistryHost, kept []idler, err error) {
+	tame := func(c *http.Client) error { return r.tame(c, &kept) }
 	opts := config.HostOptions{
 		HostDir:      r.certDir,
-		UpdateClient: r.tame,
+		UpdateClient: tame,
 		Credentials: func(host string) (string, string, error) {
 			if !owns(domain, host) {
 				return "", "", nil // a mirror: the credentials are not for it
@@ -36,14 +37,13 @@ func (r *Remote) hosts(ctx context.Context, domain string, auth Auth) ([]docker.
 		// TLS first, whatever the certificate; plain HTTP if there is none.
 		opts.DefaultScheme, opts.DefaultTLS = "http", &tls.Config{InsecureSkipVerify: true}
 	}
-	hosts, err := config.ConfigureHosts(ctx, opts)(domain)
-	if err != nil {
-		return nil, err
+	if hosts, err = config.ConfigureHosts(ctx, opts)(domain); err != nil {
+		return nil, nil, err
 	}
 	if domain == dockerHub {
-		mirrors, err := r.mirrorHosts(ctx)
+		mirrors, err := r.mirrorHosts(ctx, tame)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		hosts = append(mirrors, hosts...)
 	}
@@ -54,12 +54,13 @@ func (r *Remote) hosts(ctx context.Context, domain string, auth Auth) ([]docker.
 			}
 		}
 	}
-	return hosts, nil
+	return hosts, kept, nil
 }
 
 // Hosts are the servers of a registry, for who has credentials of its own.
 func (r *Remote) Hosts(domain string) ([]docker.RegistryHost, error) {
-	return r.hosts(context.Background(), domain, Auth{})
+	hosts, _, err := r.hosts(context.Background(), domain, Auth{})
+	return hosts, err
 }
 
 // The names of the default registry: in references, and of its server.
@@ -144,10 +145,10 @@ func (r *Remote) insecure(domain string) bool {
 }
 
 // mirrorHosts are the mirrors of docker.io, which get no credentials.
-func (r *Remote) mirrorHosts(ctx context.Context) ([]docker.RegistryHost, error) {
+func (r *Remote) mirrorHosts(ctx context.Context, tame func(*http.Client) error) ([]docker.RegistryHost, error) {
 	var all []docker.RegistryHost
 	for _, u := range r.mirrors {
-		opts := config.HostOptions{HostDir: r.certDir, UpdateClient: r.tame, DefaultScheme: u.Scheme}
+		opts := config.HostOptions{HostDir: r.certDir, UpdateClient: tame, DefaultScheme: u.Scheme}
 		if u.Scheme == "https" && r.insecure(u.Host) {
 			opts.DefaultTLS = &tls.Config{InsecureSkipVerify: true}
 		}

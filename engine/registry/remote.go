@@ -100,6 +100,7 @@ type session struct {
 	remote   *Remote
 	repo     reference.Named // without tag and digest
 	hosts    []docker.RegistryHost
+	kept     []idler // the connections to them
 	resolver remotes.Resolver
 	tracker  docker.StatusTracker
 }
@@ -114,7 +115,7 @@ func (r *Remote) open(parent context.Context, name reference.Named, auth Auth) (
 		return nil, nil, err
 	}
 	s = &session{remote: r, repo: reference.TrimNamed(name), tracker: docker.NewInMemoryTracker()}
-	if s.hosts, err = r.hosts(ctx, reference.Domain(name), auth); err != nil {
+	if s.hosts, s.kept, err = r.hosts(ctx, reference.Domain(name), auth); err != nil {
 		return nil, nil, fmt.Errorf("registry %s: %w", reference.Domain(name), err)
 	}
 	s.resolver = docker.NewResolver(docker.ResolverOptions{
@@ -128,10 +129,10 @@ func (r *Remote) open(parent context.Context, name reference.Named, auth Auth) (
 // quiet is a logger that says nothing.
 var quiet = logrus.NewEntry(&logrus.Logger{Out: io.Discard, Level: logrus.PanicLevel})
 
-// close lets idle connections go. Transfers that the session began go on.
+// close lets idle connections go. Transfers that the session began go on, and their connections go after them.
 func (s *session) close() {
-	for _, h := range s.hosts {
-		h.Client.CloseIdleConnections()
+	for _, t := range s.kept {
+		t.CloseIdleConnections()
 	}
 }
 

@@ -28,10 +28,17 @@ const (
 // Some registries move a large blob to where it belongs before they confirm it.
 const DefaultSilence = 2 * time.Minute
 
-// tame gives a client our limits. It may be called twice for one client.
-func (r *Remote) tame(c *http.Client) error {
+// idler has connections that it keeps for the next request.
+type idler interface{ CloseIdleConnections() }
+
+// tame gives a client our limits, and adds what holds its connections to kept: nobody could ask the client itself to
+// let them go, through all that comes around its transport. It may be called twice for one client.
+func (r *Remote) tame(c *http.Client, kept *[]idler) error {
 	if _, done := c.Transport.(*transport); done {
 		return nil
+	}
+	if t, ok := c.Transport.(idler); ok {
+		*kept = append(*kept, t)
 	}
 	c.Transport = &transport{next: Watched(c.Transport, r.cfg.Silence), delay: r.cfg.RetryDelay}
 	c.CheckRedirect = checkRedirect
