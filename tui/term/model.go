@@ -110,6 +110,9 @@ func (m *Model) fit() {
 	for _, s := range of {
 		_, width := m.span(s)
 		s.resize(width, height)
+		if s.view != nil {
+			m.scroll(s, 0)
+		}
 	}
 }
 

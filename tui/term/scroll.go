@@ -5,6 +5,8 @@ import (
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
+
+	"berth/tui/term/screen"
 )
 
 // scrollView is a look back. Line numbers are those of the screen package:
@@ -25,6 +27,18 @@ func (m *Model) startLooking(s *session) {
 	top := s.scr.Top()
 	_, height := s.scr.Size()
 	s.view = &scrollView{top: top, cursor: top + height - 1, mark: -1}
+}
+
+// keep returns what brings the look back to the same text when its lines have been
+// broken anew, and so have other numbers.
+func (v *scrollView) keep(scr *screen.Terminal) (restore func()) {
+	top, cursor, mark := scr.Paragraph(v.top), scr.Paragraph(v.cursor), scr.Paragraph(v.mark)
+	return func() {
+		v.top, v.cursor = scr.LineOf(top), scr.LineOf(cursor)
+		if v.mark >= 0 {
+			v.mark = scr.LineOf(mark)
+		}
+	}
 }
 
 // scroll moves the cursor by n lines and the view with it; past the newest

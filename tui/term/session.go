@@ -104,8 +104,12 @@ func (s *session) send(p []byte) bool {
 func (s *session) resize(width, height int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if w, h := s.scr.Size(); w == width && h == height {
+	w, h := s.scr.Size()
+	if w == width && h == height {
 		return
+	}
+	if s.view != nil && w != width {
+		defer s.view.keep(s.scr)()
 	}
 	s.scr.Resize(width, height)
 	poke(s.resized)

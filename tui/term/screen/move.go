@@ -210,12 +210,16 @@ func (t *Terminal) tab(n int) {
 	t.cur.pending = false
 }
 
-// Resize sets the size. Text is not reflowed; lines that no longer fit above
-// the cursor become history, and come back when the screen grows again.
+// Resize sets the size. The main screen's text is broken anew for another width;
+// lines that no longer fit above the cursor become history, and come back when the
+// screen grows again. A program on the alternate screen draws that anew itself.
 func (t *Terminal) Resize(width, height int) {
 	width, height = max(width, 1), max(height, 1)
 	if width == t.width && height == t.height {
 		return
+	}
+	if width != t.width {
+		t.reflow(width)
 	}
 	mainCur := &t.cur
 	if t.buf == &t.alt {
@@ -241,7 +245,7 @@ func (t *Terminal) Resize(width, height int) {
 	t.joinable = false
 	t.resetTabs()
 	for _, c := range []*cursor{&t.cur, &t.main.saved, &t.alt.saved} {
-		c.x, c.y, c.pending = clamp(c.x, 0, width-1), clamp(c.y, 0, height-1), false
+		c.x, c.y, c.pending = clamp(c.x, 0, width-1), clamp(c.y, 0, height-1), c.pending && c == mainCur && c.x == width-1
 	}
 }
 

@@ -247,10 +247,10 @@ func TestResize(t *testing.T) {
 	shows(t, term, "a\nb\nc\nd!")
 	term.Resize(1, 4)
 	term.Resize(10, 4)
-	shows(t, term, "a\nb\nc\nd")
+	shows(t, term, "a\nb\nc\nd!")
 	term = after(10, 2, "ab日")
 	term.Resize(3, 2)
-	shows(t, term, "ab")
+	shows(t, term, "ab\n日")
 }
 
 func TestResizeStorm(t *testing.T) {
