@@ -63,7 +63,7 @@ func (b *bench) firstFrame(ctx context.Context, e *engine, n int, limit float64)
 		if err != nil {
 			return err
 		}
-		if err := s.sees("● box-000", fmt.Sprintf("Containers %d", n), "busybox"); err != nil {
+		if err := s.sees("● box-000", fmt.Sprintf("Containers %d", n), "berth/starter"); err != nil {
 			return err
 		}
 		first = append(first, time.Since(s.begin))
