@@ -68,3 +68,29 @@ func TestBuildKitTakesTheContextOfTheRequest(t *testing.T) {
 		t.Errorf("the context of nobody: %v", err)
 	}
 }
+
+// read tells whether a reader has come to its end.
+type read struct {
+	io.Reader
+	whole bool
+}
+
+func (r *read) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	r.whole = r.whole || err == io.EOF
+	return n, err
+}
+
+// A build that has not read its request to the end is not told that its client has gone, and works on.
+func TestBuildReadsItsRequestWhole(t *testing.T) {
+	r := newBuildRig(t)
+	body := &read{Reader: io.MultiReader(buildContext(t, "Dockerfile=FROM busybox\nLABEL a=b"), bytes.NewReader(make([]byte, 1<<20)))}
+	err := r.Builds.Build(r.ctx, build.Request{NetworkMode: "none"}, body, func(m jsonstream.Message) {
+		if strings.HasPrefix(m.Stream, "Step") && !body.whole {
+			t.Errorf("%q before the request was read", m.Stream)
+		}
+	})
+	if err != nil || !body.whole {
+		t.Errorf("read whole: %v, %v", body.whole, err)
+	}
+}

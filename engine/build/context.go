@@ -67,6 +67,10 @@ func (b *Builder) receive(ctx context.Context, r Request, body io.Reader, report
 	if err := diff.Extract(ctx, root, "/", in, diff.ExtractOptions{}); err != nil {
 		return nil, fmt.Errorf("receive build context: %w", err)
 	}
+	// The server sees that a client goes only once its request is read whole, to behind the end of the tar.
+	if _, err := io.Copy(io.Discard, in); err != nil {
+		return nil, fmt.Errorf("receive build context: %w: %w", err, errdefs.ErrInvalidArgument)
+	}
 	return s, nil
 }
 
