@@ -41,3 +41,18 @@ func TestASplitPaneBreaksItsTextAnew(t *testing.T) {
 		t.Errorf("copied %+v, want %q", cmd(), want)
 	}
 }
+
+// What is looked for may be broken over lines; the one is found in which it begins.
+func TestASearchGoesOverTheBreaks(t *testing.T) {
+	u, s := quiet(t, 10, 6)
+	s.output([]byte("one\r\n0123456needle789\r\nthree\r\n"))
+	u.leader("[")
+	u.types("/needle\n")
+	if got := s.scr.Text(s.view.cursor, s.view.cursor); s.view.failed || got != "0123456nee" {
+		t.Errorf("found %q, failed %v", got, s.view.failed)
+	}
+	u.types("/eedle7\nn")
+	if !s.view.failed {
+		t.Errorf("found twice: %q", s.scr.Text(s.view.cursor, s.view.cursor))
+	}
+}

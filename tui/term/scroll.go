@@ -152,6 +152,10 @@ func (m *Model) find(s *session, step int) {
 	hit := -1
 	for n := v.cursor + step; n >= first && n <= last; n += step {
 		text := s.scr.Text(n, n)
+		if !strings.HasSuffix(text, "\n") { // what begins in a broken line may end below it
+			more := s.scr.Text(n, n+len(v.query))
+			text = more[:min(len(more), len(text)+len(v.query)-1)]
+		}
 		if fold {
 			text = strings.ToLower(text)
 		}
