@@ -147,7 +147,10 @@ func (cs *Containers) Connect(ctx context.Context, ref, container string, es *ap
 		return err
 	}
 	before := c.snapshot()
-	if before.State.Running && before.Networking != nil && before.Networking.EndpointsConfig[name] != nil {
+	if before.Networking != nil && before.Networking.EndpointsConfig[name] != nil {
+		if !before.State.Running {
+			return nil // as with docker, and what the first connect asked for stays
+		}
 		return fmt.Errorf("endpoint with name %s already exists in network %s: %w", before.Name, name, errdefs.ErrPermissionDenied)
 	}
 	after := c.change(func(r *record) { r.Networking = withNetwork(r.Networking, name, es.Copy()) })

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,11 +99,14 @@ func TestConnectAndDisconnect(t *testing.T) {
 		t.Errorf("its hosts file has not two lines of it: %s", log)
 	}
 	// One that does not run joins with its next start.
-	if err := r.Containers.Connect(r.ctx, "back", id, nil); err != nil {
+	if err := r.Containers.Connect(r.ctx, "back", id, &network.EndpointSettings{Aliases: []string{"first"}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Containers.Connect(r.ctx, "back", id, &network.EndpointSettings{Aliases: []string{"again"}}); err != nil {
+	if err := r.Containers.Connect(r.ctx, "back", id, nil); err != nil {
 		t.Errorf("connecting twice what does not run: %v", err)
+	}
+	if back := r.inspect(id).NetworkSettings.Networks["back"]; !slices.Equal(back.Aliases, []string{"first"}) {
+		t.Errorf("the second connect left it the aliases %q", back.Aliases)
 	}
 	if err := r.Containers.Disconnect(r.ctx, "bridge", id); err != nil {
 		t.Fatal(err)
