@@ -30,9 +30,15 @@ func (t *transcript) String() string {
 	return t.b.String()
 }
 
-// What waits, follows and listens goes on with the next engine: kill -9 the one that it
+// What waits, follows and listens goes on with the next engine: end the one that it
 // began with, and end a container while there is none.
 func TestVerbsGoOnWithTheNextEngine(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM} {
+		t.Run(sig.String(), func(t *testing.T) { verbsGoOn(t, sig) })
+	}
+}
+
+func verbsGoOn(t *testing.T, sig syscall.Signal) {
 	r := newRig(t)
 	r.images()
 	untilFile := func(name, then string) []string {
@@ -45,7 +51,7 @@ func TestVerbsGoOnWithTheNextEngine(t *testing.T) {
 		}
 	}
 	r.berth(append([]string{"run", "-d", "--name", "talk"}, untilFile("talk", "i=0; while [ $i -lt 300 ]; do i=$((i+1)); echo $i; sleep 0.002; done; exit 4")...)...)
-	run, logs, wait, events := &transcript{}, &transcript{}, &transcript{}, &transcript{}
+	run, logs, wait, events, stats := &transcript{}, &transcript{}, &transcript{}, &transcript{}, &transcript{}
 	start := func(out *transcript, args ...string) func() int {
 		t.Helper()
 		cmd := r.command(args...)
@@ -60,8 +66,9 @@ func TestVerbsGoOnWithTheNextEngine(t *testing.T) {
 	logged := start(logs, "logs", "-f", "talk")
 	waited := start(wait, "wait", "talk")
 	start(events, "events", "--format", "{{.Action}} {{.Actor.Attributes.name}}")
+	start(stats, "stats", "--format", "{{.Name}}")
 	r.until("all are at it", func() bool {
-		return strings.Contains(run.String(), "up") && strings.Contains(logs.String(), "up") && strings.Contains(r.berth("ps"), "gone")
+		return strings.Contains(stats.String(), "talk") && strings.Contains(run.String(), "up") && strings.Contains(logs.String(), "up") && strings.Contains(r.berth("ps"), "gone")
 	})
 	// Whether events listens shows by an event.
 	r.until("events listens", func() bool {
@@ -71,7 +78,7 @@ func TestVerbsGoOnWithTheNextEngine(t *testing.T) {
 	})
 	touch("talk")
 	r.until("lines come", func() bool { return strings.Contains(logs.String(), "\n50\n") })
-	syscall.Kill(r.engine(), syscall.SIGKILL)
+	syscall.Kill(r.engine(), sig)
 	r.until("the engine is dead", func() bool { return len(r.processes("serve")) == 0 })
 	touch("gone")
 	if code := ran(); code != 7 {
@@ -92,6 +99,13 @@ func TestVerbsGoOnWithTheNextEngine(t *testing.T) {
 		t.Errorf("wait: exit code %d, %q", code, wait.String())
 	}
 	r.until("events go on", func() bool { return strings.Contains(events.String(), "die talk") })
+	r.berth("run", "-d", "--name", "later", "--network", "none", "busybox", "sleep", "1000")
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(stats.String())
+		}
+	})
+	r.until("stats go on", func() bool { return strings.Contains(stats.String(), "later") })
 }
 
 func TestStampedLines(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,7 +52,16 @@ func newStats(a *app) *cobra.Command {
 					if ctx.Err() != nil {
 						return nil
 					}
-					return err
+					// An engine that ends gives up the readings under way, and says so.
+					ends := strings.Contains(err.Error(), context.Canceled.Error())
+					if noStream || answered(err) && !ends {
+						return err
+					}
+					// The next engine is asked, should this one have been replaced.
+					if cl, err = a.nextEngine(ctx, false); err != nil {
+						return fmt.Errorf("the engine went away: %w", err)
+					}
+					continue
 				}
 				if screen {
 					fmt.Fprint(a.out, "\x1b[H\x1b[J") // home, clear
