@@ -121,7 +121,7 @@ func (cs *Containers) graphDriver(ctx context.Context, rec record) *storage.Driv
 		}
 		lower += l
 	}
-	d.Data["UpperDir"], d.Data["LowerDir"], d.Data["MergedDir"] = dirs.Upper, lower, cs.mountPoint(rec.ID)
+	d.Data["UpperDir"], d.Data["WorkDir"], d.Data["LowerDir"], d.Data["MergedDir"] = dirs.Upper, dirs.Work, lower, cs.mountPoint(rec.ID)
 	return d
 }
 

@@ -67,6 +67,7 @@ type Snapshotter interface {
 // Dirs are the places of a snapshot on disk.
 type Dirs struct {
 	Upper string   // the snapshot's own layer
+	Work  string   // overlayfs's own directory beside Upper; only active snapshots have one
 	Lower []string // the layers of its ancestors, topmost first
 	Index string   // file for the index of Upper (package diff); may not exist
 }
@@ -166,6 +167,7 @@ func newDir() string { return rand.Text()[:10] }
 func (o *Overlay) dir(r *record) string { return filepath.Join(o.root, "snapshots", r.Dir) }
 
 func (o *Overlay) upper(r *record) string { return filepath.Join(o.dir(r), "fs") }
+func (o *Overlay) work(r *record) string  { return filepath.Join(o.dir(r), "work") }
 
 // get returns the record under key; o.mu is held.
 func (o *Overlay) get(key string) (*record, error) {
@@ -206,7 +208,11 @@ func (o *Overlay) Dirs(_ context.Context, key string) (Dirs, error) {
 	if !r.Copied.IsZero() {
 		lower = nil // they are in Upper
 	}
-	return Dirs{Upper: o.upper(r), Lower: lower, Index: filepath.Join(o.dir(r), "index")}, nil
+	d := Dirs{Upper: o.upper(r), Lower: lower, Index: filepath.Join(o.dir(r), "index")}
+	if r.Kind == snapshots.KindActive {
+		d.Work = o.work(r)
+	}
+	return d, nil
 }
 
 // Mounts returns how to mount an active snapshot or a view.
@@ -247,7 +253,7 @@ func (o *Overlay) mounts(key string, r *record) ([]mount.Mount, error) {
 	if len(lower) == 0 {
 		return bind(o.upper(r), "rw"), nil
 	}
-	return overlay(lower, "upperdir="+o.upper(r), "workdir="+filepath.Join(o.dir(r), "work")), nil
+	return overlay(lower, "upperdir="+o.upper(r), "workdir="+o.work(r)), nil
 }
 
 func bind(dir, mode string) []mount.Mount {

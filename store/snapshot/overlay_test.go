@@ -126,7 +126,7 @@ func TestMountsSayWhatTheDiffRestsOn(t *testing.T) {
 		}
 	}
 	d, err := o.Dirs(t.Context(), "c")
-	if err != nil || len(d.Lower) != 2 || d.Lower[0] != b.Upper {
+	if err != nil || len(d.Lower) != 2 || d.Lower[0] != b.Upper || d.Work == "" || !strings.Contains(opts, "workdir="+d.Work) {
 		t.Errorf("dirs %+v, %v", d, err)
 	}
 }
