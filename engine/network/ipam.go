@@ -94,8 +94,12 @@ func (m *Manager) freeSubnet(n *Network, prefer []netip.Prefix, six bool) (netip
 // without the default route and without those of the device except.
 func takenPrefixes(except string, family int) ([]netip.Prefix, error) {
 	own := -1
-	if link, err := netlink.LinkByName(except); err == nil {
+	var absent netlink.LinkNotFoundError
+	switch link, err := netlink.LinkByName(except); {
+	case err == nil:
 		own = link.Attrs().Index
+	case !errors.As(err, &absent): // else its own subnet would count as somebody else's
+		return nil, fmt.Errorf("look for interface %s: %w", except, err)
 	}
 	var taken []netip.Prefix
 	routes, err := dump(func() ([]netlink.Route, error) { return netlink.RouteList(nil, family) })
